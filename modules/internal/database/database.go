@@ -1,0 +1,225 @@
+// Package database opens the durable store (SQLite in one file, or PostgreSQL), brings its tables up to date, and
+// carries changes between the processes that share it (Feed).
+package database
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Config says which database. Exactly one of the two is set.
+type Config struct {
+	SQLite   string // path of the file
+	Postgres string // postgres:// URL
+}
+
+// DB runs the same queries on both: written with ? for values, in SQL that both understand. Times
+// are stored as BIGINT microseconds since 1970 (Micros, Time), truth values as 0 and 1.
+type DB struct {
+	sql      *sql.DB
+	postgres bool
+}
+
+// Open connects and migrates. Close it.
+func Open(ctx context.Context, c Config) (*DB, error) {
+	switch {
+	case c.SQLite != "" && c.Postgres != "":
+		return nil, errors.New("database: both sqlite and postgres are set")
+	case c.SQLite != "":
+		return openSQLite(ctx, c.SQLite)
+	case c.Postgres != "":
+		return openPostgres(ctx, c.Postgres)
+	}
+	return nil, errors.New("database: neither sqlite nor postgres is set")
+}
+
+func openSQLite(ctx context.Context, path string) (*DB, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("making the database folder: %w", err)
+	}
+	// Made here with mode 0600: SQLite would follow the umask. Its -wal and -shm files take the mode of the file.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("opening the database %s: %w", path, err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("opening the database %s: %w", path, err)
+	}
+	// synchronous=FULL: what was acknowledged survives a power cut. immediate: a transaction that will write says so at
+	// once and waits its turn, rather than failing half way, since `convosphere user` shares the file.
+	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
+		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+	}}
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
+	if err != nil {
+		return nil, fmt.Errorf("opening the database %s: %w", path, err)
+	}
+	db.SetMaxOpenConns(8)
+	return migrate(ctx, &DB{sql: db})
+}
+
+func openPostgres(ctx context.Context, dsn string) (*DB, error) {
+	db, err := sql.Open("pgx", dsn)
+	if err != nil {
+		return nil, errors.New("opening the PostgreSQL database: the URL can't be read") // the error would show the password
+	}
+	db.SetMaxOpenConns(16)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	return migrate(ctx, &DB{sql: db, postgres: true})
+}
+
+// migrate brings the tables up to date; processes that start together take turns.
+func migrate(ctx context.Context, db *DB) (*DB, error) {
+	dialect := goose.DialectSQLite3
+	if db.postgres {
+		dialect = goose.DialectPostgres
+	}
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	p, err := goose.NewProvider(dialect, db.sql, dir)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("reading the migrations: %w", err), db.Close())
+	}
+	for try := 0; ; try++ {
+		_, err = p.Up(ctx)
+		if err == nil {
+			return db, nil
+		}
+		// Another process may have made the same tables between our look and our write: look again.
+		if try == 20 || ctx.Err() != nil {
+			return nil, errors.Join(fmt.Errorf("bringing the database up to date: %w", err), db.Close())
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// Close closes all connections.
+func (db *DB) Close() error { return db.sql.Close() }
+
+// Ping tells whether the database answers.
+func (db *DB) Ping(ctx context.Context) error { return db.sql.PingContext(ctx) }
+
+// Querier is what DB and Tx have in common. Queries name values with ?.
+type Querier interface {
+	Exec(ctx context.Context, query string, args ...any) (sql.Result, error)
+	Query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRow(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// Exec runs a statement.
+func (db *DB) Exec(ctx context.Context, q string, args ...any) (sql.Result, error) {
+	return db.sql.ExecContext(ctx, db.rebind(q), args...)
+}
+
+// Query runs a query of many rows.
+func (db *DB) Query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+	return db.sql.QueryContext(ctx, db.rebind(q), args...)
+}
+
+// QueryRow runs a query of one row.
+func (db *DB) QueryRow(ctx context.Context, q string, args ...any) *sql.Row {
+	return db.sql.QueryRowContext(ctx, db.rebind(q), args...)
+}
+
+// Tx is a transaction.
+type Tx struct {
+	tx *sql.Tx
+	db *DB
+}
+
+// InTx runs f in a transaction, committed when f returns nil and rolled back otherwise.
+func (db *DB) InTx(ctx context.Context, f func(*Tx) error) error {
+	tx, err := db.sql.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("beginning a transaction: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // after a commit it does nothing, and says so in its error
+	if err := f(&Tx{tx, db}); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("committing: %w", err)
+	}
+	return nil
+}
+
+// Exec runs a statement.
+func (t *Tx) Exec(ctx context.Context, q string, args ...any) (sql.Result, error) {
+	return t.tx.ExecContext(ctx, t.db.rebind(q), args...)
+}
+
+// Query runs a query of many rows.
+func (t *Tx) Query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+	return t.tx.QueryContext(ctx, t.db.rebind(q), args...)
+}
+
+// QueryRow runs a query of one row.
+func (t *Tx) QueryRow(ctx context.Context, q string, args ...any) *sql.Row {
+	return t.tx.QueryRowContext(ctx, t.db.rebind(q), args...)
+}
+
+// rebind writes ? as $1, $2, … for PostgreSQL. Our queries hold no ? in string literals.
+func (db *DB) rebind(q string) string {
+	if !db.postgres || !strings.Contains(q, "?") {
+		return q
+	}
+	var b strings.Builder
+	n := 0
+	for _, c := range q {
+		if c == '?' {
+			n++
+			b.WriteString("$" + strconv.Itoa(n))
+			continue
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
+}
+
+// IsDuplicate tells whether err is a broken unique constraint.
+func IsDuplicate(err error) bool {
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		return lite.Code() == 2067 || lite.Code() == 1555 // SQLITE_CONSTRAINT_UNIQUE, _PRIMARYKEY
+	}
+	var state interface{ SQLState() string }
+	return errors.As(err, &state) && state.SQLState() == "23505"
+}
+
+// Micros is how times are stored; the zero time is 0.
+func Micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// Time reads what Micros wrote.
+func Time(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}

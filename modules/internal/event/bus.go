@@ -1,0 +1,148 @@
+package event
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/DeRuina/timberjack"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// Bus takes events from requests and writes them as JSON lines, in the order they came. Emit never waits:
+// it fails open, for a full disk must not stop the service; what does not fit in the queue is counted,
+// and the next event that fits says how many were lost before it (gateway.events_dropped).
+type Bus struct {
+	queue   chan *Event
+	dropped atomic.Int64 // not yet reported
+	total   atomic.Int64
+	failed  atomic.Int64
+	done    chan struct{}
+	closing sync.RWMutex // held for reading while sending: nothing is sent to a closed queue
+	closed  bool
+	sinks   []io.WriteCloser
+}
+
+// Options of a bus; zero values take the defaults.
+type Options struct {
+	Dir      string // where events.jsonl is written; made with mode 0700
+	QueueLen int    // events that may wait for the disk; default 16384
+	MaxMiB   int    // size at which the file is rotated; default 100
+	MaxFiles int    // rotated files kept; default 20
+	MaxDays  int    // age at which rotated files go; default 90
+}
+
+// Open starts a bus that writes to o.Dir/events.jsonl.
+func Open(o Options) (*Bus, error) {
+	if o.QueueLen == 0 {
+		o.QueueLen = 16384
+	}
+	if o.MaxMiB == 0 {
+		o.MaxMiB = 100
+	}
+	if o.MaxFiles == 0 {
+		o.MaxFiles = 20
+	}
+	if o.MaxDays == 0 {
+		o.MaxDays = 90
+	}
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the event folder: %w", err)
+	}
+	name := filepath.Join(o.Dir, "events.jsonl")
+	// Opened once here so that a folder that can't be written is an error at load, not a silent loss later.
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("opening the event file: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("opening the event file: %w", err)
+	}
+	return start(o.QueueLen, &timberjack.Logger{
+		Filename: name, MaxSize: o.MaxMiB, MaxBackups: o.MaxFiles, MaxAge: o.MaxDays, FileMode: 0o600,
+	}), nil
+}
+
+func start(queue int, sink io.WriteCloser) *Bus {
+	b := &Bus{queue: make(chan *Event, queue), done: make(chan struct{}), sinks: []io.WriteCloser{sink}}
+	go b.run()
+	return b
+}
+
+// Emit hands over e, which the caller must not touch again. It never blocks.
+func (b *Bus) Emit(e *Event) {
+	if e.Time.IsZero() {
+		e.Time = time.Now()
+	}
+	b.closing.RLock()
+	defer b.closing.RUnlock()
+	if b.closed {
+		b.lose()
+		return
+	}
+	if lost := b.dropped.Swap(0); lost > 0 {
+		e.dropped = lost
+	}
+	select {
+	case b.queue <- e:
+	default:
+		b.dropped.Add(e.dropped)
+		b.lose()
+	}
+}
+
+func (b *Bus) lose() {
+	b.dropped.Add(1)
+	b.total.Add(1)
+}
+
+// Dropped tells how many events found no place since the start, and how many the disk refused.
+func (b *Bus) Dropped() (queue, disk int64) { return b.total.Load(), b.failed.Load() }
+
+// Close writes what waits and closes the file.
+func (b *Bus) Close() error {
+	b.closing.Lock()
+	if b.closed {
+		b.closing.Unlock()
+		return nil
+	}
+	b.closed = true
+	close(b.queue)
+	b.closing.Unlock()
+	<-b.done
+	var first error
+	for _, s := range b.sinks {
+		if err := s.Close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+func (b *Bus) run() {
+	defer close(b.done)
+	enc := zapcore.NewJSONEncoder(zapcore.EncoderConfig{
+		TimeKey: "@timestamp", LineEnding: "\n",
+		EncodeTime:     zapcore.TimeEncoderOfLayout("2006-01-02T15:04:05.000000Z07:00"),
+		EncodeDuration: zapcore.NanosDurationEncoder,
+	})
+	for e := range b.queue {
+		line, err := enc.EncodeEntry(zapcore.Entry{Time: e.Time.UTC()}, []zap.Field{zap.Inline(e)})
+		if err != nil {
+			b.failed.Add(1)
+			continue
+		}
+		for _, s := range b.sinks {
+			if _, err := s.Write(line.Bytes()); err != nil {
+				b.failed.Add(1)
+				b.dropped.Add(1) // the next event that reaches the disk says so
+			}
+		}
+		line.Free()
+	}
+}

@@ -1,0 +1,52 @@
+// Package ground is what the gateway app lends to every handler and app: store, database, keys, events.
+package ground
+
+import (
+	"sync/atomic"
+
+	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/keyring"
+	"github.com/convosphere/gateway/modules/internal/store"
+)
+
+// Ground is one configuration's set of resources. The same resource serves several configurations in turn when
+// a reload does not change it. A reload does not wait for requests, so a request holds the ground while it uses it.
+type Ground struct {
+	DataDir string
+	Store   store.Store
+	DB      *database.DB
+	Feed    *database.Feed // of DB
+	Keys    *keyring.Ring
+	Events  *event.Bus
+
+	refs  atomic.Int64
+	close func()
+}
+
+// New makes a ground held once, by the app; close runs when the last holder lets go.
+func New(g *Ground, close func()) *Ground {
+	g.close = close
+	g.refs.Store(1)
+	return g
+}
+
+// Hold keeps the resources open until release is called, once. Requests and sockets do so:
+//
+//	defer g.Hold()()
+//
+// A nil Ground (no gateway app) is held for nothing.
+func (g *Ground) Hold() (release func()) {
+	if g == nil {
+		return func() {}
+	}
+	g.refs.Add(1)
+	return g.Release
+}
+
+// Release lets go. The app calls it for the hold that New made.
+func (g *Ground) Release() {
+	if g.refs.Add(-1) == 0 {
+		g.close()
+	}
+}

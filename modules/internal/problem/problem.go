@@ -1,0 +1,93 @@
+// Package problem answers a request with an error: problem+json (RFC 9457) for programs, a small page for
+// browsers, the login page for a browser that has no identity. It says nothing of the inside.
+package problem
+
+import (
+	"encoding/json"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/convosphere/gateway/modules/internal/reqctx"
+)
+
+// Problem is one error answer. Status is required; the rest has defaults.
+type Problem struct {
+	Status     int
+	Type       string         // short name, as "rate-limited"; becomes "urn:gateway:problem:…"; default by status
+	Title      string         // for people; default by status. Never holds input or internals
+	RetryAfter time.Duration  // sent as Retry-After, rounded up to seconds
+	Extra      map[string]any // further public members of the JSON
+}
+
+// Types by status, where a Problem names none.
+var types = map[int]string{
+	400: "bad-request", 401: "unauthenticated", 403: "forbidden", 404: "not-found", 405: "method-not-allowed",
+	408: "timeout", 409: "conflict", 413: "too-large", 415: "unsupported-media-type", 422: "invalid", 429: "rate-limited",
+	431: "headers-too-large", 500: "internal", 502: "bad-gateway", 503: "unavailable", 504: "gateway-timeout",
+}
+
+// Write answers with p and records its type on the request. Headers already set on w (WWW-Authenticate, RateLimit, …)
+// are kept. A browser's page load that got 401 goes to the login page instead, and comes back after.
+func Write(w http.ResponseWriter, r *http.Request, p Problem) {
+	if p.Type == "" {
+		p.Type = types[p.Status]
+		if p.Type == "" {
+			p.Type = "error"
+		}
+	}
+	if p.Title == "" {
+		p.Title = http.StatusText(p.Status)
+	}
+	id, login := "", ""
+	if rc := reqctx.From(r.Context()); rc != nil {
+		rc.Problem = p.Type
+		id, login = rc.ID, rc.LoginURL
+	}
+	h := w.Header()
+	for _, name := range []string{"Content-Length", "Content-Encoding", "Content-Range", "Accept-Ranges", "Etag", "Last-Modified", "Content-Disposition", "Trailer"} {
+		h.Del(name)
+	}
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if p.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(p.RetryAfter.Seconds()))))
+	}
+	page := wantsPage(r)
+	if p.Status == http.StatusUnauthorized && login != "" && page {
+		h.Set("Location", login+"?return_to="+url.QueryEscape(r.URL.RequestURI()))
+		w.WriteHeader(http.StatusSeeOther)
+		return
+	}
+	if page {
+		writePage(w, p, id)
+		return
+	}
+	body := map[string]any{}
+	for k, v := range p.Extra {
+		body[k] = v
+	}
+	body["type"], body["title"], body["status"] = "urn:gateway:problem:"+p.Type, p.Title, p.Status
+	if id != "" {
+		body["request_id"] = id
+	}
+	h.Set("Content-Type", "application/problem+json")
+	w.WriteHeader(p.Status)
+	if r.Method != http.MethodHead {
+		_ = json.NewEncoder(w).Encode(body) // the client has gone: nobody is left to tell
+	}
+}
+
+// wantsPage tells a browser's page load from a program's call: fetch() says */* or JSON, a navigation names text/html.
+func wantsPage(r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" && mode != "navigate" {
+		return false
+	}
+	return strings.Contains(r.Header.Get("Accept"), "text/html")
+}

@@ -1,0 +1,112 @@
+// Package reqctx holds what handlers learn of one request and tell each other: typed values, never strings in placeholders.
+//
+// The outermost handler of ours creates the Request (Ensure); the ones further in fill their part. Each field
+// has one writer, named beside it, which writes before it calls the next handler (or, for what the response
+// tells, before its own ServeHTTP returns); so the fields need no lock. Code that runs beside the
+// request (socket hooks) reads only.
+package reqctx
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"net/netip"
+	"time"
+)
+
+// Request is what is known of one request or socket.
+type Request struct {
+	ID       string    // gw_audit, or whoever stands outermost: unique, 26 characters, sortable by nothing
+	Start    time.Time // when Ensure made it
+	Client   Client    // gw_client
+	Identity *Identity // gw_authenticate; nil is anonymous
+	LoginURL string    // gw_authenticate: where a browser page without identity is sent; "" sends nobody
+	Limited  string    // gw_rate_limit: the zone that refused, "" none
+	Verdict  *Verdict  // gw_waf
+	Decision *Decision // gw_authorize, or gw_portal for its own routes
+	Route    string    // gw_authorize, gw_portal: the matched route template, bounded in number; "" unknown
+	Problem  string    // internal/problem: the type of the problem answered, "" none
+	Socket   *Socket   // internal/wsframe: what passed, once a socket is open; nil for plain requests
+}
+
+// Client is who is calling, as far as the connection tells.
+type Client struct {
+	IP    netip.Addr // unmapped, without zone; zero if unknown
+	Proxy netip.Addr // the direct peer, where it is a trusted proxy and so differs from IP
+}
+
+// Key groups addresses that one caller can choose freely: an IPv6 address becomes its /64.
+func (c Client) Key() string {
+	if c.IP.Is6() {
+		if p, err := c.IP.Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	return c.IP.String()
+}
+
+// Identity is a verified subject. It is never changed once set: handlers share it.
+type Identity struct {
+	Subject  string    // opaque account id (`sub`)
+	Name     string    // user name: unique, lower case, never changed
+	Roles    []string  // at least one
+	Session  string    // session id (`sid`)
+	TokenID  string    // `jti`
+	Methods  []string  // how they authenticated (`amr`, RFC 8176): pwd, otp
+	AuthTime time.Time // when they last gave a first factor
+	MFATime  time.Time // when they last gave a second factor; zero: never in this session
+	Expires  time.Time // of the token
+	Cookie   bool      // the token came in a cookie, so the browser attached it by itself
+}
+
+// HasRole tells whether the subject has the role.
+func (i *Identity) HasRole(role string) bool {
+	if i == nil {
+		return false
+	}
+	for _, r := range i.Roles {
+		if r == role {
+			return true
+		}
+	}
+	return false
+}
+
+// Verdict is what the WAF saw.
+type Verdict struct {
+	Blocked bool
+	Rules   []int // ids of the rules that matched, at most 64
+	Score   int   // inbound anomaly score
+}
+
+// Decision is what the policy said.
+type Decision struct {
+	Allow  bool
+	Reason string
+}
+
+// Socket counts what passed on a WebSocket. Set when it has ended.
+type Socket struct {
+	MessagesIn, MessagesOut int64
+	BytesIn, BytesOut       int64
+	CloseCode               int    // the code the gateway closed with; 0: an end point closed
+	CloseReason             string // why the gateway closed
+}
+
+type key struct{}
+
+// From returns the request's values, nil where no handler of ours has made them.
+func From(ctx context.Context) *Request {
+	r, _ := ctx.Value(key{}).(*Request)
+	return r
+}
+
+// Ensure returns the request's values, making them (with a new id) on the first call. The returned
+// *http.Request carries them and must be the one passed on.
+func Ensure(r *http.Request) (*http.Request, *Request) {
+	if rc := From(r.Context()); rc != nil {
+		return r, rc
+	}
+	rc := &Request{ID: rand.Text(), Start: time.Now()}
+	return r.WithContext(context.WithValue(r.Context(), key{}, rc)), rc
+}
