@@ -1,0 +1,11 @@
+// Command convosphere is the gateway: Caddy with all of the gateway's modules and sub-commands.
+package main
+
+import (
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	_ "github.com/convosphere/gateway/modules/standard"
+)
+
+func main() { caddycmd.Main() }

@@ -1,0 +1,10 @@
+// Package audit is the outermost handler, gw_audit: it gives each request its id, recovers panics, renders errors, and writes
+// one security event when the response, or the socket, has ended.
+//
+// It fails open: an event that can't be written never stops a request. It is lost only when the queue (16384 events) is full or the
+// disk refuses it, and the next event that is written says how many were lost (gateway.events_dropped).
+//
+// Events go to events/events.jsonl in the gateway's data folder; without a gateway app they go to Caddy's log, with one
+// warning at load. Placeholders: {http.gw.request_id}. Metrics: gateway_requests_total and
+// gateway_panics_total.
+package audit

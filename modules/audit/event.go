@@ -1,0 +1,78 @@
+package audit
+
+import (
+	"net"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/reqctx"
+)
+
+// seen is what the event keeps of the request as it came in.
+type seen struct{ method, host, path, agent, remote string }
+
+func seenOf(r *http.Request) seen {
+	remote, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		remote = r.RemoteAddr // a unix socket's
+	}
+	return seen{r.Method, r.Host, r.URL.EscapedPath(), r.UserAgent(), remote}
+}
+
+// statusGone is nginx's word for a client that left before the answer; it is only written in events.
+const statusGone = 499
+
+func eventOf(s seen, rc *reqctx.Request, status int, out, in int64, ctxErr error) *event.Event {
+	if status == 0 {
+		status = http.StatusOK // net/http's own answer where nobody wrote one
+		if ctxErr != nil {
+			status = statusGone
+		}
+	}
+	e := &event.Event{
+		Category: "web", Action: "http-request", Outcome: event.Success,
+		RequestID: rc.ID, Method: s.method, Host: s.host, Path: s.path, Route: rc.Route, UserAgent: s.agent,
+		Status: status, BytesIn: in, BytesOut: out, Duration: time.Since(rc.Start), SourceIP: s.remote,
+	}
+	if status >= 400 {
+		e.Outcome = event.Failure
+	}
+	if rc.Client.IP.IsValid() {
+		e.SourceIP = rc.Client.IP.String()
+	}
+	if id := rc.Identity; id != nil {
+		e.UserID, e.UserName, e.UserRoles, e.Session = id.Subject, id.Name, id.Roles, id.Session
+	}
+	add := func(k, v string) {
+		if v != "" {
+			e.Fields = append(e.Fields, zap.String(k, v))
+		}
+	}
+	add("gateway.problem", rc.Problem)
+	add("gateway.zone", rc.Limited)
+	if v := rc.Verdict; v != nil && len(v.Rules) > 0 {
+		e.RuleIDs = v.Rules
+		e.Fields = append(e.Fields, zap.Bool("gateway.waf.blocked", v.Blocked), zap.Int("gateway.waf.score", v.Score))
+	}
+	if d := rc.Decision; d != nil {
+		e.Fields = append(e.Fields, zap.Bool("gateway.decision.allow", d.Allow))
+		add("gateway.decision.reason", d.Reason)
+	}
+	if k := rc.Socket; k != nil {
+		e.Action = "websocket"
+		e.Fields = append(e.Fields,
+			zap.Int64("gateway.socket.messages_in", k.MessagesIn), zap.Int64("gateway.socket.messages_out", k.MessagesOut),
+			zap.Int64("gateway.socket.bytes_in", k.BytesIn), zap.Int64("gateway.socket.bytes_out", k.BytesOut))
+		if k.CloseCode != 0 {
+			e.Fields = append(e.Fields, zap.Int("gateway.socket.close_code", k.CloseCode))
+			add("gateway.socket.close_reason", k.CloseReason)
+			if k.CloseCode == 1008 || k.CloseCode == 1009 {
+				e.Outcome = event.Failure
+			}
+		}
+	}
+	return e
+}

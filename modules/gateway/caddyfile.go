@@ -1,0 +1,130 @@
+package gateway
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+)
+
+func init() { httpcaddyfile.RegisterGlobalOption("gateway", parse) }
+
+func parse(d *caddyfile.Dispenser, _ any) (any, error) {
+	var a App
+	if err := a.UnmarshalCaddyfile(d); err != nil {
+		return nil, err
+	}
+	return httpcaddyfile.App{Name: "gateway", Value: caddyconfig.JSON(a, nil)}, nil
+}
+
+// UnmarshalCaddyfile sets up the app from Caddyfile tokens. Syntax:
+//
+//	gateway {
+//		data_dir <folder>
+//		store    memory | redis <address>
+//		database sqlite [<file>] | postgres <url>
+//		keys     <folder>
+//		identity { … }    # see modules/identity
+//		policy   { … }    # see modules/policy
+//	}
+//
+// <address> is redis://, redis+sentinel:// or redis+cluster:// (rediss… for TLS). Each value may be a placeholder that is
+// filled in at load, as {env.GW_REDIS} or {file./run/secrets/redis}: a password then stays out of the configuration.
+func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the option's name
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	seen := map[string]bool{}
+	for d.NextBlock(0) {
+		name := d.Val()
+		if seen[name] {
+			return d.Errf("%s is given twice", name)
+		}
+		seen[name] = true
+		var err error
+		switch name {
+		case "data_dir":
+			err = one(d, &a.DataDir)
+		case "keys":
+			err = one(d, &a.Keys)
+		case "store":
+			err = a.parseStore(d)
+		case "database":
+			err = a.parseDatabase(d)
+		case "identity":
+			a.Identity, err = parseApp(d, "gw_identity")
+		case "policy":
+			a.Policy, err = parseApp(d, "gw_policy")
+		default:
+			err = d.Errf("unknown subdirective %q: gateway knows data_dir, store, database, keys, identity and policy", name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func one(d *caddyfile.Dispenser, to *string) error {
+	if !d.Args(to) || *to == "" {
+		return d.ArgErr()
+	}
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	return nil
+}
+
+func (a *App) parseStore(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	switch {
+	case len(args) == 1 && args[0] == "memory":
+		a.Store = "memory"
+	case len(args) == 2 && args[0] == "redis" && (strings.HasPrefix(args[1], "redis") || strings.HasPrefix(args[1], "{")):
+		a.Store = args[1]
+	case len(args) == 2 && args[0] == "redis":
+		return d.Err("store: the address must begin with redis://, rediss://, redis+sentinel:// or redis+cluster://")
+	default:
+		return d.Err("store: write `store memory` or `store redis redis://host:port`")
+	}
+	return nil
+}
+
+func (a *App) parseDatabase(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	switch {
+	case len(args) == 1 && args[0] == "sqlite":
+		a.Database = "sqlite"
+	case len(args) == 2 && args[0] == "sqlite" && args[1] != "":
+		a.Database = "sqlite:" + args[1]
+	case len(args) == 2 && args[0] == "postgres" &&
+		(strings.HasPrefix(args[1], "postgres://") || strings.HasPrefix(args[1], "postgresql://") || strings.HasPrefix(args[1], "{")):
+		a.Database = args[1]
+	default:
+		return d.Err("database: write `database sqlite`, `database sqlite FILE` or `database postgres postgres://user@host/name`")
+	}
+	return nil
+}
+
+// parseApp lets the app's own module read its block.
+func parseApp(d *caddyfile.Dispenser, id string) (json.RawMessage, error) {
+	info, err := caddy.GetModule(id)
+	if err != nil {
+		return nil, d.Errf("%s: %v", d.Val(), errNoModule)
+	}
+	module := info.New()
+	u, ok := module.(caddyfile.Unmarshaler)
+	if !ok {
+		return nil, d.Errf("%s can't be configured in a Caddyfile", d.Val())
+	}
+	if err := u.UnmarshalCaddyfile(d.NewFromNextSegment()); err != nil {
+		return nil, err
+	}
+	return caddyconfig.JSON(module, nil), nil
+}
+
+var _ caddyfile.Unmarshaler = (*App)(nil)

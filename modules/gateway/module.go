@@ -1,0 +1,137 @@
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/convosphere/gateway/modules/internal/ground"
+)
+
+func init() { caddy.RegisterModule(App{}) }
+
+// App is the Caddy app `gateway`.
+type App struct {
+	// The folder for the database, keys and events, where those name no place of their own. Default: "convosphere"
+	// in Caddy's data folder.
+	DataDir string `json:"data_dir,omitempty"`
+
+	// Where fast shared state lives: "memory" (default), or an address: redis://…, redis+sentinel://…, redis+cluster://…
+	Store string `json:"store,omitempty"`
+
+	// Where durable state lives: "sqlite" (default: gateway.db in the data folder), "sqlite:PATH", or postgres://…
+	Database string `json:"database,omitempty"`
+
+	// The folder of the key ring. Default: "keys" in the data folder. Gateways of one fleet share it.
+	Keys string `json:"keys,omitempty"`
+
+	// The configuration of the app gw_identity.
+	Identity json.RawMessage `json:"identity,omitempty"`
+
+	// The configuration of the app gw_policy.
+	Policy json.RawMessage `json:"policy,omitempty"`
+
+	ground *ground.Ground
+	logger *zap.Logger
+}
+
+// CaddyModule returns the module's information.
+func (App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "gateway", New: func() caddy.Module { return new(App) }}
+}
+
+// Provision opens the ground and loads the apps that stand on it.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.logger = ctx.Logger()
+	if err := a.defaults(); err != nil {
+		return err
+	}
+	g, err := open(ctx, a)
+	if err != nil {
+		return err
+	}
+	a.ground = g
+	if err := registerMetrics(ctx.GetMetricsRegistry(), g.Events); err != nil {
+		return err
+	}
+	// Loaded here and in this order, since Caddy loads apps in the order of a map and a cycle would hand out half-made ones.
+	for _, app := range []struct {
+		id  string
+		raw json.RawMessage
+	}{{"gw_policy", a.Policy}, {"gw_identity", a.Identity}} {
+		if _, err := caddy.GetModule(app.id); err != nil {
+			if len(app.raw) > 0 {
+				return fmt.Errorf("gateway: %s is configured, but this build has no module %s", strings.TrimPrefix(app.id, "gw_"), app.id)
+			}
+			continue
+		}
+		if _, err := ctx.LoadModuleByID(app.id, app.raw); err != nil {
+			return fmt.Errorf("gateway: %w", err)
+		}
+	}
+	return nil
+}
+
+// defaults fills in what is not given, and the placeholders ({env.NAME}, {file.PATH}) of what is: addresses hold passwords,
+// which so stay out of the configuration that the admin API shows.
+func (a *App) defaults() error {
+	repl := caddy.NewReplacer()
+	for _, s := range []*string{&a.DataDir, &a.Store, &a.Database, &a.Keys} {
+		v, err := repl.ReplaceOrErr(*s, true, true)
+		if err != nil {
+			return fmt.Errorf("gateway: %w", err)
+		}
+		*s = strings.TrimSpace(v)
+	}
+	if a.DataDir == "" {
+		a.DataDir = filepath.Join(caddy.AppDataDir(), "convosphere")
+	}
+	if a.Store == "" {
+		a.Store = "memory"
+	}
+	if a.Database == "" || a.Database == "sqlite" {
+		a.Database = "sqlite:" + filepath.Join(a.DataDir, "gateway.db")
+	}
+	if a.Keys == "" {
+		a.Keys = filepath.Join(a.DataDir, "keys")
+	}
+	return nil
+}
+
+// Ground returns what handlers and apps stand on.
+func (a *App) Ground() *ground.Ground { return a.ground }
+
+// Start implements caddy.App: all is ready since Provision.
+func (a *App) Start() error {
+	if a.Store == "memory" && strings.HasPrefix(a.Database, "postgres") {
+		a.logger.Warn("the database is shared but the store is memory: gateways of a fleet would count limits each for itself; name a Redis as store")
+	}
+	return nil
+}
+
+// Stop implements caddy.App. The ground is given back in Cleanup, after the handlers that use it are gone.
+func (a *App) Stop() error { return nil }
+
+// Cleanup gives the ground back. It also runs after a failed Provision, when there may be none.
+func (a *App) Cleanup() error {
+	if a.ground != nil {
+		a.ground.Release()
+		a.ground = nil
+	}
+	return nil
+}
+
+// errNoModule is what parsing a block says whose module the build lacks.
+var errNoModule = errors.New("this build has no such module")
+
+// Interface guards.
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

@@ -1,0 +1,166 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/internal/keyring"
+	"github.com/convosphere/gateway/modules/internal/store"
+)
+
+// resources are shared by the configurations that name the same: a reload takes them over, with all they hold.
+var resources = caddy.NewUsagePool()
+
+// resource is one entry of the pool.
+type resource[T any] struct {
+	value T
+	close func() error
+}
+
+// Destruct implements caddy.Destructor.
+func (r resource[T]) Destruct() error { return r.close() }
+
+// acquire takes the resource from the pool, opening it for the first who asks. release gives it back.
+func acquire[T any](kind, name string, open func() (T, func() error, error)) (value T, release func() error, err error) {
+	key := kind + "\x00" + name
+	v, _, err := resources.LoadOrNew(key, func() (caddy.Destructor, error) {
+		value, close, err := open()
+		if err != nil {
+			return nil, err
+		}
+		return resource[T]{value, close}, nil
+	})
+	if err != nil {
+		return value, nil, err
+	}
+	return v.(resource[T]).value, func() error {
+		_, err := resources.Delete(key)
+		return err
+	}, nil
+}
+
+// base is a database with its feed: they live and end together.
+type base struct {
+	db   *database.DB
+	feed *database.Feed
+}
+
+// open acquires everything that a names, or nothing.
+func open(ctx context.Context, a *App) (*ground.Ground, error) {
+	var releases []func() error
+	logger := a.logger
+	giveBack := func() {
+		for i := len(releases) - 1; i >= 0; i-- {
+			if err := releases[i](); err != nil {
+				logger.Error("closing a resource", zap.Error(err))
+			}
+		}
+	}
+	g := &ground.Ground{DataDir: a.DataDir}
+	err := func() error {
+		events, release, err := acquire("events", a.DataDir, func() (*event.Bus, func() error, error) {
+			b, err := event.Open(event.Options{Dir: filepath.Join(a.DataDir, "events")})
+			if err != nil {
+				return nil, nil, err
+			}
+			return b, b.Close, nil
+		})
+		if err != nil {
+			return fmt.Errorf("gateway: data_dir %s: %w", a.DataDir, err)
+		}
+		g.Events, releases = events, append(releases, release)
+
+		keys, release, err := acquire("keys", a.Keys, func() (*keyring.Ring, func() error, error) {
+			r, err := keyring.Open(a.Keys)
+			return r, func() error { return nil }, err
+		})
+		if err != nil {
+			return fmt.Errorf("gateway: keys: %w", err)
+		}
+		g.Keys, releases = keys, append(releases, release)
+
+		b, release, err := acquire("database", a.Database, func() (base, func() error, error) { return openDatabase(ctx, a.Database) })
+		if err != nil {
+			return fmt.Errorf("gateway: %w", err)
+		}
+		g.DB, g.Feed, releases = b.db, b.feed, append(releases, release)
+
+		// A memory store is this data folder's: two configurations of one process share their counters.
+		name := a.Store
+		if name == "memory" {
+			name += " " + a.DataDir
+		}
+		s, release, err := acquire("store", name, func() (store.Store, func() error, error) {
+			s, err := openStore(ctx, a.Store)
+			if err != nil {
+				return nil, nil, err
+			}
+			return s, s.Close, nil
+		})
+		if err != nil {
+			return fmt.Errorf("gateway: store: %w", err)
+		}
+		g.Store, releases = s, append(releases, release)
+		return nil
+	}()
+	if err != nil {
+		giveBack()
+		return nil, err
+	}
+	live.Add(1)
+	return ground.New(g, func() {
+		giveBack()
+		live.Add(-1)
+	}), nil
+}
+
+// live counts the grounds not yet given back.
+var live atomic.Int64
+
+// The process ends right after the apps have stopped. Sockets that were cut then still have their event to write.
+func init() {
+	caddy.OnExit(func(context.Context) {
+		for end := time.Now().Add(5 * time.Second); live.Load() > 0 && time.Now().Before(end); {
+			time.Sleep(5 * time.Millisecond)
+		}
+	})
+}
+
+func openDatabase(ctx context.Context, name string) (base, func() error, error) {
+	var c database.Config
+	if path, ok := strings.CutPrefix(name, "sqlite:"); ok {
+		c.SQLite = path
+	} else {
+		c.Postgres = name
+	}
+	db, err := database.Open(ctx, c)
+	if err != nil {
+		return base{}, nil, err
+	}
+	feed, err := database.NewFeed(ctx, db)
+	if err != nil {
+		return base{}, nil, errors.Join(err, db.Close())
+	}
+	return base{db, feed}, func() error {
+		feed.Close()
+		return db.Close()
+	}, nil
+}
+
+func openStore(ctx context.Context, name string) (store.Store, error) {
+	if name == "memory" {
+		return store.NewMemory(0), nil
+	}
+	return store.OpenRedis(ctx, name)
+}

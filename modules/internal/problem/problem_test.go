@@ -1,0 +1,81 @@
+package problem
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/convosphere/gateway/modules/internal/reqctx"
+)
+
+func request(method, target string, header map[string]string) (*http.Request, *reqctx.Request) {
+	r := httptest.NewRequest(method, target, nil)
+	for k, v := range header {
+		r.Header.Set(k, v)
+	}
+	return reqctx.Ensure(r)
+}
+
+func TestProgramsGetJSON(t *testing.T) {
+	r, rc := request("POST", "/api/x", map[string]string{"Accept": "text/html"})
+	w := httptest.NewRecorder()
+	w.Header().Set("Content-Encoding", "gzip")
+	w.Header().Set("Etag", `"x"`)
+	Write(w, r, Problem{Status: 429, RetryAfter: 1500 * time.Millisecond, Extra: map[string]any{"policies": []string{"login"}, "status": 1}})
+	var body map[string]any
+	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil {
+		t.Fatal(err)
+	}
+	if w.Code != 429 || w.Header().Get("Retry-After") != "2" || w.Header().Get("Content-Type") != "application/problem+json" ||
+		body["type"] != "urn:gateway:problem:rate-limited" || body["status"] != 429.0 || body["request_id"] != rc.ID {
+		t.Fatalf("%d %v %v", w.Code, w.Header(), body)
+	}
+	if w.Header().Get("Content-Encoding") != "" || w.Header().Get("Etag") != "" || w.Header().Get("Cache-Control") != "no-store" {
+		t.Fatalf("headers of the answer it replaces: %v", w.Header())
+	}
+	if rc.Problem != "rate-limited" {
+		t.Fatal(rc.Problem)
+	}
+}
+
+func TestBrowsersGetAPageWithoutScript(t *testing.T) {
+	r, rc := request("GET", "/x?q=<script>", map[string]string{"Accept": "text/html,*/*", "Sec-Fetch-Mode": "navigate"})
+	w := httptest.NewRecorder()
+	Write(w, r, Problem{Status: 403})
+	body := w.Body.String()
+	if !strings.Contains(body, rc.ID) || strings.Contains(body, "<script") || !strings.Contains(w.Header().Get("Content-Security-Policy"), "default-src 'none'") {
+		t.Fatal(body)
+	}
+}
+
+// Only a page load without identity goes to the login page: a program must see its 401.
+func TestLogin(t *testing.T) {
+	for _, c := range []struct {
+		method string
+		header map[string]string
+		want   int
+	}{
+		{"GET", map[string]string{"Accept": "text/html"}, 303},
+		{"GET", map[string]string{"Accept": "text/html", "Sec-Fetch-Mode": "cors"}, 401},
+		{"GET", map[string]string{"Accept": "*/*"}, 401},
+		{"POST", map[string]string{"Accept": "text/html"}, 401},
+	} {
+		r, rc := request(c.method, "/rooms?a=b&c=//evil", c.header)
+		rc.LoginURL = "/auth/login"
+		w := httptest.NewRecorder()
+		Write(w, r, Problem{Status: http.StatusUnauthorized})
+		if w.Code != c.want {
+			t.Errorf("%s %v: %d", c.method, c.header, w.Code)
+		}
+		if c.want == 303 {
+			u, err := url.Parse(w.Header().Get("Location"))
+			if err != nil || u.Path != "/auth/login" || u.Query().Get("return_to") != "/rooms?a=b&c=//evil" {
+				t.Errorf("Location %q", w.Header().Get("Location"))
+			}
+		}
+	}
+}

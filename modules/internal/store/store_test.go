@@ -1,0 +1,184 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// redisServer starts a real redis-server on a free loopback port.
+func redisServer(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	_, port, _ := net.SplitHostPort(addr)
+	l.Close()
+	cmd := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("redis-server is needed: %v", err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	for range 100 {
+		c, err := net.Dial("tcp", addr)
+		if err == nil {
+			c.Close()
+			return addr
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatal("redis-server does not answer")
+	return ""
+}
+
+// each runs the test on both stores.
+func each(t *testing.T, f func(t *testing.T, s Store)) {
+	addr := redisServer(t)
+	t.Run("memory", func(t *testing.T) { f(t, NewMemory(0)) })
+	t.Run("redis", func(t *testing.T) {
+		s, err := OpenRedis(t.Context(), "redis://"+addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		f(t, s)
+	})
+}
+
+func TestContract(t *testing.T) {
+	each(t, func(t *testing.T, s Store) {
+		ctx := t.Context()
+		must := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, ok, err := s.Get(ctx, Key("t", "a")); ok || err != nil {
+			t.Fatalf("an absent key: %v %v", ok, err)
+		}
+		must(s.Set(ctx, Key("t", "a"), []byte("1"), time.Minute))
+		if ok, err := s.Add(ctx, Key("t", "a"), []byte("2"), time.Minute); ok || err != nil {
+			t.Fatalf("Add over a value: %v %v", ok, err)
+		}
+		if v, ok, _ := s.Get(ctx, Key("t", "a")); !ok || string(v) != "1" {
+			t.Fatalf("Get: %q %v", v, ok)
+		}
+		must(s.Delete(ctx, Key("t", "a")))
+		if ok, err := s.Add(ctx, Key("t", "a"), []byte("2"), 30*time.Millisecond); !ok || err != nil {
+			t.Fatalf("Add: %v %v", ok, err)
+		}
+		time.Sleep(60 * time.Millisecond)
+		if _, ok, _ := s.Get(ctx, Key("t", "a")); ok {
+			t.Fatal("a value outlived its expiry")
+		}
+		for want := int64(1); want < 4; want++ {
+			if n, err := s.Incr(ctx, Key("t", "n"), 200*time.Millisecond); n != want || err != nil {
+				t.Fatalf("Incr: %d %v", n, err)
+			}
+			time.Sleep(50 * time.Millisecond) // a later Incr must not push the expiry
+		}
+		time.Sleep(150 * time.Millisecond)
+		if n, err := s.Incr(ctx, Key("t", "n"), time.Minute); n != 1 || err != nil {
+			t.Fatalf("a counter outlived its expiry: %d %v", n, err)
+		}
+		if err := s.Set(ctx, Key("t", "big"), bytes.Repeat([]byte("x"), maxValue+1), time.Minute); err == nil {
+			t.Fatal("a value over the limit was stored")
+		}
+	})
+}
+
+// Of parallel Takes exactly one gets the value: what is spent once can't be spent twice.
+func TestTakeOnce(t *testing.T) {
+	each(t, func(t *testing.T, s Store) {
+		for i := range 50 {
+			key := Key("once", fmt.Sprint(i))
+			if err := s.Set(t.Context(), key, []byte("v"), time.Minute); err != nil {
+				t.Fatal(err)
+			}
+			var got atomic.Int32
+			var wg sync.WaitGroup
+			for range 8 {
+				wg.Go(func() {
+					if _, ok, err := s.Take(context.Background(), key); ok && err == nil {
+						got.Add(1)
+					}
+				})
+			}
+			wg.Wait()
+			if got.Load() != 1 {
+				t.Fatalf("%d of 8 got the value", got.Load())
+			}
+		}
+	})
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	m := NewMemory(1000)
+	for i := range 100_000 {
+		_ = m.Set(t.Context(), Key("flood", fmt.Sprint(i)), []byte("x"), time.Hour)
+	}
+	if n := m.Len(); n > 1000+shards {
+		t.Fatalf("holds %d values, of 1000 allowed", n)
+	}
+}
+
+// Two lists of parts give one key only if they are the same: a_b + c is not a + b_c.
+func TestKeyIsInjective(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		part := rapid.StringOfN(rapid.SampledFrom([]rune{'a', ':', '1', '_'}), 0, 6, -1)
+		a := rapid.SliceOfN(part, 0, 4).Draw(t, "a")
+		b := rapid.SliceOfN(part, 0, 4).Draw(t, "b")
+		same := len(a) == len(b) && strings.Join(a, "\x00") == strings.Join(b, "\x00")
+		if (Key("t", a...) == Key("t", b...)) != same {
+			t.Fatalf("%q and %q: %q %q", a, b, Key("t", a...), Key("t", b...))
+		}
+	})
+}
+
+func TestParseAddress(t *testing.T) {
+	for address, want := range map[string]string{
+		"redis://127.0.0.1:1":                      "[127.0.0.1:1] \"\" false 0",
+		"redis://u:p@h:1/3":                        "[h:1] \"\" false 3",
+		"redis+sentinel://a:1,b:2/main/2":          "[a:1 b:2] \"main\" false 2",
+		"redis+cluster://a:1,b:2,c:3":              "[a:1 b:2 c:3] \"\" true 0",
+		"redis+sentinel://a:1":                     "error",
+		"redis://a:1,b:2":                          "error",
+		"http://a:1":                               "error",
+		"redis+ring://a:1":                         "error",
+		"a:1":                                      "error",
+		"redis://:s3cret-of-the-test@a:notaport/x": "error",
+		"redis+cluster://:s3cret-of-the-test@%zz:notaport": "error",
+	} {
+		o, err := parse(address)
+		got := "error"
+		if err == nil {
+			got = fmt.Sprintf("%v %q %v %d", o.Addrs, o.MasterName, o.IsClusterMode, o.DB)
+		} else if strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: the error shows the password: %v", address, err)
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s (%v)", address, got, want, err)
+		}
+	}
+}
+
+func FuzzParseAddress(f *testing.F) {
+	f.Add("redis+sentinel://u:p@a:1,b:2/main/2")
+	f.Fuzz(func(t *testing.T, s string) {
+		if o, err := parse(s); err == nil && len(o.Addrs) == 0 {
+			t.Fatal("accepted without an address")
+		}
+	})
+}

@@ -1,0 +1,8 @@
+package wsframe
+
+import "net/http"
+
+type writer struct {
+	http.ResponseWriter
+	tap *Tap
+}

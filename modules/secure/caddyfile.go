@@ -1,0 +1,139 @@
+package secure
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	_ "github.com/convosphere/gateway/modules/internal/order" // where gw_secure stands
+)
+
+func init() { httpcaddyfile.RegisterDirective("gw_secure", parse) }
+
+// path is the whole path, outermost first, by the names of the sub-directives. All values of one directive sort
+// alike in Caddy, so the order is ours to keep; it is that of internal/order, with encode at its place.
+var path = []string{"headers", "audit", "client", "authenticate", "rate_limit", "encode", "waf", "portal", "authorize"}
+
+// module gives the handler that a sub-directive configures.
+func module(part string) string {
+	if part == "encode" {
+		return "encode"
+	}
+	return "gw_" + part
+}
+
+// parse sets up the path from Caddyfile tokens. Syntax:
+//
+//	gw_secure [<matcher>] {
+//		without      <part>…      # leave parts out
+//		headers      { … }        # see headers.go
+//		client       { … }        # each as its own directive, gw_client and so on
+//		authenticate { … }
+//		rate_limit   { … }
+//		waf          { … }
+//		portal       { … }
+//		authorize    { … }
+//		encode       …            # as Caddy's encode
+//	}
+func parse(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	matcher, err := h.ExtractMatcherSet()
+	if err != nil {
+		return nil, err
+	}
+	parts, err := parseParts(h.Dispenser)
+	if err != nil {
+		return nil, err
+	}
+	var handlers []json.RawMessage
+	for _, part := range path {
+		if raw, ok := parts[part]; ok {
+			handlers = append(handlers, raw)
+		}
+	}
+	route := caddyhttp.Route{HandlersRaw: handlers}
+	if matcher != nil {
+		route.MatcherSetsRaw = []caddy.ModuleMap{matcher}
+	}
+	return []httpcaddyfile.ConfigValue{{Class: "route", Value: route}}, nil
+}
+
+// parseParts returns the JSON of every part that is not left out.
+func parseParts(d *caddyfile.Dispenser) (map[string]json.RawMessage, error) {
+	d.Next() // the directive's name
+	if d.NextArg() {
+		return nil, d.ArgErr()
+	}
+	parts := map[string]json.RawMessage{}
+	without := map[string]bool{}
+	for d.NextBlock(0) {
+		name := d.Val()
+		switch {
+		case name == "without":
+			args := d.RemainingArgs()
+			if len(args) == 0 {
+				return nil, d.ArgErr()
+			}
+			for _, a := range args {
+				if !slices.Contains(path, a) {
+					return nil, d.Errf("there is no part %q to leave out: gw_secure has %s", a, strings.Join(path, ", "))
+				}
+				without[a] = true
+			}
+		case slices.Contains(path, name):
+			if parts[name] != nil {
+				return nil, d.Errf("%s is given twice", name)
+			}
+			raw, err := load(name, d.NewFromNextSegment())
+			if err != nil {
+				return nil, err
+			}
+			parts[name] = raw
+		default:
+			return nil, d.Errf("unknown subdirective %q: gw_secure knows without, %s", name, strings.Join(path, ", "))
+		}
+	}
+	for _, name := range path {
+		switch {
+		case without[name] && parts[name] != nil:
+			return nil, d.Errf("%s is configured and left out at once", name)
+		case without[name] || parts[name] != nil:
+			continue
+		}
+		raw, err := load(name, caddyfile.NewTestDispenser(name))
+		if err != nil {
+			return nil, fmt.Errorf("gw_secure: %s: %w", name, err)
+		}
+		parts[name] = raw
+	}
+	return parts, nil
+}
+
+// load lets the part's own handler read its tokens, whose first is the part's name.
+func load(part string, d *caddyfile.Dispenser) (json.RawMessage, error) {
+	id := "http.handlers." + module(part)
+	info, err := caddy.GetModule(id)
+	if err != nil {
+		return nil, d.Errf("this build has no module %s: leave it out with `without %s`", id, part)
+	}
+	m := info.New()
+	u, ok := m.(caddyfile.Unmarshaler)
+	if !ok {
+		return nil, d.Errf("%s can't be configured in a Caddyfile", part)
+	}
+	if err := u.UnmarshalCaddyfile(d); err != nil {
+		return nil, err
+	}
+	var warnings []caddyconfig.Warning
+	raw := caddyconfig.JSONModuleObject(m, "handler", module(part), &warnings)
+	if len(warnings) > 0 {
+		return nil, d.Errf("%s: %s", part, warnings[0].Message)
+	}
+	return raw, nil
+}
