@@ -1,0 +1,167 @@
+package audit
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/internal/reqctx"
+)
+
+// serve runs one request through the handler and returns the answer and the event.
+func serve(t *testing.T, r *http.Request, next caddyhttp.HandlerFunc) (*httptest.ResponseRecorder, map[string]any, any) {
+	t.Helper()
+	dir := t.TempDir()
+	bus, err := event.Open(event.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &Handler{ground: ground.New(&ground.Ground{Events: bus}, func() {}), logger: zap.NewNop()}
+	w := httptest.NewRecorder()
+	var thrown any
+	func() {
+		defer func() { thrown = recover() }()
+		if err := h.ServeHTTP(w, r, next); err != nil {
+			t.Errorf("ServeHTTP: %v", err)
+		}
+	}()
+	if err := bus.Close(); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, "events.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(raw)), "\n")
+	if len(lines) != 1 {
+		t.Fatalf("%d events for one request: %s", len(lines), raw)
+	}
+	var e map[string]any
+	if err := json.Unmarshal([]byte(lines[0]), &e); err != nil {
+		t.Fatal(err)
+	}
+	return w, e, thrown
+}
+
+func TestEvent(t *testing.T) {
+	r := httptest.NewRequest("POST", "https://h.example/a%2Fb?token=planted", strings.NewReader("planted body"))
+	r.Header.Set("X-Request-Id", "forged")
+	r.Header.Set("Authorization", "Bearer planted")
+	w, e, _ := serve(t, r, func(w http.ResponseWriter, r *http.Request) error {
+		rc := reqctx.From(r.Context())
+		rc.Identity = &reqctx.Identity{Subject: "s1", Name: "ursula", Roles: []string{"user"}, Session: "x"}
+		rc.Decision = &reqctx.Decision{Allow: true, Reason: "granted"}
+		if got := r.Header.Get("X-Request-Id"); got != rc.ID {
+			t.Errorf("passed on the request id %q", got)
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+		r.URL.Path = "/rewritten"
+		w.WriteHeader(201)
+		_, err := io.WriteString(w, "hello")
+		return err
+	})
+	want := map[string]any{
+		"event.action": "http-request", "event.outcome": "success", "http.request.method": "POST", "url.path": "/a%2Fb", "url.domain": "h.example",
+		"http.response.status_code": 201.0, "http.request.body.bytes": 12.0, "http.response.body.bytes": 5.0, "user.name": "ursula", "user.id": "s1",
+		"source.ip": "192.0.2.1", "gateway.decision.allow": true, "http.request.id": w.Header().Get("X-Request-Id"),
+	}
+	for k, v := range want {
+		if e[k] != v {
+			t.Errorf("%s: %v, want %v", k, e[k], v)
+		}
+	}
+	if s := fmt.Sprint(e); strings.Contains(s, "planted") {
+		t.Errorf("the event holds a secret: %s", s)
+	}
+}
+
+func TestErrorsAreRenderedWithoutTheInside(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want int
+	}{
+		{errors.New("inside"), 500},
+		{caddyhttp.Error(502, errors.New("inside")), 502},
+		{caddyhttp.Error(0, errors.New("inside")), 500},
+		{caddyhttp.Error(502, &http.MaxBytesError{Limit: 1}), 413}, // the proxy's word for a body over the limit
+		{fmt.Errorf("wrapped: %w", caddyhttp.Error(503, errors.New("inside"))), 503},
+	} {
+		w, e, _ := serve(t, httptest.NewRequest("GET", "/", nil), func(http.ResponseWriter, *http.Request) error { return c.err })
+		if w.Code != c.want || strings.Contains(w.Body.String(), "inside") || e["event.outcome"] != "failure" {
+			t.Errorf("%v: %d %s %v", c.err, w.Code, w.Body, e)
+		}
+		if (w.Header().Get("Retry-After") != "") != (c.want == 503) {
+			t.Errorf("%v: Retry-After %q", c.err, w.Header().Get("Retry-After"))
+		}
+	}
+}
+
+func TestPanics(t *testing.T) {
+	w, e, thrown := serve(t, httptest.NewRequest("GET", "/", nil), func(http.ResponseWriter, *http.Request) error { panic("inside") })
+	if w.Code != 500 || strings.Contains(w.Body.String(), "inside") || e["event.reason"] != "panic" || thrown != nil {
+		t.Errorf("%d %s %v %v", w.Code, w.Body, e, thrown)
+	}
+	// Half an answer must not look like a whole one: the connection is cut.
+	_, e, thrown = serve(t, httptest.NewRequest("GET", "/", nil), func(w http.ResponseWriter, _ *http.Request) error {
+		_, _ = io.WriteString(w, "half")
+		panic("inside")
+	})
+	if thrown != http.ErrAbortHandler || e["event.reason"] != "panic" {
+		t.Errorf("%v %v", thrown, e)
+	}
+	_, _, thrown = serve(t, httptest.NewRequest("GET", "/", nil), func(http.ResponseWriter, *http.Request) error { panic(http.ErrAbortHandler) })
+	if thrown != http.ErrAbortHandler {
+		t.Errorf("the server's own signal became %v", thrown)
+	}
+}
+
+func TestAnErrorAfterTheAnswerBeganKeepsItsStatus(t *testing.T) {
+	w, e, _ := serve(t, httptest.NewRequest("GET", "/", nil), func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(200)
+		return caddyhttp.Error(502, errors.New("the back end went away"))
+	})
+	if w.Code != 200 || e["http.response.status_code"] != 200.0 {
+		t.Errorf("%d %v", w.Code, e)
+	}
+}
+
+func TestWithoutGatewayApp(t *testing.T) {
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
+	defer cancel()
+	h := new(Handler)
+	if err := h.Provision(ctx); err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	if err := h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil), caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(204)
+		return nil
+	})); err != nil || w.Code != 204 {
+		t.Fatal(w.Code, err)
+	}
+}
+
+func TestCaddyfile(t *testing.T) {
+	if err := new(Handler).UnmarshalCaddyfile(caddyfile.NewTestDispenser("gw_audit")); err != nil {
+		t.Error(err)
+	}
+	for _, bad := range []string{"gw_audit x", "gw_audit {\n x\n}"} {
+		if err := new(Handler).UnmarshalCaddyfile(caddyfile.NewTestDispenser(bad)); err == nil {
+			t.Errorf("%q was accepted", bad)
+		}
+	}
+}
