@@ -1,0 +1,112 @@
+package backend
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+var now = time.Date(2026, 11, 21, 10, 0, 0, 123456789, time.UTC)
+
+func TestNewRoomSlug(t *testing.T) {
+	for name, want := range map[string]string{
+		"General":                   "general",
+		"  Café Über  ":             "cafe-uber",
+		"a -- b / c":                "a-b-c",
+		"Über 100 % (new!)":         "uber-100-new",
+		strings.Repeat("long ", 16): "long-long-long-long-long-long-long-long-long-lon",
+	} {
+		r, err := NewRoom(name, Public, "ursula", now)
+		if err != nil || r.ID != want {
+			t.Errorf("%q: %v, %v, want %s", name, r, err, want)
+		}
+	}
+}
+
+func TestRoomSlugSuffix(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		v    Visibility
+		want string
+	}{
+		{"日本", Public, `^room-[a-z2-7]{8}$`},
+		{"Payroll", Private, `^payroll-[a-z2-7]{8}$`}, // else a taken slug would tell that a private room is there
+	} {
+		r, err := NewRoom(c.name, c.v, "ursula", now)
+		if err != nil || !regexp.MustCompile(c.want).MatchString(r.ID) {
+			t.Errorf("%q: %v, %v, want %s", c.name, r, err, c.want)
+		}
+	}
+}
+
+func TestRefused(t *testing.T) {
+	room := func(name string, v Visibility, by string) error { _, err := NewRoom(name, v, by, now); return err }
+	message := func(text string) error { _, err := NewMessage("r", "ursula", text, "", now); return err }
+	file := func(name string) error { _, err := NewFile("r", "ursula", name, "text/plain", now); return err }
+	for what, err := range map[string]error{
+		"empty name":        room(" ", Public, "ursula"),
+		"long name":         room(strings.Repeat("x", maxRoomName+1), Public, "ursula"),
+		"control in name":   room("a\nb", Public, "ursula"),
+		"override in name":  room("a\u202eb", Public, "ursula"),
+		"bad UTF-8 in name": room("a\xff", Public, "ursula"),
+		"visibility":        room("a", "secret", "ursula"),
+		"no user":           room("a", Public, ""),
+		"user with a slash": room("a", Public, "a/b"),
+		"user with a space": room("a", Public, " a"),
+		"empty text":        message(" \n "),
+		"long text":         message(strings.Repeat("ü", maxText+1)),
+		"NUL in text":       message("a\x00b"),
+		"bad UTF-8 in text": message("a\xc3"),
+		"no file name":      file(""),
+		"long file name":    file(strings.Repeat("x", maxFileName+1)),
+		"newline in a file": file("a\r\nb"),
+	} {
+		var e *Error
+		if !errors.As(err, &e) || e.Code != Invalid || e.Title == "" {
+			t.Errorf("%s: %v, want an Error that says invalid", what, err)
+		}
+	}
+}
+
+func TestNewMessage(t *testing.T) {
+	m, err := NewMessage("r", "ursula", " one\r\n\ttwo ", "", now)
+	if err != nil || m.Text != "one\n\ttwo" || m.At != now.Truncate(time.Millisecond) {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	if _, err := NewMessage("r", "ursula", strings.Repeat("ü", maxText), "", now); err != nil {
+		t.Errorf("the longest text: %v", err)
+	}
+	if m, err := NewMessage("r", "ursula", "", "f", now); err != nil || m.File.ID != "f" {
+		t.Errorf("a file without text: %+v, %v", m, err)
+	}
+}
+
+func TestIDsSort(t *testing.T) {
+	last := ""
+	for range 10000 {
+		id := newID()
+		if id <= last || !IsID(id) {
+			t.Fatalf("%s after %s", id, last)
+		}
+		last = id
+	}
+	if IsID("~") || IsID(strings.ToUpper(last)) || IsID("{"+last+"}") {
+		t.Error("IsID takes what newID does not make")
+	}
+}
+
+func TestFileType(t *testing.T) {
+	for in, want := range map[string]string{
+		"image/PNG":                     "image/png",
+		"text/html; charset=utf-8":      "text/html; charset=utf-8",
+		"":                              "application/octet-stream",
+		"no type\r\nX: y":               "application/octet-stream",
+		"a/" + strings.Repeat("b", 100): "application/octet-stream",
+	} {
+		if f, err := NewFile("r", "ursula", "a.txt", in, now); err != nil || f.Type != want {
+			t.Errorf("%q: %+v, %v, want %s", in, f, err, want)
+		}
+	}
+}

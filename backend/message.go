@@ -1,0 +1,60 @@
+package backend
+
+import (
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Message is what somebody said in a room.
+type Message struct {
+	ID     string      `json:"id"`
+	Room   string      `json:"room"`
+	Author string      `json:"author"` // user name
+	Text   string      `json:"text"`
+	At     time.Time   `json:"at"`
+	File   *Attachment `json:"file,omitempty"`
+}
+
+// Attachment is what a message shows of the file it carries.
+type Attachment struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	Type string `json:"type"`
+	Size int64  `json:"size"`
+}
+
+const maxText = 4000
+
+// NewMessage checks the text. file is the id of a file of this room that its author uploaded, or "": with it the text may be empty.
+func NewMessage(room, author, text, file string, now time.Time) (*Message, error) {
+	author, err := UserName(author)
+	if err != nil {
+		return nil, err
+	}
+	text = strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n"))
+	if text == "" && file == "" {
+		return nil, invalid("The message has no text")
+	}
+	if err := clean("The message", text, maxText, "\n\t"); err != nil {
+		return nil, err
+	}
+	m := &Message{ID: newID(), Room: room, Author: author, Text: text, At: stamp(now)}
+	if file != "" {
+		m.File = &Attachment{ID: file}
+	}
+	return m, nil
+}
+
+// newID is a UUID of version 7: ids made later sort later, and nobody can guess one.
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// stamp cuts a time to what the tables and JSON keep of it.
+func stamp(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
+
+// IsID says whether s has the form of a message's or file's id.
+func IsID(s string) bool {
+	id, err := uuid.Parse(s)
+	return err == nil && id.String() == s
+}
