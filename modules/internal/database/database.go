@@ -35,6 +35,7 @@ type Config struct {
 type DB struct {
 	sql      *sql.DB
 	postgres bool
+	writing  chan struct{} // SQLite: holds one while this process writes
 }
 
 // Open connects and migrates. Close it.
@@ -72,7 +73,7 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 		return nil, fmt.Errorf("opening the database %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(8)
-	return migrate(ctx, &DB{sql: db})
+	return migrate(ctx, &DB{sql: db, writing: make(chan struct{}, 1)})
 }
 
 func openPostgres(ctx context.Context, dsn string) (*DB, error) {
@@ -128,8 +129,27 @@ type Querier interface {
 	QueryRow(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// Exec runs a statement.
+// turn waits until this process may write. SQLite has one writer, and those who wait for it look again now and then, in no order: under
+// steady writes one of them starves until busy_timeout. Here they queue. PostgreSQL needs none of it.
+func (db *DB) turn(ctx context.Context) (done func(), err error) {
+	if db.writing == nil {
+		return func() {}, nil
+	}
+	select {
+	case db.writing <- struct{}{}:
+		return func() { <-db.writing }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Exec runs a statement. Inside InTx, use the Tx's: this one would wait for the transaction to end.
 func (db *DB) Exec(ctx context.Context, q string, args ...any) (sql.Result, error) {
+	done, err := db.turn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("waiting to write: %w", err)
+	}
+	defer done()
 	return db.sql.ExecContext(ctx, db.rebind(q), args...)
 }
 
@@ -151,6 +171,11 @@ type Tx struct {
 
 // InTx runs f in a transaction, committed when f returns nil and rolled back otherwise.
 func (db *DB) InTx(ctx context.Context, f func(*Tx) error) error {
+	done, err := db.turn(ctx)
+	if err != nil {
+		return fmt.Errorf("waiting for a transaction: %w", err)
+	}
+	defer done()
 	tx, err := db.sql.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("beginning a transaction: %w", err)

@@ -1,0 +1,128 @@
+package identity
+
+import (
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+// UnmarshalCaddyfile reads the block `identity` of the global option `gateway`. Syntax:
+//
+//	identity {
+//		issuer          <text>      # iss of access tokens; default gateway
+//		audience        <text>      # aud of access tokens; default gateway
+//		label           <text>      # the service's name in authenticator apps; default ConvoSphere
+//		access_lifetime <duration>  # default 5m
+//		idle            <duration>  # default 30m
+//		absolute        <duration>  # default 12h
+//		argon2 {
+//			memory  <KiB>           # default 19456
+//			time    <passes>        # default 2
+//			threads <number>        # default 1
+//		}
+//	}
+func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the word identity
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	seen := map[string]bool{}
+	for d.NextBlock(0) {
+		name := d.Val()
+		if seen[name] {
+			return d.Errf("%s is given twice", name)
+		}
+		seen[name] = true
+		var err error
+		switch name {
+		case "issuer":
+			err = text(d, &a.Issuer)
+		case "audience":
+			err = text(d, &a.Audience)
+		case "label":
+			err = text(d, &a.Label)
+		case "access_lifetime":
+			err = span(d, &a.AccessLifetime)
+		case "idle":
+			err = span(d, &a.Idle)
+		case "absolute":
+			err = span(d, &a.Absolute)
+		case "argon2":
+			a.Argon2 = new(Argon2)
+			err = a.Argon2.unmarshal(d)
+		default:
+			err = d.Errf("unknown subdirective %q: identity knows issuer, audience, label, access_lifetime, idle, absolute and argon2", name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Argon2) unmarshal(d *caddyfile.Dispenser) error {
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		var n uint64
+		var err error
+		switch name := d.Val(); name {
+		case "memory":
+			if n, err = number(d, 32); err == nil {
+				c.Memory = uint32(n)
+			}
+		case "time":
+			if n, err = number(d, 32); err == nil {
+				c.Time = uint32(n)
+			}
+		case "threads":
+			if n, err = number(d, 8); err == nil {
+				c.Threads = uint8(n)
+			}
+		default:
+			err = d.Errf("unknown subdirective %q: argon2 knows memory, time and threads", name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func text(d *caddyfile.Dispenser, to *string) error {
+	if !d.Args(to) || *to == "" || d.NextArg() {
+		return d.ArgErr()
+	}
+	return nil
+}
+
+func span(d *caddyfile.Dispenser, to *caddy.Duration) error {
+	name := d.Val()
+	var v string
+	if err := text(d, &v); err != nil {
+		return err
+	}
+	dur, err := caddy.ParseDuration(v)
+	if err != nil || dur <= 0 {
+		return d.Errf("%s: %q is no duration such as 5m or 12h", name, v)
+	}
+	*to = caddy.Duration(dur)
+	return nil
+}
+
+func number(d *caddyfile.Dispenser, bits int) (uint64, error) {
+	name := d.Val()
+	var v string
+	if err := text(d, &v); err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseUint(v, 10, bits)
+	if err != nil || n == 0 {
+		return 0, d.Errf("%s: %q is no whole number above 0", name, v)
+	}
+	return n, nil
+}
+
+var _ caddyfile.Unmarshaler = (*App)(nil)

@@ -1,0 +1,210 @@
+package identity
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/convosphere/gateway/modules/identity/account"
+	"github.com/convosphere/gateway/modules/identity/directory"
+)
+
+func init() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:      "user",
+		Usage:     "add|passwd|role|disable|enable|totp|list",
+		Short:     "Manages the gateway's accounts",
+		Long:      userHelp,
+		CobraFunc: userCommand,
+	})
+}
+
+const userHelp = `
+Adds, changes and lists the accounts of a gateway, which may be running: it acts on a change within a second, and the
+sessions of the account end.
+
+The gateway's database and keys are found from its configuration (--config) or its data folder (--data); without either,
+from the default data folder. --database and --keys replace single parts; {env.NAME} and {file.PATH} are filled in.
+
+Passwords are asked for, or read from standard input where that is no terminal (the first line); never from arguments.
+With --generate one is made and printed.`
+
+// userCommand adds the sub-commands and the flags that they share.
+func userCommand(cmd *cobra.Command) {
+	var p place
+	flags := cmd.PersistentFlags()
+	flags.StringVarP(&p.config, "config", "c", "", "The gateway's configuration file")
+	flags.StringVarP(&p.adapter, "adapter", "a", "", "Configuration adapter, if the file is neither a Caddyfile nor JSON")
+	flags.StringVar(&p.data, "data", "", "The gateway's data folder")
+	flags.StringVar(&p.database, "database", "", "postgres://… or the path of an SQLite file")
+	flags.StringVar(&p.keys, "keys", "", "The folder of the key ring")
+	cmd.MarkFlagsMutuallyExclusive("config", "data")
+	cmd.Args = cobra.NoArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+
+	cmd.AddCommand(
+		addCommand(&p), passwdCommand(&p), totpCommand(&p), listCommand(&p),
+		nameCommand(&p, "role NAME ROLE", "Gives the account this role in place of those it has", 2,
+			func(ctx context.Context, d *directory.Directory, args []string) error {
+				return d.SetRole(ctx, args[0], args[1])
+			}),
+		nameCommand(&p, "disable NAME", "Shuts the account", 1,
+			func(ctx context.Context, d *directory.Directory, args []string) error { return d.Disable(ctx, args[0]) }),
+		nameCommand(&p, "enable NAME", "Opens a shut account again", 1,
+			func(ctx context.Context, d *directory.Directory, args []string) error { return d.Enable(ctx, args[0]) }),
+	)
+}
+
+// nameCommand is a sub-command that changes an account and prints nothing.
+func nameCommand(p *place, use, short string, args int, f func(context.Context, *directory.Directory, []string) error) *cobra.Command {
+	return &cobra.Command{Use: use, Short: short, Args: cobra.ExactArgs(args), RunE: func(cmd *cobra.Command, args []string) error {
+		return p.with(cmd, true, func(ctx context.Context, d *directory.Directory) error {
+			return named(args[0], f(ctx, d, args))
+		})
+	}}
+}
+
+func addCommand(p *place) *cobra.Command {
+	var role string
+	var generate, totp bool
+	cmd := &cobra.Command{Use: "add NAME", Short: "Adds an account", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+		password, err := newPassword(cmd, generate)
+		if err != nil {
+			return err
+		}
+		return p.with(cmd, false, func(ctx context.Context, d *directory.Directory) error {
+			secret, err := d.Add(ctx, args[0], role, password, totp)
+			if err != nil {
+				return named(args[0], err)
+			}
+			if generate {
+				fmt.Fprintf(cmd.OutOrStdout(), "password: %s\n", password)
+			}
+			return printSecret(cmd.OutOrStdout(), p.label, args[0], secret)
+		})
+	}}
+	cmd.Flags().StringVar(&role, "role", "user", "Role: user, premium, moderator, admin, or one of your policy's own")
+	cmd.Flags().BoolVar(&generate, "generate", false, "Make a random password and print it")
+	cmd.Flags().BoolVar(&totp, "totp", false, "Switch the second factor on and print its secret")
+	return cmd
+}
+
+func passwdCommand(p *place) *cobra.Command {
+	var generate bool
+	cmd := &cobra.Command{Use: "passwd NAME", Short: "Sets another password", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+		password, err := newPassword(cmd, generate)
+		if err != nil {
+			return err
+		}
+		return p.with(cmd, true, func(ctx context.Context, d *directory.Directory) error {
+			if err := d.SetPassword(ctx, args[0], password); err != nil {
+				return named(args[0], err)
+			}
+			if generate {
+				fmt.Fprintf(cmd.OutOrStdout(), "password: %s\n", password)
+			}
+			return nil
+		})
+	}}
+	cmd.Flags().BoolVar(&generate, "generate", false, "Make a random password and print it")
+	return cmd
+}
+
+func totpCommand(p *place) *cobra.Command {
+	var remove bool
+	cmd := &cobra.Command{Use: "totp NAME", Short: "Switches the second factor on, or off for who has lost it", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+		return p.with(cmd, true, func(ctx context.Context, d *directory.Directory) error {
+			if remove {
+				return named(args[0], d.RemoveTOTP(ctx, args[0]))
+			}
+			secret, err := d.EnableTOTP(ctx, args[0])
+			if err != nil {
+				return named(args[0]+": second factor", err)
+			}
+			return printSecret(cmd.OutOrStdout(), p.label, args[0], secret)
+		})
+	}}
+	cmd.Flags().BoolVar(&remove, "remove", false, "Switch it off")
+	return cmd
+}
+
+// listed is one account in `user list --json`.
+type listed struct {
+	Username  string    `json:"username"`
+	Roles     []string  `json:"roles"`
+	Disabled  bool      `json:"disabled"`
+	TOTP      bool      `json:"totp"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+func listCommand(p *place) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{Use: "list", Short: "Lists the accounts", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		return p.with(cmd, true, func(ctx context.Context, d *directory.Directory) error {
+			all, err := d.List(ctx)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return listJSON(cmd.OutOrStdout(), all)
+			}
+			return listTable(cmd.OutOrStdout(), all)
+		})
+	}}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
+	return cmd
+}
+
+func listJSON(w io.Writer, all []account.Account) error {
+	out := make([]listed, 0, len(all))
+	for _, a := range all {
+		out = append(out, listed{a.Name, a.Roles, a.Disabled, a.TOTP, a.CreatedAt})
+	}
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(out)
+}
+
+func listTable(w io.Writer, all []account.Account) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "NAME\tROLES\tSTATE\tSECOND FACTOR\tCREATED")
+	for _, a := range all {
+		state, factor := "active", "-"
+		if a.Disabled {
+			state = "disabled"
+		}
+		if a.TOTP {
+			factor = "totp"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", a.Name, strings.Join(a.Roles, ","), state, factor, a.CreatedAt.Format(time.DateOnly))
+	}
+	return t.Flush()
+}
+
+func printSecret(w io.Writer, label, typed, secret string) error {
+	if secret == "" {
+		return nil
+	}
+	name, err := account.Normalise(typed)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "totp: %s\n", account.TOTPURI(label, name, secret))
+	return err
+}
+
+// named puts the account's name before an error that would not tell which.
+func named(name string, err error) error {
+	if errors.Is(err, account.ErrExists) || errors.Is(err, account.ErrNotFound) {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return err
+}

@@ -1,0 +1,179 @@
+// Package directory is what an operator does to accounts: add, change, disable. It works on the database and key ring
+// of a gateway, whether that runs or not; running ones act on a change within a second.
+package directory
+
+import (
+	"context"
+	"crypto/rand"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/convosphere/gateway/modules/identity/account"
+	"github.com/convosphere/gateway/modules/identity/session"
+	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/keyring"
+)
+
+// Config says where a gateway keeps its people.
+type Config struct {
+	Database database.Config
+	Keys     string         // folder of the key ring
+	Argon2   account.Params // cost of new password hashes; zero: account.DefaultParams
+}
+
+// At is the configuration of a gateway with that data folder and nothing else set.
+func At(dataDir string) Config {
+	return Config{
+		Database: database.Config{SQLite: filepath.Join(dataDir, "gateway.db")},
+		Keys:     filepath.Join(dataDir, "keys"),
+	}
+}
+
+// Directory is the open accounts. It is safe for use by many.
+type Directory struct {
+	db       *database.DB
+	accounts *account.Store
+	now      func() time.Time
+}
+
+// Open opens the database and key ring, making what is missing. Close it.
+func Open(ctx context.Context, c Config) (*Directory, error) {
+	if c.Argon2 == (account.Params{}) {
+		c.Argon2 = account.DefaultParams
+	}
+	hasher, err := account.NewHasher(c.Argon2)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := keyring.Open(c.Keys)
+	if err != nil {
+		return nil, err
+	}
+	db, err := database.Open(ctx, c.Database)
+	if err != nil {
+		return nil, err
+	}
+	return &Directory{db, account.NewStore(db, keys, hasher), time.Now}, nil
+}
+
+// Close closes the database.
+func (d *Directory) Close() error { return d.db.Close() }
+
+// Add makes an account with one role. With totp, a second factor is on from the start and its secret (base32) is returned, this
+// once. Errors: account.ErrName, ErrRole, ErrExists, WeakPassword.
+func (d *Directory) Add(ctx context.Context, name, role, password string, totp bool) (secret string, err error) {
+	normal, err := account.Normalise(name)
+	if err != nil {
+		return "", err
+	}
+	hash, err := d.accounts.Hash(ctx, password, normal)
+	if err != nil {
+		return "", err
+	}
+	err = d.db.InTx(ctx, func(tx *database.Tx) error {
+		now := d.now()
+		a, err := d.accounts.Create(ctx, tx, now, normal, []string{role}, hash)
+		if err != nil {
+			return err
+		}
+		if totp {
+			secret = account.NewTOTPSecret()
+			if err := d.accounts.AddTOTP(ctx, tx, now, a.ID, secret, 0); err != nil {
+				return err
+			}
+		}
+		return tx.Append(ctx, now, database.Change{Topic: "account", Key: a.ID})
+	})
+	if err != nil {
+		return "", err
+	}
+	return secret, nil
+}
+
+// SetPassword gives the account another password and ends its sessions. Errors: account.ErrNotFound, WeakPassword.
+func (d *Directory) SetPassword(ctx context.Context, name, password string) error {
+	a, err := d.accounts.ByName(ctx, name)
+	if err != nil {
+		return err
+	}
+	hash, err := d.accounts.Hash(ctx, password, a.Name)
+	if err != nil {
+		return err
+	}
+	return d.change(ctx, name, "password changed", func(tx *database.Tx, now time.Time, a account.Account) error {
+		return d.accounts.SetPassword(ctx, tx, now, a.ID, hash)
+	})
+}
+
+// SetRole gives the account this role in place of those it has, and ends its sessions. Errors: account.ErrNotFound, ErrRole.
+func (d *Directory) SetRole(ctx context.Context, name, role string) error {
+	return d.change(ctx, name, "role changed", func(tx *database.Tx, _ time.Time, a account.Account) error {
+		return d.accounts.SetRoles(ctx, tx, a.ID, []string{role})
+	})
+}
+
+// Disable shuts the account and ends its sessions. Errors: account.ErrNotFound.
+func (d *Directory) Disable(ctx context.Context, name string) error {
+	return d.change(ctx, name, "account disabled", func(tx *database.Tx, _ time.Time, a account.Account) error {
+		return d.accounts.SetDisabled(ctx, tx, a.ID, true)
+	})
+}
+
+// Enable opens the account again. Errors: account.ErrNotFound.
+func (d *Directory) Enable(ctx context.Context, name string) error {
+	return d.change(ctx, name, "account enabled", func(tx *database.Tx, _ time.Time, a account.Account) error {
+		return d.accounts.SetDisabled(ctx, tx, a.ID, false)
+	})
+}
+
+// EnableTOTP puts a second factor on the account, returns its secret (base32) this once, and ends the account's sessions: they had but
+// one. Errors: account.ErrNotFound, ErrExists where it has one.
+func (d *Directory) EnableTOTP(ctx context.Context, name string) (secret string, err error) {
+	secret = account.NewTOTPSecret()
+	err = d.change(ctx, name, "second factor added", func(tx *database.Tx, now time.Time, a account.Account) error {
+		if err := d.accounts.Touch(ctx, tx, a.ID); err != nil {
+			return err
+		}
+		return d.accounts.AddTOTP(ctx, tx, now, a.ID, secret, 0)
+	})
+	if err != nil {
+		return "", err
+	}
+	return secret, nil
+}
+
+// RemoveTOTP takes the second factor off, for who has lost it, and ends the account's sessions. Errors: account.ErrNotFound.
+func (d *Directory) RemoveTOTP(ctx context.Context, name string) error {
+	return d.change(ctx, name, "second factor removed", func(tx *database.Tx, _ time.Time, a account.Account) error {
+		if err := d.accounts.Touch(ctx, tx, a.ID); err != nil {
+			return err
+		}
+		return d.accounts.RemoveTOTP(ctx, tx, a.ID)
+	})
+}
+
+// List returns all accounts by name.
+func (d *Directory) List(ctx context.Context) ([]account.Account, error) { return d.accounts.List(ctx) }
+
+// change does one thing to an account, which must write its row first, and ends its sessions with it.
+func (d *Directory) change(ctx context.Context, name, reason string, f func(*database.Tx, time.Time, account.Account) error) error {
+	a, err := d.accounts.ByName(ctx, name)
+	if err != nil {
+		return err
+	}
+	return d.db.InTx(ctx, func(tx *database.Tx) error {
+		now := d.now()
+		if err := f(tx, now, a); err != nil {
+			return err
+		}
+		_, err := session.EndAll(ctx, tx, now, a.ID, "", reason)
+		return err
+	})
+}
+
+// RandomPassword makes a password of 130 bits, in five groups that can be read out.
+func RandomPassword() string {
+	t := strings.ToLower(rand.Text())
+	return t[:6] + "-" + t[6:11] + "-" + t[11:16] + "-" + t[16:21] + "-" + t[21:]
+}

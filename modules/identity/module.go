@@ -1,0 +1,173 @@
+package identity
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/convosphere/gateway/modules/identity/account"
+	"github.com/convosphere/gateway/modules/identity/session"
+	"github.com/convosphere/gateway/modules/internal/ground"
+)
+
+func init() { caddy.RegisterModule(App{}) }
+
+// App is the Caddy app `gw_identity`. The app `gateway` loads it, with what its field `identity` holds.
+type App struct {
+	// The issuer (`iss`) of access tokens. Default: "gateway".
+	Issuer string `json:"issuer,omitempty"`
+
+	// The audience (`aud`) of access tokens. Default: "gateway".
+	Audience string `json:"audience,omitempty"`
+
+	// The name of the service that authenticator apps show. Default: "ConvoSphere".
+	Label string `json:"label,omitempty"`
+
+	// How long an access token lasts, 30s to 1h. Default: 5m.
+	AccessLifetime caddy.Duration `json:"access_lifetime,omitempty"`
+
+	// A session that is not refreshed for so long ends. Default: 30m.
+	Idle caddy.Duration `json:"idle,omitempty"`
+
+	// A session ends so long after its login. Default: 12h.
+	Absolute caddy.Duration `json:"absolute,omitempty"`
+
+	// What a password hash costs. Stored hashes of another cost are made anew at the next login.
+	Argon2 *Argon2 `json:"argon2,omitempty"`
+
+	ground   *ground.Ground
+	sessions *session.Manager
+}
+
+// Argon2 is the cost of Argon2id.
+type Argon2 struct {
+	// Memory in KiB, 7168 to 262144. Default: 19456 (19 MiB).
+	Memory uint32 `json:"memory,omitempty"`
+
+	// Passes, 1 to 16. Default: 2.
+	Time uint32 `json:"time,omitempty"`
+
+	// Threads, 1 to 16. Default: 1.
+	Threads uint8 `json:"threads,omitempty"`
+}
+
+// CaddyModule returns the module's information.
+func (App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "gw_identity", New: func() caddy.Module { return new(App) }}
+}
+
+// Provision fills in the defaults and starts the sessions. It is called by the app `gateway`, whose ground is ready then.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.defaults()
+	if err := a.Argon2.check(); err != nil {
+		return err
+	}
+	gateway, err := ctx.AppIfConfigured("gateway")
+	if err != nil {
+		return fmt.Errorf("gw_identity: it needs the app gateway, which brings its database and keys: %w", err)
+	}
+	lender, ok := gateway.(interface{ Ground() *ground.Ground })
+	if !ok || lender.Ground() == nil {
+		return errors.New("gw_identity: the app gateway has no ground yet: configure identity inside gateway, which loads it")
+	}
+	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
+	hasher, err := account.NewHasher(a.Argon2.params())
+	if err != nil {
+		return fmt.Errorf("gw_identity: %w", err)
+	}
+	a.ground = lender.Ground()
+	g := a.ground
+	release := g.Hold() // given back when the last watched socket of this configuration has ended, which may be after Cleanup
+	a.sessions, err = session.New(ctx, a.config(), session.Resources{
+		DB: g.DB, Feed: g.Feed, Store: g.Store, Keys: g.Keys, Events: g.Events, Accounts: account.NewStore(g.DB, g.Keys, hasher),
+		Log: ctx.Logger(), Now: time.Now, Release: release,
+	})
+	if err != nil {
+		release()
+		return fmt.Errorf("gw_identity: %w", err)
+	}
+	return nil
+}
+
+func (a *App) defaults() {
+	text := func(v *string, d string) {
+		if *v == "" {
+			*v = d
+		}
+	}
+	span := func(v *caddy.Duration, d time.Duration) {
+		if *v == 0 {
+			*v = caddy.Duration(d)
+		}
+	}
+	text(&a.Issuer, "gateway")
+	text(&a.Audience, "gateway")
+	text(&a.Label, "ConvoSphere")
+	span(&a.AccessLifetime, 5*time.Minute)
+	span(&a.Idle, 30*time.Minute)
+	span(&a.Absolute, 12*time.Hour)
+}
+
+func (a *App) config() session.Config {
+	return session.Config{
+		Issuer: a.Issuer, Audience: a.Audience, Label: a.Label,
+		Access: time.Duration(a.AccessLifetime), Idle: time.Duration(a.Idle), Absolute: time.Duration(a.Absolute),
+	}
+}
+
+// params fills what is not given from the default cost.
+func (c *Argon2) params() account.Params {
+	p := account.DefaultParams
+	if c == nil {
+		return p
+	}
+	if c.Memory != 0 {
+		p.Memory = c.Memory
+	}
+	if c.Time != 0 {
+		p.Time = c.Time
+	}
+	if c.Threads != 0 {
+		p.Threads = c.Threads
+	}
+	return p
+}
+
+// leastMemory is the least that OWASP's table of Argon2id parameters has (with five passes).
+const leastMemory = 7168
+
+func (c *Argon2) check() error {
+	p := c.params()
+	if p.Memory < leastMemory {
+		return fmt.Errorf("gw_identity: argon2 memory must be at least %d KiB", leastMemory)
+	}
+	if err := p.Check(); err != nil {
+		return fmt.Errorf("gw_identity: %w", err)
+	}
+	return nil
+}
+
+// Start implements caddy.App: all is ready since Provision.
+func (a *App) Start() error { return nil }
+
+// Stop implements caddy.App. Requests may still run: what there is to give up, Cleanup does.
+func (a *App) Stop() error { return nil }
+
+// Cleanup gives up the sessions; sockets stay watched. It also runs after a failed Provision, when there may be none.
+func (a *App) Cleanup() error {
+	if a.sessions != nil {
+		a.sessions.Close()
+	}
+	return nil
+}
+
+// Interface guards.
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

@@ -1,0 +1,109 @@
+package identity
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/convosphere/gateway/modules/identity/directory"
+	"github.com/convosphere/gateway/modules/internal/database"
+)
+
+// place is where a gateway keeps its people, as the flags tell.
+type place struct {
+	config, adapter, data, database, keys string
+
+	label string // of the service in authenticator apps; set by find
+}
+
+// configured is what of a gateway's configuration matters here. Its meaning is that of the app `gateway`.
+type configured struct {
+	Apps struct {
+		Gateway *struct {
+			DataDir  string `json:"data_dir"`
+			Database string `json:"database"`
+			Keys     string `json:"keys"`
+			Identity App    `json:"identity"`
+		} `json:"gateway"`
+	} `json:"apps"`
+}
+
+// find resolves the flags as the app gateway resolves its configuration: an empty value is its default in the data folder.
+func (p *place) find() (directory.Config, error) {
+	var app App
+	data, db, keys := p.data, p.database, p.keys
+	if p.config != "" {
+		raw, _, _, err := caddycmd.LoadConfig(p.config, p.adapter)
+		if err != nil {
+			return directory.Config{}, fmt.Errorf("reading the configuration: %w", err)
+		}
+		var c configured
+		if err := json.Unmarshal(raw, &c); err != nil {
+			return directory.Config{}, fmt.Errorf("reading the configuration: %w", err)
+		}
+		if c.Apps.Gateway == nil {
+			return directory.Config{}, fmt.Errorf("%s configures no gateway: it lacks the global option gateway", p.config)
+		}
+		g := c.Apps.Gateway
+		app, data = g.Identity, g.DataDir
+		db, keys = or(db, g.Database), or(keys, g.Keys)
+	}
+	repl := caddy.NewReplacer()
+	for _, v := range []*string{&data, &db, &keys} {
+		filled, err := repl.ReplaceOrErr(*v, true, true)
+		if err != nil {
+			return directory.Config{}, err
+		}
+		*v = strings.TrimSpace(filled)
+	}
+	app.defaults()
+	p.label = app.Label
+	c := directory.At(or(data, filepath.Join(caddy.AppDataDir(), "convosphere")))
+	c.Keys, c.Argon2 = or(keys, c.Keys), app.Argon2.params()
+	switch {
+	case strings.HasPrefix(db, "postgres://") || strings.HasPrefix(db, "postgresql://"):
+		c.Database = database.Config{Postgres: db}
+	case db != "" && db != "sqlite":
+		c.Database = database.Config{SQLite: strings.TrimPrefix(db, "sqlite:")}
+	}
+	return c, nil
+}
+
+// with opens the directory for f. existing refuses an SQLite file that is not there: a mistyped folder must not become a new gateway.
+func (p *place) with(cmd *cobra.Command, existing bool, f func(context.Context, *directory.Directory) error) (err error) {
+	c, err := p.find()
+	if err != nil {
+		return err
+	}
+	if existing && c.Database.SQLite != "" {
+		if _, err := os.Stat(c.Database.SQLite); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("there is no database at %s: name the gateway's with --config or --data", c.Database.SQLite)
+		}
+	}
+	ctx := cmd.Context()
+	if ctx == nil { // Caddy executes its commands without one
+		ctx = context.Background()
+	}
+	d, err := directory.Open(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	return f(ctx, d)
+}
+
+func or(v, otherwise string) string {
+	if v == "" {
+		return otherwise
+	}
+	return v
+}

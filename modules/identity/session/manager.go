@@ -1,0 +1,206 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/convosphere/gateway/modules/identity/account"
+	"github.com/convosphere/gateway/modules/identity/token"
+	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/keyring"
+	"github.com/convosphere/gateway/modules/internal/store"
+)
+
+// Config is what an operator chooses. All fields are required.
+type Config struct {
+	Issuer   string        // `iss` of access tokens
+	Audience string        // `aud` of access tokens
+	Label    string        // the service's name in authenticator apps
+	Access   time.Duration // life of an access token
+	Idle     time.Duration // a session that is not refreshed for so long ends
+	Absolute time.Duration // a session ends so long after the login
+}
+
+// Check refuses what can't work.
+func (c Config) Check() error {
+	switch {
+	case c.Issuer == "" || c.Audience == "" || c.Label == "":
+		return errors.New("issuer, audience and label must not be empty")
+	case c.Access < 30*time.Second || c.Access > time.Hour:
+		return errors.New("access_lifetime must be between 30s and 1h")
+	case c.Idle < c.Access:
+		return errors.New("idle must not be shorter than access_lifetime: sessions would end before their tokens")
+	case c.Absolute < c.Idle:
+		return errors.New("absolute must not be shorter than idle")
+	case c.Absolute > 31*24*time.Hour:
+		return errors.New("absolute must be at most 744h (31 days)")
+	}
+	return nil
+}
+
+// Feed is what of database.Feed sessions need.
+type Feed interface {
+	Subscribe(topic string, f func(key string)) (cancel func())
+	Fresh() bool
+	Wake()
+}
+
+// Events takes what happened.
+type Events interface{ Emit(*event.Event) }
+
+// Resources is what a Manager stands on.
+type Resources struct {
+	DB       *database.DB
+	Feed     Feed
+	Store    store.Store
+	Keys     *keyring.Ring
+	Events   Events
+	Accounts *account.Store
+	Log      *zap.Logger
+	Now      func() time.Time
+	Release  func() // called once nothing of the Manager runs any more
+}
+
+// Manager is the sessions of one configuration. It is safe for use by many.
+//
+// It outlives its Close for as long as sockets are watched through it, so that a reload leaves no socket unwatched.
+type Manager struct {
+	Config
+	Resources
+	issuer  *token.Issuer
+	known   *token.Cache
+	watches *hub
+	own     *ownChanges
+	next    []byte // key of refresh successors
+	proof   []byte // key that marks refresh tokens as ours
+
+	mu     sync.Mutex
+	refs   int // Close's and each watch's
+	dead   atomic.Bool
+	cancel context.CancelFunc
+	unsub  []func()
+	done   chan struct{}
+}
+
+// New starts to listen for ended sessions and to prune. Close it.
+func New(ctx context.Context, c Config, r Resources) (*Manager, error) {
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	m := &Manager{
+		Config: c, Resources: r,
+		issuer:  &token.Issuer{Keys: r.Keys, Issuer: c.Issuer, Audience: c.Audience, Now: r.Now},
+		known:   token.NewCache(0, r.Now),
+		watches: newHub(r.Now),
+		own:     newOwnChanges(r.Now),
+		next:    r.Keys.Derive("refresh successor"),
+		proof:   r.Keys.Derive("refresh proof"),
+		refs:    1, done: make(chan struct{}),
+	}
+	m.unsub = []func(){
+		r.Feed.Subscribe("session", func(sid string) { m.forget(sid, "session ended") }),
+		r.Feed.Subscribe("account", m.accountChanged),
+	}
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx)) // ends with Close, not with the caller's context
+	m.cancel = cancel
+	go m.run(run)
+	return m, nil
+}
+
+// Close gives up the Manager. Calls that still run go on; sockets stay watched until they end.
+func (m *Manager) Close() { m.unref() }
+
+func (m *Manager) ref() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.refs == 0 {
+		return false
+	}
+	m.refs++
+	return true
+}
+
+func (m *Manager) unref() {
+	m.mu.Lock()
+	m.refs--
+	last := m.refs == 0
+	m.mu.Unlock()
+	if !last {
+		return
+	}
+	m.dead.Store(true)
+	for _, f := range m.unsub {
+		f()
+	}
+	m.cancel()
+	<-m.done
+	if m.Release != nil {
+		m.Release()
+	}
+}
+
+// forget acts on the end of a session in this process: its tokens are unknown from now on, and whoever watches is told.
+func (m *Manager) forget(sid, reason string) {
+	m.known.Drop(sid)
+	m.watches.fire(sid, reason)
+}
+
+// accountChanged records what a command or another gateway did; what this process did, it has recorded itself. The sessions that ended with
+// it have rows of their own.
+func (m *Manager) accountChanged(id string) {
+	if m.own.take(id) {
+		return
+	}
+	m.Events.Emit(&event.Event{Category: "iam", Action: "account-changed", Outcome: event.Success, Reason: "by a command or another gateway", UserID: id})
+}
+
+const (
+	sweepEvery = time.Minute
+	pruneEvery = 10 * time.Minute
+	keepEnded  = 24 * time.Hour
+)
+
+func (m *Manager) run(ctx context.Context) {
+	defer close(m.done)
+	sweep := time.NewTicker(sweepEvery)
+	defer sweep.Stop()
+	prune := time.NewTicker(pruneEvery)
+	defer prune.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-sweep.C:
+			m.known.Sweep()
+			m.watches.sweep()
+			m.own.sweep()
+			tokensKnown.Set(float64(m.known.Len()))
+		case <-prune.C:
+			if err := m.prune(ctx); err != nil && ctx.Err() == nil {
+				m.Log.Warn("pruning ended sessions; the next turn tries again", zap.Error(err))
+			}
+		}
+	}
+}
+
+// prune deletes sessions that ended or expired a day ago, some at a time so that no writer waits long.
+func (m *Manager) prune(ctx context.Context) error {
+	before := database.Micros(m.Now().Add(-keepEnded))
+	for {
+		r, err := m.DB.Exec(ctx, `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions
+			WHERE (ended_at > 0 AND ended_at < ?) OR idle_at < ? LIMIT 500)`, before, before)
+		if err != nil {
+			return fmt.Errorf("deleting sessions: %w", err)
+		}
+		if n, err := r.RowsAffected(); err != nil || n < 500 {
+			return err
+		}
+	}
+}

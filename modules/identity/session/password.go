@@ -1,0 +1,89 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/convosphere/gateway/modules/identity/account"
+	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/modules/internal/store"
+)
+
+const (
+	ownTries  = 5 // passwords a session's holder may try in a window to prove the account is theirs
+	ownWindow = 15 * time.Minute
+)
+
+// ChangePassword changes the person's own password and ends all other sessions of the account. Errors: ErrCredentials (the old one is
+// wrong), account.WeakPassword, Throttled, ErrSession.
+func (m *Manager) ChangePassword(ctx context.Context, id *reqctx.Identity, old, new string) error {
+	_, a, err := m.current(ctx, id)
+	if err != nil {
+		return err
+	}
+	// A stolen session must not become a place to guess the password, past the limits of the login.
+	tries, err := m.Store.Incr(ctx, store.Key("own-password", a.ID), ownWindow)
+	if err != nil {
+		return fmt.Errorf("counting tries of a password: %w", err)
+	}
+	if tries > ownTries {
+		return Throttled{RetryAfter: ownWindow}
+	}
+	if err := m.Accounts.CheckOwn(ctx, a, old); errors.Is(err, account.ErrNotFound) {
+		m.emit(Attempt{}, a, "password-change", event.Failure, "wrong password", id.Session)
+		return ErrCredentials
+	} else if err != nil {
+		return err
+	}
+	if err := m.Store.Delete(ctx, store.Key("own-password", a.ID)); err != nil {
+		return fmt.Errorf("counting tries of a password: %w", err)
+	}
+	if old == new {
+		return account.WeakPassword{Reason: "The new password is the old one."}
+	}
+	hash, err := m.Accounts.Hash(ctx, new, a.Name)
+	if err != nil {
+		return err
+	}
+	const reason = "password changed"
+	var ids []string
+	m.own.add(a.ID)
+	err = m.DB.InTx(ctx, func(tx *database.Tx) error {
+		now := m.Now()
+		if err := m.Accounts.SignIn(ctx, tx, now, a); errors.Is(err, account.ErrNotFound) {
+			return ErrSession
+		} else if err != nil {
+			return err
+		}
+		if err := m.Accounts.SetPassword(ctx, tx, now, a.ID, hash); err != nil {
+			return err
+		}
+		ids, err = EndAll(ctx, tx, now, a.ID, id.Session, reason)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	m.Feed.Wake()
+	for _, sid := range ids {
+		m.over(a.ID, sid, reason)
+	}
+	m.iam(a, "password-changed", id.Session)
+	return nil
+}
+
+// Profile is what the person may see of the own account. Errors: ErrSession.
+func (m *Manager) Profile(ctx context.Context, id *reqctx.Identity) (account.Profile, error) {
+	a, err := m.Accounts.ByID(ctx, id.Subject)
+	if errors.Is(err, account.ErrNotFound) {
+		err = ErrSession
+	}
+	if err != nil {
+		return account.Profile{}, err
+	}
+	return account.Profile{Username: a.Name, Roles: a.Roles, CreatedAt: a.CreatedAt, TOTP: a.TOTP}, nil
+}

@@ -1,0 +1,123 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/convosphere/gateway/modules/identity/account"
+	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/reqctx"
+)
+
+// row is one session in the database, with its account.
+type row struct {
+	id                        string
+	account                   account.Account // only ID, Name, Roles and Disabled are read
+	created, authTime, mfa    time.Time
+	methods                   []string
+	userAgent, ip             string
+	idle, absolute            time.Time
+	refresh, previous         string // hex SHA-256
+	rotated, accessUntil, end time.Time
+}
+
+// lives tells whether the session can still be used.
+func (s *row) lives(now time.Time) bool {
+	return s.end.IsZero() && !s.account.Disabled && now.Before(s.idle) && now.Before(s.absolute)
+}
+
+// read finds a session, living or not. Errors: ErrSession where there is none.
+func (m *Manager) read(ctx context.Context, sid string) (row, error) {
+	s := row{id: sid}
+	var roles, methods string
+	var disabled, created, auth, mfa, idle, absolute, rotated, until, end int64
+	err := m.DB.QueryRow(ctx, `SELECT s.account, a.username, a.roles, a.disabled, s.created_at, s.auth_time, s.mfa_time, s.amr, s.user_agent, s.ip,
+		s.idle_at, s.absolute_at, s.refresh, s.previous, s.rotated_at, s.access_until, s.ended_at
+		FROM sessions s JOIN accounts a ON a.id = s.account WHERE s.id = ?`, sid).Scan(
+		&s.account.ID, &s.account.Name, &roles, &disabled, &created, &auth, &mfa, &methods, &s.userAgent, &s.ip,
+		&idle, &absolute, &s.refresh, &s.previous, &rotated, &until, &end)
+	if errors.Is(err, sql.ErrNoRows) {
+		return s, ErrSession
+	}
+	if err != nil {
+		return s, fmt.Errorf("reading a session: %w", err)
+	}
+	t := database.Time
+	s.account.Roles, s.account.Disabled, s.methods = strings.Split(roles, ","), disabled != 0, strings.Split(methods, ",")
+	s.created, s.authTime, s.mfa, s.idle, s.absolute = t(created), t(auth), t(mfa), t(idle), t(absolute)
+	s.rotated, s.accessUntil, s.end = t(rotated), t(until), t(end)
+	return s, nil
+}
+
+// living finds a session of this subject that can be used. Errors: ErrSession.
+func (m *Manager) living(ctx context.Context, id *reqctx.Identity) (row, error) {
+	s, err := m.read(ctx, id.Session)
+	if err == nil && (!s.lives(m.Now()) || s.account.ID != id.Subject) {
+		err = ErrSession
+	}
+	return s, err
+}
+
+// begin writes a new session with fresh secrets. s has created, authTime, mfa, methods and absolute; the rest is set here, and what t knows of
+// the client replaces what s does.
+// a is as it was read before the proof was looked at. Errors: ErrSession where the account has changed since.
+func (m *Manager) begin(ctx context.Context, tx *database.Tx, s *row, a account.Account, t Attempt) (refresh string, err error) {
+	now := m.Now()
+	switch err := m.Accounts.SignIn(ctx, tx, now, a); {
+	case errors.Is(err, account.ErrNotFound):
+		return "", ErrSession
+	case err != nil:
+		return "", err
+	}
+	s.id, s.account = rand.Text(), a
+	if t.UserAgent != "" {
+		s.userAgent = strings.ToValidUTF8(event.Cut(strings.ReplaceAll(t.UserAgent, "\x00", ""), 256), "") // PostgreSQL takes no other text
+	}
+	if t.Client.IP.IsValid() {
+		s.ip = t.Client.IP.String()
+	}
+	s.rotated = now
+	s.idle = earlier(now.Add(m.Idle), s.absolute)
+	s.accessUntil = m.accessExpiry(now, s)
+	secret := m.newSecret()
+	s.refresh = hashSecret(secret)
+	us := database.Micros
+	_, err = tx.Exec(ctx, `INSERT INTO sessions (id, account, created_at, auth_time, mfa_time, amr, user_agent, ip, idle_at, absolute_at,
+		refresh, rotated_at, access_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		s.id, s.account.ID, us(s.created), us(s.authTime), us(s.mfa), strings.Join(s.methods, ","), s.userAgent, s.ip,
+		us(s.idle), us(s.absolute), s.refresh, us(s.rotated), us(s.accessUntil))
+	if err != nil {
+		return "", fmt.Errorf("writing a session: %w", err)
+	}
+	return m.refreshToken(s.id, secret), nil
+}
+
+// result signs the access token of a session whose row says it was given out.
+func (m *Manager) result(s *row, refresh string) (Result, error) {
+	id := &reqctx.Identity{
+		Subject: s.account.ID, Name: s.account.Name, Roles: s.account.Roles, Session: s.id, Methods: s.methods,
+		AuthTime: s.authTime.Truncate(time.Second), MFATime: s.mfa.Truncate(time.Second), Expires: s.accessUntil,
+	}
+	access, err := m.issuer.Issue(id)
+	if err != nil {
+		return Result{}, err
+	}
+	return Result{Identity: id, Tokens: &Tokens{Access: access, AccessExpires: id.Expires, Refresh: refresh, RefreshExpires: s.idle}}, nil
+}
+
+func (m *Manager) accessExpiry(now time.Time, s *row) time.Time {
+	return earlier(now.Add(m.Access), s.absolute).Truncate(time.Second)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,7 @@
+package token
+
+import "errors"
+
+// ErrInvalid is a token that proves nothing: malformed, forged, expired, for somebody else, or of a session that has
+// ended. Every error that is not ErrInvalid means that it could not be checked.
+var ErrInvalid = errors.New("the token is not valid")
