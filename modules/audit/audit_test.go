@@ -58,7 +58,7 @@ func serve(t *testing.T, r *http.Request, next caddyhttp.HandlerFunc) (*httptest
 }
 
 func TestEvent(t *testing.T) {
-	r := httptest.NewRequest("POST", "https://h.example/a%2Fb?token=planted", strings.NewReader("planted body"))
+	r := httptest.NewRequest("POST", "https://h.example:8443/a%2Fb?token=planted", strings.NewReader("planted body"))
 	r.Header.Set("X-Request-Id", "forged")
 	r.Header.Set("Authorization", "Bearer planted")
 	w, e, _ := serve(t, r, func(w http.ResponseWriter, r *http.Request) error {

@@ -19,7 +19,11 @@ func seenOf(r *http.Request) seen {
 	if err != nil {
 		remote = r.RemoteAddr // a unix socket's
 	}
-	return seen{r.Method, r.Host, r.URL.EscapedPath(), r.UserAgent(), remote}
+	host, _, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		host = r.Host // no port
+	}
+	return seen{r.Method, host, r.URL.EscapedPath(), r.UserAgent(), remote}
 }
 
 // statusGone is nginx's word for a client that left before the answer; it is only written in events.

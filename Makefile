@@ -1,0 +1,58 @@
+# Only Go, git, make and (for the race detector) a C compiler are assumed. `make help` lists what there is.
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# One version for all: what passes here passes everywhere.
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+BIN      := $(CURDIR)/bin
+PACKAGES := ./cmd/... ./modules/... ./backend/... ./policies/... ./caddyfiles/... ./test/...
+# The tests that run beside each other, with the race detector; the ones in test/ start processes and go alone.
+UNIT     := ./cmd/... ./modules/... ./backend/... ./policies/... ./caddyfiles/...
+FUZZTIME ?= 3s
+
+export GOFLAGS ?= -mod=readonly
+
+.PHONY: help build demo test deps lint unit arch e2e fuzz-short bench measure clean
+
+help: ## Lists the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 20
+
+build: ## Builds bin/convosphere and bin/chat, static
+	@mkdir -p $(BIN)
+	CGO_ENABLED=0 go build -trimpath -o $(BIN)/ ./cmd/convosphere ./cmd/chat
+
+demo: build ## Runs the gateway with everything embedded, on https://localhost:8443
+	exec $(BIN)/convosphere demo $(DEMO_FLAGS)
+
+test: deps lint unit arch e2e fuzz-short ## Everything: lint, unit, arch, end to end, short fuzzing
+	@echo "make test: all passed"
+
+deps: ## Installs the servers and the browser that tests need, from Debian's packages, when it may
+	@test/scripts/deps redis-server chromium postgresql
+
+lint: build ## gofmt, go vet, staticcheck, opa check and fmt, caddy fmt
+	@test/scripts/lint "$(STATICCHECK)" $(PACKAGES)
+
+unit: ## Tests of every package, with the race detector
+	CGO_ENABLED=1 go test -race -timeout 10m $(UNIT)
+
+arch: ## The rules of the house: imports, manifest, directives, Caddyfiles
+	go test -timeout 5m ./test/arch/...
+
+e2e: build ## The built binaries with a real Redis and a real browser
+	GATEWAY_BIN_DIR=$(BIN) go test -count=1 -timeout 10m ./test/kit/... ./test/e2e/...
+
+fuzz-short: ## Every fuzz target for FUZZTIME
+	@test/scripts/fuzz $(FUZZTIME) modules backend
+
+bench: build ## Requests per second of plain Caddy, without the WAF, and of the whole path, by wrk
+	@test/scripts/deps wrk
+	GATEWAY_BIN_DIR=$(BIN) go run ./test/bench $(BENCH_FLAGS)
+
+measure: bench ## What takes long: the benchmark, and every fuzz target for a minute
+	@test/scripts/fuzz 60s modules backend
+
+clean: ## Removes what was built
+	rm -rf $(BIN)

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"text/tabwriter"
+)
+
+// result is all samples of one profile and method.
+type result struct{ rates, p99s []float64 }
+
+func (r *result) add(s sample) {
+	r.rates, r.p99s = append(r.rates, s.rate), append(r.p99s, s.p99)
+}
+
+func median(v []float64) float64 {
+	v = slices.Clone(v)
+	slices.Sort(v)
+	n := len(v)
+	if n == 0 {
+		return 0
+	}
+	return (v[(n-1)/2] + v[n/2]) / 2
+}
+
+// ratio is the median of the rounds' own ratios: both of a round were measured within seconds.
+func ratio(r, base *result) float64 {
+	if base == nil {
+		return 0
+	}
+	var all []float64
+	for i := range min(len(r.rates), len(base.rates)) {
+		all = append(all, r.rates[i]/base.rates[i])
+	}
+	return median(all)
+}
+
+// aim is what issue 2 asks of the path without the WAF.
+const aim = 0.6
+
+func report(all []*profile, results map[string]*result) {
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "\tGET req/s\tratio\tp99 ms\tPOST req/s\tratio\tp99 ms\t")
+	for _, p := range all {
+		fmt.Fprintf(w, "%s\t", p.title)
+		for _, m := range []string{"GET", "POST"} {
+			r := results[p.name+" "+m]
+			fmt.Fprintf(w, "%.0f\t%.2f\t%.1f\t", median(r.rates), ratio(r, results[p.base+" "+m]), median(r.p99s))
+		}
+		fmt.Fprintln(w)
+	}
+	w.Flush()
+	for _, m := range []string{"GET", "POST"} {
+		r, base := results["without-waf "+m], results["plain "+m]
+		if r == nil || base == nil {
+			continue
+		}
+		met := "met"
+		if ratio(r, base) < aim {
+			met = "missed"
+		}
+		fmt.Printf("aim, without the WAF at least %.1f of plain Caddy, %s: %s (%.2f)\n", aim, m, met, ratio(r, base))
+	}
+}

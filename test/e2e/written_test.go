@@ -1,0 +1,130 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/convosphere/gateway/test/kit"
+)
+
+// This file comes last by its name: it reads what the tests before have caused to be written.
+
+func TestOneEventPerRequest(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		c := s.as(t, "ursula")
+		mark := fmt.Sprintf("event-%d", time.Now().UnixNano())
+		for range 5 {
+			c.Call(t, "GET", kit.RoomPath(mark), nil)
+		}
+		c.Anonymous(t).Call(t, "GET", kit.RoomPath(mark+"-anonymous"), nil).Want(t, http.StatusUnauthorized)
+		attack := c.Call(t, "GET", kit.RoomPath(mark+"-attack")+"?q="+url.QueryEscape(attacks["sqli union"]), nil).Problem(t, http.StatusForbidden)
+		var p struct {
+			ID string `json:"request_id"`
+		}
+		attack.JSON(t, &p)
+
+		find := func(path string) (found []kit.Frame) {
+			for _, e := range s.a.Events(t) {
+				if e.Str("url.path") == path {
+					found = append(found, e)
+				}
+			}
+			return found
+		}
+		kit.Eventually(t, 5*time.Second, "the events are written", func() bool {
+			return len(find(kit.RoomPath(mark))) >= 5 && len(find(kit.RoomPath(mark+"-attack"))) >= 1
+		})
+		time.Sleep(200 * time.Millisecond)
+		if got := len(find(kit.RoomPath(mark))); got != 5 {
+			t.Errorf("%d events for 5 requests", got)
+		}
+		e := find(kit.RoomPath(mark))[0]
+		for k, want := range map[string]string{"user.name": "ursula", "source.ip": c.IP, "http.request.method": "GET", "event.category": "web", "url.domain": "localhost"} {
+			if e.Str(k) != want {
+				t.Errorf("%s: %v, want %q", k, e[k], want)
+			}
+		}
+		for _, k := range []string{"@timestamp", "event.action", "event.outcome", "http.request.id", "http.response.status_code", "event.duration", "user.id", "user.roles", "gateway.session"} {
+			if e[k] == nil {
+				t.Errorf("the event has no %s: %v", k, e)
+			}
+		}
+		a := find(kit.RoomPath(mark + "-attack"))
+		if len(a) != 1 || a[0]["rule.id"] == nil || a[0].Str("http.request.id") != p.ID || a[0].Str("event.outcome") != "failure" {
+			t.Errorf("event of the attack (request %s): %v", p.ID, a)
+		}
+		if n := find(kit.RoomPath(mark + "-anonymous")); len(n) != 1 || n[0]["user.name"] != nil || n[0]["http.response.status_code"] != float64(401) {
+			t.Errorf("event of the anonymous: %v", n)
+		}
+	})
+}
+
+func TestOneEventPerSocket(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		c := s.a.Client(t).Login(t, s.users["petra"])
+		sock := c.Socket(t).Join(t, "general")
+		sock.Send(t, kit.Frame{"type": "typing", "room": "general"})
+		c.Logout(t)
+		sock.WantClosed(t, websocket.StatusPolicyViolation, atOnce)
+		kit.Eventually(t, 5*time.Second, "the event of the socket", func() bool {
+			for _, e := range s.a.Events(t) {
+				if e.Str("url.path") == "/api/ws" && e.Str("source.ip") == c.IP && e.Str("user.name") == "petra" {
+					return true
+				}
+			}
+			return false
+		})
+	})
+}
+
+func TestNothingSecretIsWritten(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		// In every place where a client may put a secret.
+		canary := func(where string) string {
+			v := "canary-" + where + "-" + s.name + "-4f9d"
+			kit.Secret(v)
+			return v
+		}
+		c := s.a.Client(t)
+		c.Call(t, "GET", "/api/rooms?token="+canary("query"), nil)
+		c.Call(t, "POST", "/auth/api/login", map[string]string{"username": "ursula", "password": canary("password")})
+		c.Call(t, "POST", "/auth/api/refresh", map[string]string{"refresh_token": canary("refresh")})
+		c.Call(t, "POST", "/auth/api/mfa/totp", map[string]string{"mfa_token": canary("mfa"), "code": "424242"})
+		c.Call(t, "GET", "/api/rooms", nil, kit.With("Authorization", "Bearer "+canary("bearer")))
+		c.Call(t, "GET", "/api/rooms", nil, kit.With("Cookie", "__Host-gw_access="+canary("cookie")))
+		c.Call(t, "GET", "/api/rooms", nil, kit.With("X-Gateway-Assertion", canary("assertion")))
+		c.Call(t, "GET", "/auth/login?return_to=/&password="+canary("login-page"), nil)
+		s.as(t, "ursula").Post(t, "general", canary("message"))
+		sock := s.as(t, "ursula").Socket(t).Join(t, "general")
+		sock.Send(t, kit.Frame{"type": "message", "room": "general", "text": canary("socket"), "ref": "x"})
+		sock.Expect(t, "ack", func(f kit.Frame) bool { return f.Str("type") == "ack" })
+		c.Call(t, "POST", kit.RoomPath("general", "messages"), map[string]string{"text": canary("attack") + attacks["sqli union"]},
+			kit.With("Authorization", "Bearer "+s.as(t, "ursula").Access)).Want(t, http.StatusForbidden)
+		time.Sleep(500 * time.Millisecond) // the events are on their way
+
+		for _, n := range s.nodes() {
+			n.Events(t) // every line is JSON
+			for where, text := range n.Written(t) {
+				for _, secret := range kit.Secrets() {
+					if i := strings.Index(text, secret); i >= 0 {
+						t.Errorf("%s holds a secret (%.12s…): …%.160s…", where, secret, text[max(0, i-80):])
+					}
+				}
+			}
+		}
+		for _, n := range s.nodes() {
+			for _, f := range n.EventFiles(t) {
+				if info, err := os.Stat(f); err != nil || info.Mode().Perm() != 0o600 {
+					t.Errorf("%s: %v %v, want mode 0600", f, info, err)
+				}
+			}
+		}
+	})
+}
