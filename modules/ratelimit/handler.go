@@ -1,0 +1,91 @@
+package ratelimit
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/convosphere/gateway/modules/internal/problem"
+	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/modules/internal/wsframe"
+	"github.com/convosphere/gateway/modules/ratelimit/limit"
+)
+
+// ServeHTTP charges the request to its zones, or refuses it.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	r, rc := reqctx.Ensure(r)
+	defer h.ground.Hold()()
+	client := clientKey(r, rc)
+	var space [8]limit.Charge
+	charges := h.charge(space[:0], h.requests, r, rc, client)
+	d := h.limiter.Take(r.Context(), charges)
+	count(requestsTotal, charges, d)
+	if d.Unavailable {
+		// Fail closed: a zone that says so could not be counted.
+		problem.Write(w, r, problem.Problem{Status: http.StatusServiceUnavailable, RetryAfter: time.Second})
+		return nil
+	}
+	announce(w.Header(), charges)
+	if !d.Allowed {
+		h.refuse(w, r, rc, charges)
+		return nil
+	}
+	if wsframe.IsHandshake(r) {
+		return h.serveSocket(w, r, rc, client, next)
+	}
+	return next.ServeHTTP(w, r)
+}
+
+// charge adds a charge for each zone that applies.
+func (h *Handler) charge(charges []limit.Charge, zones []*Zone, r *http.Request, rc *reqctx.Request, client string) []limit.Charge {
+	path := clean(r.URL.Path)
+	var subjects [maxZones]limit.Subject // by key, so that zones of the same key share the work
+	var known uint32
+	for _, z := range zones {
+		if !z.matches(r.Method, path) {
+			continue
+		}
+		if known&(1<<z.spec) == 0 {
+			known |= 1 << z.spec
+			subjects[z.spec] = subject(h.specs[z.spec], r, rc, client)
+		}
+		charges = append(charges, limit.Charge{Zone: &z.limit, Subject: subjects[z.spec]})
+	}
+	return charges
+}
+
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, charges []limit.Charge) {
+	var violated []string
+	var wait time.Duration
+	for i := range charges {
+		if !charges[i].Result.Refused {
+			continue
+		}
+		violated = append(violated, charges[i].Zone.Name)
+		if rc.Limited == "" || charges[i].Result.Wait > wait {
+			rc.Limited = charges[i].Zone.Name
+		}
+		wait = max(wait, charges[i].Result.Wait) // one that never admits has none: then there is no Retry-After
+	}
+	problem.Write(w, r, problem.Problem{
+		Status: http.StatusTooManyRequests, Type: "rate-limited", RetryAfter: wait,
+		Extra: map[string]any{"violated-policies": violated},
+	})
+}
+
+func count(to *prometheus.CounterVec, charges []limit.Charge, d limit.Decision) {
+	for i := range charges {
+		result := admitted
+		switch {
+		case d.Unavailable:
+			result = unavailable
+		case charges[i].Result.Refused:
+			result = refused
+		case !d.Allowed:
+			continue // another zone's refusal: nothing was charged here
+		}
+		to.WithLabelValues(charges[i].Zone.Name, result, sources[d.Source]).Inc()
+	}
+}

@@ -1,0 +1,81 @@
+package limit
+
+import "sync"
+
+const maxDenied = 100_000
+
+// denied remembers what Redis refused, until the time at which it would admit again: a flood of refused requests costs Redis
+// nothing. What is remembered belongs to the limit as it was: another rate or burst asks anew.
+type denied struct {
+	shards [shards]struct {
+		mu    sync.Mutex
+		until map[denial]int64
+	}
+}
+
+type denial struct {
+	entry
+	interval, capacity int64
+}
+
+func newDenied() *denied {
+	d := new(denied)
+	for i := range d.shards {
+		d.shards[i].until = map[denial]int64{}
+	}
+	return d
+}
+
+func (c *Charge) denial() denial {
+	return denial{c.entry(), c.Zone.Limit.interval, c.Zone.Limit.capacity}
+}
+
+// refused fills in the first charge that is known to be refused, and marks the others as skipped.
+func (d *denied) refused(charges []Charge, now int64) bool {
+	for i := range charges {
+		k := charges[i].denial()
+		s := &d.shards[k.entry[0]%shards]
+		s.mu.Lock()
+		until, ok := s.until[k]
+		if ok && until <= now {
+			delete(s.until, k)
+			ok = false
+		}
+		s.mu.Unlock()
+		if ok {
+			skip(charges)
+			l := charges[i].Zone.Limit
+			wait := until - now
+			charges[i].Result = Result{Refused: true, Wait: micros(wait), Reset: micros(wait + l.capacity - l.interval)}
+			return true
+		}
+	}
+	return false
+}
+
+// remember notes what was refused. asked is when the question began, so that nothing is refused here for longer than there.
+func (d *denied) remember(charges []Charge, asked int64) {
+	for i := range charges {
+		if !charges[i].Result.Refused || charges[i].Result.Wait <= 0 {
+			continue
+		}
+		k := charges[i].denial()
+		s := &d.shards[k.entry[0]%shards]
+		s.mu.Lock()
+		if len(s.until) >= maxDenied/shards {
+			looked := 0
+			for old, until := range s.until {
+				if until <= asked {
+					delete(s.until, old)
+				}
+				if looked++; looked == 32 {
+					break
+				}
+			}
+		}
+		if len(s.until) < maxDenied/shards { // else Redis is asked again, which is right too
+			s.until[k] = asked + charges[i].Result.Wait.Microseconds()
+		}
+		s.mu.Unlock()
+	}
+}

@@ -1,0 +1,54 @@
+package ratelimit
+
+import (
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Results of a decision, the values of the label "result". What a zone is called comes from the configuration, never from a client.
+const (
+	admitted    = "admitted"
+	refused     = "refused"
+	unavailable = "unavailable"
+)
+
+// Where a decision was made, the values of the label "source", by limit.Source.
+var sources = [...]string{"memory", "redis", "remembered", "failure"}
+
+// The collectors belong to the package, so that a reload does not reset them.
+var (
+	requestsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gateway_rate_limit_requests_total", Help: "Requests by zone, result (admitted, refused, unavailable) and source of the decision (memory, redis, remembered, failure).",
+	}, []string{"zone", "result", "source"})
+	messagesTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gateway_rate_limit_messages_total", Help: "Messages of clients on WebSockets by zone, result and source, as for requests.",
+	}, []string{"zone", "result", "source"})
+	socketsRefused = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "gateway_rate_limit_sockets_refused_total", Help: "WebSockets refused because their client had too many open.",
+	})
+	storeSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "gateway_rate_limit_store_seconds", Help: "Time of a question to Redis.", Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25},
+	})
+	storeErrors = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "gateway_rate_limit_store_errors_total", Help: "Questions to Redis that failed.",
+	})
+)
+
+func registerMetrics(registry *prometheus.Registry) error {
+	for _, c := range []prometheus.Collector{requestsTotal, messagesTotal, socketsRefused, storeSeconds, storeErrors} {
+		var already prometheus.AlreadyRegisteredError
+		if err := registry.Register(c); err != nil && !errors.As(err, &already) {
+			return err
+		}
+	}
+	return nil
+}
+
+func observeStore(took time.Duration, err error) {
+	storeSeconds.Observe(took.Seconds())
+	if err != nil {
+		storeErrors.Inc()
+	}
+}

@@ -1,0 +1,74 @@
+package waf
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/convosphere/gateway/modules/internal/problem"
+	"github.com/convosphere/gateway/modules/internal/reqctx"
+)
+
+// ServeHTTP inspects the request, then passes it on whole, or answers it.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if h.rules == nil {
+		return next.ServeHTTP(w, r)
+	}
+	r, rc := reqctx.Ensure(r)
+	x := h.inspect(w, r, rc)
+	defer x.end()
+	requests.WithLabelValues(x.label).Inc()
+	if x.label == failed {
+		h.logger.Error("inspecting a request", zap.String("request_id", rc.ID), zap.Error(x.err))
+	}
+	if x.label == failed && h.Mode == Detect && (x.body != nil || !hasBody(r)) {
+		x.status = 0 // fail open, as mode detect does: the request is still whole
+	}
+	if x.status != 0 {
+		answer(w, r, x)
+		return nil
+	}
+	if x.body != nil {
+		r.Body = x.body
+	} else {
+		x.end() // a long response or a socket needs no transaction
+	}
+	return next.ServeHTTP(w, r)
+}
+
+// answer refuses the request. It says nothing of the rules: that would tell an attacker what to change.
+func answer(w http.ResponseWriter, r *http.Request, x *exchange) {
+	p := problem.Problem{Status: x.status}
+	switch x.status {
+	case http.StatusForbidden:
+		p.Type = "waf-blocked"
+	case http.StatusServiceUnavailable:
+		p.RetryAfter = time.Second
+	}
+	if x.cut && r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close") // the rest of the body is still on it
+	}
+	problem.Write(w, r, p)
+}
+
+// statusOf is the answer to a body that could not be read whole.
+func statusOf(err error) (status int, label string) {
+	var tooLarge *http.MaxBytesError // by a request_body directive outside of us
+	var timeout net.Error
+	switch {
+	case errors.Is(err, errNoStorage):
+		// Fail closed: what can't be kept can't be inspected, nor passed on whole.
+		return http.StatusServiceUnavailable, failed
+	case errors.Is(err, errTooLong), errors.Is(err, errTooMany), errors.As(err, &tooLarge):
+		return http.StatusRequestEntityTooLarge, refused
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return http.StatusRequestTimeout, refused
+	}
+	return http.StatusBadRequest, refused // broken chunks, a body shorter than announced, a client that went away
+}
