@@ -29,8 +29,8 @@ func (c cli) run(t kit.T, stdin string, args ...string) string {
 	if code != 0 {
 		t.Fatalf("convosphere user %s: exit code %d\n%s", strings.Join(args, " "), code, out)
 	}
-	for _, secret := range strings.Fields(stdin) {
-		if strings.Contains(out, secret) {
+	for _, secret := range strings.Split(stdin, "\n") {
+		if secret != "" && strings.Contains(out, secret) {
 			t.Errorf("convosphere user %s prints the password", args[0])
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -79,7 +80,8 @@ func (p *Tab) Go(url string) {
 func (p *Tab) Type(selector, text string) {
 	p.t.Helper()
 	sel := chromedp.CSS(selector)
-	p.Do("typing into "+selector, chromedp.WaitVisible(sel), chromedp.Clear(sel), chromedp.SendKeys(sel, text))
+	empty := "document.querySelector(" + strconv.Quote(selector) + ").value = ''"
+	p.Do("typing into "+selector, chromedp.WaitVisible(sel), chromedp.Evaluate[chromedp.Void](empty), chromedp.SendKeys(sel, text))
 }
 
 // Click clicks what the CSS selector finds.
