@@ -1,0 +1,168 @@
+package authorize
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/dustin/go-humanize"
+)
+
+func init() { httpcaddyfile.RegisterHandlerDirective("gw_authorize", parse) }
+
+func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	a := new(Handler)
+	return a, a.UnmarshalCaddyfile(h.Dispenser)
+}
+
+// UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:
+//
+//	gw_authorize [<matcher>] {
+//		audience   <name>
+//		issuer     <name>
+//		max_answer <size>
+//
+//		public [<methods>] <path>...
+//
+//		route <methods> <path> {
+//			permission <permission>
+//			resource   <object> [in <object>]
+//			target     <name>
+//			filter     <member> <permission> <object> [in <object>]
+//			on <status> grant  <relation> <object> [to <subject>] [if <value> == <text>]
+//			on <status> revoke [<relation>] <object> [from <subject>] [if <value> == <text>]
+//		}
+//
+//		socket [GET] <path> {
+//			permission <permission>
+//			resource   <object> [in <object>]
+//			type       <member>
+//			in <type>... {
+//				permission <permission>
+//				resource   <object> [in <object>]
+//				target     <name>
+//				drop
+//			}
+//			out <type>... {
+//				permission <permission>
+//				resource   <object> [in <object>]
+//				drop
+//				grant  <relation> <object> [to <subject>] [if <value> == <text>]
+//				revoke [<relation>] <object> [from <subject>] [if <value> == <text>]
+//			}
+//			pass <type>...
+//		}
+//	}
+//
+// <methods> is one method, several with commas between, or *; of public, GET by default. A <path> is /rooms/{room}, with {name...}
+// at the end for the rest. An <object> is type:id, as room:{room}. Variables are those of the path; behind `on`, also
+// {http.gw.response.json.MEMBER}; behind `filter`, members of the element; in `in` and `out`, members of the message.
+// A <subject> is a name or *, or for the relation parent an object; without one it is the caller (grant) or anyone (revoke).
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the directive's name
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	for d.NextBlock(0) {
+		if err := h.parseOne(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *Handler) parseOne(d *caddyfile.Dispenser) error {
+	switch d.Val() {
+	case "audience":
+		return one(d, &h.Audience)
+	case "issuer":
+		return one(d, &h.Issuer)
+	case "max_answer":
+		return h.parseSize(d)
+	case "public":
+		return h.parsePublic(d)
+	case "route":
+		return h.parseRoute(d)
+	case "socket":
+		return h.parseSocket(d)
+	}
+	return d.Errf("unknown subdirective %q: gw_authorize knows audience, issuer, max_answer, public, route and socket", d.Val())
+}
+
+func one(d *caddyfile.Dispenser, to *string) error {
+	name := d.Val()
+	if *to != "" {
+		return d.Errf("%s is given twice", name)
+	}
+	if !d.NextArg() || d.Val() == "" {
+		return d.ArgErr()
+	}
+	*to = d.Val()
+	return end(d)
+}
+
+// end refuses further arguments.
+func end(d *caddyfile.Dispenser) error {
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	return nil
+}
+
+func (h *Handler) parseSize(d *caddyfile.Dispenser) error {
+	var text string
+	if err := one(d, &text); err != nil {
+		return err
+	}
+	n, err := humanize.ParseBytes(text)
+	if err != nil || n == 0 || n > 1<<30 {
+		return d.Errf("max_answer %q: write a size up to 1GiB, as 8MiB", text)
+	}
+	h.MaxAnswer = int64(n)
+	return nil
+}
+
+func (h *Handler) parsePublic(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	methods := []string{http.MethodGet}
+	if len(args) > 0 && !strings.HasPrefix(args[0], "/") {
+		methods = parseMethods(args[0])
+		args = args[1:]
+	}
+	if len(args) == 0 {
+		return d.ArgErr()
+	}
+	for _, path := range args {
+		if err := h.addRoute(d, Route{Methods: methods, Path: path, Rule: Rule{Permission: permissionPublic}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addRoute checks the route here, so that a mistake names file and line.
+func (h *Handler) addRoute(d *caddyfile.Dispenser, r Route) error {
+	if err := checkMethods(r.Methods); err != nil {
+		return d.WrapErr(err)
+	}
+	if _, err := r.compile(); err != nil {
+		return d.WrapErr(err)
+	}
+	h.Routes = append(h.Routes, r)
+	if _, err := compileRoutes(h.Routes, h.Sockets); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+// parseMethods returns none for *, which means all.
+func parseMethods(s string) []string {
+	if s == "*" {
+		return nil
+	}
+	return strings.Split(s, ",")
+}
+
+var _ caddyfile.Unmarshaler = (*Handler)(nil)

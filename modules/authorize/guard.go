@@ -1,0 +1,215 @@
+package authorize
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/convosphere/gateway/modules/authorize/strictjson"
+	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/modules/internal/wsframe"
+	"github.com/convosphere/gateway/modules/policy/engine"
+)
+
+// guard decides the messages of one open socket.
+type guard struct {
+	h     *Handler
+	rules *socket // nil: the route has no socket block
+	base  engine.Input
+	rc    *reqctx.Request
+
+	mu   sync.Mutex // the two directions run beside each other
+	kept map[question]verdict
+}
+
+// question is what a decision about a message depends on, besides what does not change while the socket is open.
+type question struct {
+	rule             *messageRule
+	resource, parent engine.Object
+	target           string
+}
+
+// verdict is a decision that is remembered until grants or the policy change.
+type verdict struct {
+	decision engine.Decision
+	stamp    uint64
+	until    time.Time
+}
+
+const (
+	maxKept  = 256
+	keepTime = 30 * time.Second // a policy may look at the clock: what it said is asked again after so long
+)
+
+var anyMessage = &messageRule{rule: rule{permission: defaultWrite}}
+
+// watch puts the guard on the socket that this handshake opens.
+func (h *Handler) watch(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, rt *route, in engine.Input) (http.ResponseWriter, *http.Request) {
+	w, r, tap := wsframe.Attach(w, r)
+	in.Permission, in.Resource, in.Parent, in.Target = "", engine.Object{}, engine.Object{}, ""
+	g := &guard{h: h, rules: rt.socket, base: in, rc: rc, kept: map[question]verdict{}}
+	tap.OnMessage(g.message)
+	return w, r
+}
+
+// message is the hook: nil passes a message on.
+func (g *guard) message(ctx context.Context, m *wsframe.Message) error {
+	if m.Dir == wsframe.In {
+		err := g.in(ctx, m)
+		count(messagesIn, err)
+		return err
+	}
+	err := g.out(ctx, m)
+	count(messagesOut, err)
+	return err
+}
+
+func (g *guard) in(ctx context.Context, m *wsframe.Message) error {
+	if g.rules == nil {
+		return g.ask(ctx, anyMessage, "", "in", nil)
+	}
+	if m.Binary {
+		return g.refused("binary message", "Binary messages are not taken")
+	}
+	v, kind, err := g.rules.read(m.Data)
+	if err != nil {
+		return g.refused("malformed message", "The message is malformed")
+	}
+	rule := g.rules.in[kind]
+	if rule == nil {
+		return g.refused("unknown message type", "Unknown type of message")
+	}
+	return g.ask(ctx, rule, kind, "in", members(v))
+}
+
+// out leaves out what it can't read: the client gets nothing that was not decided.
+func (g *guard) out(ctx context.Context, m *wsframe.Message) error {
+	if g.rules == nil {
+		return nil
+	}
+	if m.Binary {
+		return wsframe.Drop
+	}
+	v, kind, err := g.rules.read(m.Data)
+	if err != nil {
+		g.h.logger.Warn("a message of the back end was dropped: it can't be read", zap.String("route", g.base.Route), zap.Error(err))
+		return wsframe.Drop
+	}
+	if g.rules.pass[kind] {
+		return nil
+	}
+	rule := g.rules.out[kind]
+	if rule == nil {
+		return wsframe.Drop
+	}
+	if rule.rule.permission != "" {
+		if err := g.ask(ctx, rule, kind, "out", members(v)); err != nil {
+			return err
+		}
+	}
+	return g.effect(ctx, rule, v)
+}
+
+// effect changes grants as the message says; only then does it pass on.
+func (g *guard) effect(ctx context.Context, rule *messageRule, v *strictjson.Value) error {
+	if len(rule.effects) == 0 {
+		return nil
+	}
+	add, remove, err := rule.effects.resolve(0, members(v), g.base.Identity)
+	if err != nil {
+		g.h.logger.Error("a message of the back end can't change grants as configured", zap.String("route", g.base.Route), zap.Error(err))
+		return &wsframe.Close{Code: wsframe.CodeInternal, Reason: "The message could not be processed"}
+	}
+	if err := g.h.apply(ctx, add, remove); err != nil { // fail closed: the client does not learn of what is not theirs yet
+		return &wsframe.Close{Code: wsframe.CodeTryLater, Reason: "Temporarily unavailable"}
+	}
+	return nil
+}
+
+// read takes a message apart.
+func (s *socket) read(data []byte) (v *strictjson.Value, kind string, err error) {
+	if v, err = strictjson.Parse(data); err != nil {
+		return nil, "", err
+	}
+	if v.Kind != strictjson.Object {
+		return nil, "", errors.New("it is no object")
+	}
+	t, err := v.Get(s.typ)
+	if err != nil {
+		return nil, "", err
+	}
+	if t == nil || t.Kind != strictjson.String {
+		return nil, "", errors.New("it has no type")
+	}
+	return v, t.Text, nil
+}
+
+// ask decides a message: nil lets it pass.
+func (g *guard) ask(ctx context.Context, rule *messageRule, kind, direction string, v values) error {
+	in := g.base
+	in.Message = &engine.Message{Type: kind, Direction: direction}
+	if err := rule.rule.fill(&in, v); err != nil {
+		if direction == "out" {
+			return wsframe.Drop
+		}
+		return g.refused("malformed message", "The message is malformed")
+	}
+	d := g.decide(ctx, rule, &in)
+	switch {
+	case d.Allow:
+		return nil
+	case d.Failure.Unavailable():
+		return &wsframe.Close{Code: wsframe.CodeTryLater, Reason: "Temporarily unavailable"}
+	case rule.drop:
+		return wsframe.Drop
+	}
+	return g.refused(d.Reason, "Not allowed")
+}
+
+// decide asks the policy, unless it was asked the same and nothing has changed since.
+func (g *guard) decide(ctx context.Context, rule *messageRule, in *engine.Input) engine.Decision {
+	q := question{rule, in.Resource, in.Parent, in.Target}
+	stamp := g.h.policy.Stamp(in.Resource.String(), in.Parent.String()) // before the decision: what changes meanwhile makes it old
+	now := g.h.now()
+	g.mu.Lock()
+	v, ok := g.kept[q]
+	g.mu.Unlock()
+	if ok && v.stamp == stamp && v.decision.Revision == g.h.policy.Revision() && now.Before(v.until) {
+		return v.decision
+	}
+	d := g.h.decide(ctx, in)
+	if d.Failure != engine.None {
+		return d
+	}
+	if d.Parent != in.Parent {
+		return d // a parent that was found in the grants is not in the stamp: asked anew each time
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.kept) >= maxKept {
+		clear(g.kept)
+	}
+	g.kept[q] = verdict{d, stamp, now.Add(keepTime)}
+	return d
+}
+
+// refused closes the socket, and says why in an event.
+func (g *guard) refused(reason, public string) error {
+	e := &event.Event{
+		Category: "web", Action: "socket-message", Outcome: event.Failure, Reason: reason,
+		RequestID: g.rc.ID, Route: g.base.Route, Path: g.base.Path, Host: g.base.Host,
+	}
+	if g.rc.Client.IP.IsValid() {
+		e.SourceIP = g.rc.Client.IP.String()
+	}
+	if id := g.base.Identity; id != nil {
+		e.UserID, e.UserName, e.UserRoles, e.Session = id.Subject, id.Name, id.Roles, id.Session
+	}
+	g.h.ground.Events.Emit(e)
+	return &wsframe.Close{Code: wsframe.CodePolicy, Reason: public}
+}

@@ -1,0 +1,146 @@
+package authorize
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/convosphere/gateway/modules/internal/problem"
+	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/modules/internal/wsframe"
+	"github.com/convosphere/gateway/modules/policy/engine"
+)
+
+// ServeHTTP asks, and passes on what is allowed. Every way out that is not next is a refusal: the handler fails closed.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	r, rc := reqctx.Ensure(r)
+	defer h.ground.Hold()()
+	rt, segs, err := h.route(r)
+	if err != nil {
+		return h.malformed(w, r, rc, err)
+	}
+	rc.Route = rt.name
+	in, err := input(r, rc, rt, segs)
+	if err != nil {
+		return h.malformed(w, r, rc, err)
+	}
+	d := h.decide(r.Context(), &in)
+	rc.Decision = &reqctx.Decision{Allow: d.Allow, Reason: d.Reason}
+	if !d.Allow {
+		return h.refuse(w, r, rc, d)
+	}
+	switch err := rt.effects.check(rt.vars(segs), rc.Identity); {
+	case errors.Is(err, errNobody):
+		return h.refuse(w, r, rc, engine.Decision{Reason: err.Error()})
+	case err != nil:
+		return h.malformed(w, r, rc, err)
+	}
+	assertion, err := h.asserter.assert(rc.Identity)
+	if err != nil {
+		return caddyhttp.Error(http.StatusInternalServerError, err)
+	}
+	allowed.Inc()
+	out := forward(r, rc.Identity, assertion)
+	switch {
+	case wsframe.IsHandshake(out):
+		w, out = h.watch(w, out, rc, rt, in)
+	case rt.filter != nil || len(rt.effects) > 0:
+		return h.exchange(w, out, rc, rt, in, segs, next)
+	}
+	return next.ServeHTTP(w, out)
+}
+
+// decide asks the policy. Fail closed: an obligation that nothing here meets refuses.
+func (h *Handler) decide(ctx context.Context, in *engine.Input) engine.Decision {
+	d := h.policy.Decide(ctx, in)
+	if d.Allow && len(d.Obligations.Mask) > 0 {
+		d.Allow, d.Reason = false, "fields must be masked, which this gateway can't do"
+	}
+	return d
+}
+
+// route finds what the request needs.
+func (h *Handler) route(r *http.Request) (*route, []string, error) {
+	if err := checkRequest(r); err != nil {
+		return nil, nil, err
+	}
+	segs, err := segments(r.URL)
+	if err != nil {
+		return nil, nil, err
+	}
+	rt, err := h.router.find(r.Method, segs)
+	if err != nil {
+		return nil, nil, err
+	}
+	if rt == nil {
+		rt = unlisted(r.Method)
+	}
+	return rt, segs, nil
+}
+
+func input(r *http.Request, rc *reqctx.Request, rt *route, segs []string) (engine.Input, error) {
+	in := engine.Input{
+		Method: r.Method, Path: r.URL.Path, Route: rt.name, Host: hostname(r.Host),
+		Identity: rc.Identity, Client: rc.Client,
+	}
+	return in, rt.rule.fill(&in, rt.vars(segs))
+}
+
+// malformed answers what can't be decided because servers may read it differently.
+func (h *Handler) malformed(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, why error) error {
+	malformed.Inc()
+	rc.Decision = &reqctx.Decision{Reason: why.Error()}
+	problem.Write(w, r, problem.Problem{Status: http.StatusBadRequest})
+	return nil
+}
+
+// retryAfter is what a client waits where a part is down that must not be skipped.
+const retryAfter = 2 * time.Second
+
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, d engine.Decision) error {
+	rc.Decision = &reqctx.Decision{Reason: d.Reason}
+	switch {
+	case d.Failure.Unavailable():
+		unavailable.Inc()
+		problem.Write(w, r, problem.Problem{Status: http.StatusServiceUnavailable, RetryAfter: retryAfter})
+	case d.Obligations.StepUp && rc.Identity != nil:
+		stepUp.Inc()
+		// RFC 9470
+		w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_user_authentication", error_description="A recent second factor is needed"`)
+		problem.Write(w, r, problem.Problem{Status: http.StatusUnauthorized, Type: "step-up-required", Title: "A second factor is needed"})
+	case rc.Identity == nil:
+		anonymous.Inc()
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		problem.Write(w, r, problem.Problem{Status: http.StatusUnauthorized})
+	default:
+		forbidden.Inc()
+		problem.Write(w, r, problem.Problem{Status: http.StatusForbidden})
+	}
+	return nil
+}
+
+// logFailure tells operators why an answer of the back end was withheld.
+func (h *Handler) logFailure(rt *route, err error) {
+	h.logger.Error("an answer of the back end was withheld", zap.String("route", rt.name), zap.Error(err))
+}
+
+// patience is how long an exchange that changes grants goes on after its client has gone.
+const patience = 30 * time.Second
+
+// outlive returns a context that ends a while after its parent: when the back end has acted, the grant that belongs to it must be
+// stored, also where the client no longer waits.
+func outlive(parent context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(parent))
+	stop := context.AfterFunc(parent, func() {
+		timer := time.AfterFunc(patience, cancel)
+		context.AfterFunc(ctx, func() { timer.Stop() })
+	})
+	return ctx, func() {
+		stop()
+		cancel()
+	}
+}

@@ -1,0 +1,111 @@
+package authorize
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/convosphere/gateway/modules/internal/ground"
+	_ "github.com/convosphere/gateway/modules/internal/order"
+	"github.com/convosphere/gateway/modules/policy/engine"
+	"github.com/convosphere/gateway/modules/policy/grant"
+)
+
+func init() { caddy.RegisterModule(Handler{}) }
+
+// Handler asks the policy about every request, socket handshake and socket message, tells the back end who the user is, and
+// learns grants from the back end's answers.
+type Handler struct {
+	// Who the assertion is for: the back end's name for itself. Default: "backend".
+	Audience string `json:"audience,omitempty"`
+
+	// Who the assertion is from. Default: "gateway".
+	Issuer string `json:"issuer,omitempty"`
+
+	// The most bytes of an answer that is held back, to be filtered or because it changes grants. Default: 8 MiB.
+	MaxAnswer int64 `json:"max_answer,omitempty"`
+
+	// What requests need. A path that is not listed needs somebody signed in (app:read, app:write).
+	Routes []Route `json:"routes,omitempty"`
+
+	// What WebSockets need.
+	Sockets []Socket `json:"sockets,omitempty"`
+
+	ground   *ground.Ground
+	policy   policy
+	router   *router
+	asserter *asserter
+	logger   *zap.Logger
+	now      func() time.Time
+}
+
+// policy is what the handler needs of the app gw_policy.
+type policy interface {
+	Decide(context.Context, *engine.Input) engine.Decision
+	Apply(ctx context.Context, add, remove []grant.Grant) error
+	Stamp(objects ...string) uint64
+	Revision() string
+}
+
+// defaultMaxAnswer is far above what a list for people holds, and bounds memory.
+const defaultMaxAnswer = 8 << 20
+
+// CaddyModule returns the module's information.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.gw_authorize", New: func() caddy.Module { return new(Handler) }}
+}
+
+// Provision finds the apps and compiles the routes.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	app, err := ctx.AppIfConfigured("gateway")
+	if err != nil {
+		return fmt.Errorf("gw_authorize needs the global option `gateway`: %w", err)
+	}
+	g, ok := app.(interface{ Ground() *ground.Ground })
+	if !ok {
+		return fmt.Errorf("gw_authorize: the app gateway is a %T", app)
+	}
+	if app, err = ctx.AppIfConfigured("gw_policy"); err != nil {
+		return fmt.Errorf("gw_authorize: %w", err)
+	}
+	p, ok := app.(policy)
+	if !ok {
+		return fmt.Errorf("gw_authorize: the app gw_policy is a %T", app)
+	}
+	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
+	return h.setup(g.Ground(), p, ctx.Logger(), time.Now)
+}
+
+// setup is Provision without Caddy.
+func (h *Handler) setup(g *ground.Ground, p policy, logger *zap.Logger, now func() time.Time) (err error) {
+	if h.Audience == "" {
+		h.Audience = "backend"
+	}
+	if h.Issuer == "" {
+		h.Issuer = "gateway"
+	}
+	if h.MaxAnswer == 0 {
+		h.MaxAnswer = defaultMaxAnswer
+	}
+	if h.MaxAnswer < 0 {
+		return fmt.Errorf("gw_authorize: max_answer must not be negative")
+	}
+	if h.router, err = compileRoutes(h.Routes, h.Sockets); err != nil {
+		return fmt.Errorf("gw_authorize: %w", err)
+	}
+	h.ground, h.policy, h.logger, h.now = g, p, logger, now
+	h.asserter = &asserter{issuer: h.Issuer, audience: h.Audience, signer: g.Keys.Signer, now: now}
+	return nil
+}
+
+// Interface guards.
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

@@ -1,0 +1,166 @@
+package authorize
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// Route says what requests for a path need, and what their answers bring about.
+type Route struct {
+	// "GET", …; none means all. HEAD is decided as GET.
+	Methods []string `json:"methods,omitempty"`
+
+	// "/api/rooms/{room}"; {name...} at the end takes the rest.
+	Path string `json:"path"`
+
+	Rule
+
+	// What of a list in the answer the person may have.
+	Filter *Filter `json:"filter,omitempty"`
+
+	// What answers change.
+	On []Effect `json:"on,omitempty"`
+}
+
+// What routes that are not listed need: that somebody is signed in.
+const (
+	defaultRead  = "app:read"
+	defaultWrite = "app:write"
+)
+
+// permissionPublic is asked for by routes that need nobody signed in.
+const permissionPublic = "public"
+
+// route is a Route, or the handshake of a Socket, ready for use. It never changes.
+type route struct {
+	name    string // "GET /api/rooms/{room}", for events and metrics
+	pattern *pattern
+	rule    rule
+	filter  *filter
+	effects effects
+	socket  *socket
+}
+
+// unlisted are the routes for what no route matches.
+var (
+	unlistedRead  = &route{pattern: &pattern{}, rule: rule{permission: defaultRead}}
+	unlistedWrite = &route{pattern: &pattern{}, rule: rule{permission: defaultWrite}}
+)
+
+func unlisted(method string) *route {
+	if method == http.MethodGet || method == http.MethodHead {
+		return unlistedRead
+	}
+	return unlistedWrite
+}
+
+func (rt Route) compile() (*route, error) {
+	p, err := parsePattern(rt.Path)
+	if err != nil {
+		return nil, err
+	}
+	r := &route{pattern: p, name: strings.Join(rt.Methods, ",") + " " + rt.Path}
+	if len(rt.Methods) == 0 {
+		r.name = "* " + rt.Path
+	}
+	if r.rule, err = rt.Rule.compile(p.has); err != nil {
+		return nil, fmt.Errorf("route %s: %w", r.name, err)
+	}
+	if rt.Filter != nil {
+		if r.filter, err = rt.Filter.compile(); err != nil {
+			return nil, fmt.Errorf("route %s: %w", r.name, err)
+		}
+	}
+	known := func(name string) bool {
+		path, ok := strings.CutPrefix(name, responseJSON)
+		return ok && path != "" || p.has(name)
+	}
+	for _, e := range rt.On {
+		c, err := e.compile(known, p.has)
+		if err == nil {
+			err = checkStatus(e.Status)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("route %s: on %d: %w", r.name, e.Status, err)
+		}
+		r.effects = append(r.effects, c)
+	}
+	return r, nil
+}
+
+// vars are the variables that the path gives.
+func (r *route) vars(segs []string) values {
+	return func(name string) (string, error) {
+		if s, ok := r.pattern.value(name, segs); ok {
+			return s, nil
+		}
+		return "", errValue
+	}
+}
+
+// treat tells what becomes of an answer.
+func (r *route) treat(method string) func(status int) treatment {
+	return func(status int) treatment {
+		if status < 200 || status > 299 {
+			return pass
+		}
+		if on, _ := r.effects.on(status); on && method != http.MethodHead {
+			return hold
+		}
+		switch {
+		case r.filter == nil || status == http.StatusNoContent || status == http.StatusResetContent:
+			return pass
+		case status == http.StatusOK:
+			return hold
+		}
+		// A list in another kind of success (206, 203) would pass unfiltered: fail closed.
+		return refuse
+	}
+}
+
+func checkMethods(methods []string) error {
+	for _, m := range methods {
+		if m == "" || strings.Trim(m, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") != "" {
+			return fmt.Errorf("method %q: write methods in upper case, with commas between, or * for all", m)
+		}
+		if m == http.MethodHead {
+			return errors.New("method HEAD: it is decided as GET")
+		}
+	}
+	return nil
+}
+
+// compileRoutes makes the router.
+func compileRoutes(routes []Route, sockets []Socket) (*router, error) {
+	rt := &router{}
+	for _, r := range routes {
+		if err := checkMethods(r.Methods); err != nil {
+			return nil, err
+		}
+		c, err := r.compile()
+		if err != nil {
+			return nil, err
+		}
+		methods := r.Methods
+		if len(methods) == 0 {
+			methods = []string{""}
+		}
+		for _, m := range methods {
+			if err := rt.add(m, c.pattern, c); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, s := range sockets {
+		c, err := s.compile()
+		if err != nil {
+			return nil, err
+		}
+		if err := rt.add(http.MethodGet, c.pattern, c); err != nil {
+			return nil, err
+		}
+	}
+	return rt, nil
+}

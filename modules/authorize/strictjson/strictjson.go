@@ -1,0 +1,451 @@
+// Package strictjson reads JSON (RFC 8259) that a decision hangs on, and refuses what two readers may understand differently:
+// members given twice, text that is not UTF-8, half surrogates, anything after the value. What it
+// accepts, every reader reads the same; so the bytes that were decided on may be passed on as they came.
+//
+// One difference is left to Member: readers that do not tell a from A in names.
+package strictjson
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// Kind of a value.
+type Kind uint8
+
+// Kinds.
+const (
+	Null Kind = iota
+	Bool
+	Number
+	String
+	Array
+	Object
+)
+
+// Value is one value with its place in the text.
+type Value struct {
+	Kind       Kind
+	Text       string   // of a String, decoded; of a Number or Bool, as written
+	Items      []Value  // of an Array
+	Members    []Member // of an Object, in order, no name twice
+	Start, End int      // the text is data[Start:End]
+}
+
+// Member of an object.
+type Member struct {
+	Name  string
+	Value Value
+}
+
+// Limits of what is read.
+const (
+	MaxDepth  = 64
+	maxValues = 1 << 20
+)
+
+// ErrAmbiguous says that readers would differ about which member is meant.
+var ErrAmbiguous = errors.New("two members differ only in upper and lower case")
+
+// Parse reads one value that fills data. The result holds copies: data may be used again.
+func Parse(data []byte) (*Value, error) {
+	p := parser{data: data}
+	p.space()
+	v, err := p.value(0)
+	if err != nil {
+		return nil, fmt.Errorf("byte %d: %w", p.at, err)
+	}
+	p.space()
+	if p.at != len(data) {
+		return nil, fmt.Errorf("byte %d: something follows the value", p.at)
+	}
+	return &v, nil
+}
+
+// Get returns the value at a path of names with dots between, nil where there is none. It fails where another member's name
+// differs only in case: some readers (encoding/json is one) would take that one.
+func (v *Value) Get(path string) (*Value, error) {
+	for path != "" {
+		var name string
+		name, path, _ = strings.Cut(path, ".")
+		next, err := v.member(name)
+		if next == nil || err != nil {
+			return nil, err
+		}
+		v = next
+	}
+	return v, nil
+}
+
+func (v *Value) member(name string) (*Value, error) {
+	if v.Kind != Object {
+		return nil, nil
+	}
+	var found *Value
+	for i := range v.Members {
+		m := &v.Members[i]
+		switch {
+		case m.Name == name:
+			found = &m.Value
+		case strings.EqualFold(m.Name, name):
+			return nil, ErrAmbiguous
+		}
+	}
+	return found, nil
+}
+
+// Scalar returns a string, or a whole number or truth value as written: what can name a thing without doubt.
+func (v *Value) Scalar() (string, bool) {
+	switch v.Kind {
+	case String, Bool:
+		return v.Text, true
+	case Number:
+		return v.Text, wholeNumber(v.Text)
+	}
+	return "", false
+}
+
+// wholeNumber tells whether s is a number that has one spelling and fits every reader's number type (±2^53).
+func wholeNumber(s string) bool {
+	digits := strings.TrimPrefix(s, "-")
+	if digits == "" || len(digits) > 15 || s == "-0" {
+		return false
+	}
+	return strings.Trim(digits, "0123456789") == ""
+}
+
+var (
+	errEnd     = errors.New("the text ends too early")
+	errSyntax  = errors.New("not JSON")
+	errDepth   = errors.New("nested too deep")
+	errMany    = errors.New("too many values")
+	errTwice   = errors.New("a member is given twice")
+	errUTF8    = errors.New("not UTF-8")
+	errHalf    = errors.New("half a surrogate pair")
+	errControl = errors.New("a control character in a string")
+)
+
+type parser struct {
+	data   []byte
+	at     int
+	values int
+}
+
+func (p *parser) space() {
+	for p.at < len(p.data) {
+		switch p.data[p.at] {
+		case ' ', '\t', '\n', '\r':
+			p.at++
+		default:
+			return
+		}
+	}
+}
+
+func (p *parser) peek() (byte, error) {
+	if p.at >= len(p.data) {
+		return 0, errEnd
+	}
+	return p.data[p.at], nil
+}
+
+func (p *parser) value(depth int) (v Value, err error) {
+	if depth > MaxDepth {
+		return v, errDepth
+	}
+	if p.values++; p.values > maxValues {
+		return v, errMany
+	}
+	c, err := p.peek()
+	if err != nil {
+		return v, err
+	}
+	v.Start = p.at
+	switch {
+	case c == '{':
+		v.Kind = Object
+		v.Members, err = p.object(depth)
+	case c == '[':
+		v.Kind = Array
+		v.Items, err = p.array(depth)
+	case c == '"':
+		v.Kind = String
+		v.Text, err = p.str()
+	case c == '-' || c >= '0' && c <= '9':
+		v.Kind = Number
+		v.Text, err = p.number()
+	default:
+		v.Kind, v.Text, err = p.word()
+	}
+	v.End = p.at
+	return v, err
+}
+
+func (p *parser) word() (Kind, string, error) {
+	for _, w := range []struct {
+		text string
+		kind Kind
+	}{{"null", Null}, {"true", Bool}, {"false", Bool}} {
+		if strings.HasPrefix(string(p.data[p.at:min(p.at+5, len(p.data))]), w.text) {
+			p.at += len(w.text)
+			return w.kind, w.text, nil
+		}
+	}
+	return 0, "", errSyntax
+}
+
+// open consumes the bracket and tells whether the list is empty.
+func (p *parser) open(end byte) (empty bool, err error) {
+	p.at++
+	p.space()
+	c, err := p.peek()
+	if err == nil && c == end {
+		p.at++
+		return true, nil
+	}
+	return false, err
+}
+
+// more consumes what stands after an element: a comma, or the end.
+func (p *parser) more(end byte) (bool, error) {
+	p.space()
+	c, err := p.peek()
+	if err != nil {
+		return false, err
+	}
+	if c != ',' && c != end {
+		return false, errSyntax
+	}
+	p.at++
+	if c == ',' {
+		p.space()
+	}
+	return c == ',', nil
+}
+
+func (p *parser) array(depth int) (items []Value, err error) {
+	if empty, err := p.open(']'); empty || err != nil {
+		return nil, err
+	}
+	for more := true; more; {
+		v, err := p.value(depth + 1)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, v)
+		if more, err = p.more(']'); err != nil {
+			return nil, err
+		}
+	}
+	return items, nil
+}
+
+func (p *parser) object(depth int) (members []Member, err error) {
+	if empty, err := p.open('}'); empty || err != nil {
+		return nil, err
+	}
+	var seen map[string]struct{} // only for large objects: of small ones comparing is faster
+	for more := true; more; {
+		m, err := p.member(depth)
+		if err != nil {
+			return nil, err
+		}
+		if len(members) == 16 {
+			seen = make(map[string]struct{}, 64)
+			for i := range members {
+				seen[members[i].Name] = struct{}{}
+			}
+		}
+		if given(members, seen, m.Name) {
+			return nil, errTwice
+		}
+		members = append(members, m)
+		if more, err = p.more('}'); err != nil {
+			return nil, err
+		}
+	}
+	return members, nil
+}
+
+func given(members []Member, seen map[string]struct{}, name string) bool {
+	if seen != nil {
+		_, ok := seen[name]
+		seen[name] = struct{}{}
+		return ok
+	}
+	for i := range members {
+		if members[i].Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *parser) member(depth int) (m Member, err error) {
+	c, err := p.peek()
+	if err != nil {
+		return m, err
+	}
+	if c != '"' {
+		return m, errSyntax
+	}
+	if m.Name, err = p.str(); err != nil {
+		return m, err
+	}
+	p.space()
+	if c, err = p.peek(); err != nil {
+		return m, err
+	}
+	if c != ':' {
+		return m, errSyntax
+	}
+	p.at++
+	p.space()
+	m.Value, err = p.value(depth + 1)
+	return m, err
+}
+
+func (p *parser) number() (string, error) {
+	start := p.at
+	p.skip('-', '-')
+	if n := p.digits(); n == 0 || n > 1 && p.data[p.at-n] == '0' {
+		return "", errSyntax
+	}
+	if p.skip('.', '.') && p.digits() == 0 {
+		return "", errSyntax
+	}
+	if p.skip('e', 'E') {
+		p.skip('+', '-')
+		if p.digits() == 0 {
+			return "", errSyntax
+		}
+	}
+	return string(p.data[start:p.at]), nil
+}
+
+func (p *parser) skip(a, b byte) bool {
+	if p.at < len(p.data) && (p.data[p.at] == a || p.data[p.at] == b) {
+		p.at++
+		return true
+	}
+	return false
+}
+
+func (p *parser) digits() int {
+	start := p.at
+	for p.at < len(p.data) && p.data[p.at] >= '0' && p.data[p.at] <= '9' {
+		p.at++
+	}
+	return p.at - start
+}
+
+// str reads a string; the opening quote is next.
+func (p *parser) str() (string, error) {
+	p.at++
+	start := p.at
+	for ; p.at < len(p.data); p.at++ {
+		switch c := p.data[p.at]; {
+		case c == '"':
+			if !utf8.Valid(p.data[start:p.at]) {
+				return "", errUTF8
+			}
+			p.at++
+			return string(p.data[start : p.at-1]), nil
+		case c == '\\':
+			return p.escaped(start)
+		case c < 0x20:
+			return "", errControl
+		}
+	}
+	return "", errEnd
+}
+
+// escaped reads the rest of a string that holds escapes.
+func (p *parser) escaped(start int) (string, error) {
+	out := append([]byte(nil), p.data[start:p.at]...)
+	for p.at < len(p.data) {
+		c := p.data[p.at]
+		switch {
+		case c == '"':
+			p.at++
+			if !utf8.Valid(out) {
+				return "", errUTF8
+			}
+			return string(out), nil
+		case c < 0x20:
+			return "", errControl
+		case c != '\\':
+			out = append(out, c)
+			p.at++
+		default:
+			r, err := p.escape()
+			if err != nil {
+				return "", err
+			}
+			out = utf8.AppendRune(out, r)
+		}
+	}
+	return "", errEnd
+}
+
+var escapes = map[byte]rune{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+
+func (p *parser) escape() (rune, error) {
+	p.at++ // the backslash
+	c, err := p.peek()
+	if err != nil {
+		return 0, err
+	}
+	if c != 'u' {
+		r, ok := escapes[c]
+		if !ok {
+			return 0, errSyntax
+		}
+		p.at++
+		return r, nil
+	}
+	r, err := p.hex()
+	if err != nil || !utf16.IsSurrogate(r) {
+		return r, err
+	}
+	if p.at >= len(p.data) || p.data[p.at] != '\\' {
+		return 0, errHalf
+	}
+	p.at++
+	if c, err = p.peek(); err != nil || c != 'u' {
+		return 0, errHalf
+	}
+	low, err := p.hex()
+	if err != nil {
+		return 0, err
+	}
+	if r = utf16.DecodeRune(r, low); r == unicode.ReplacementChar {
+		return 0, errHalf
+	}
+	return r, nil
+}
+
+// hex reads u and four digits.
+func (p *parser) hex() (r rune, err error) {
+	if len(p.data)-p.at < 5 {
+		return 0, errEnd
+	}
+	for _, c := range p.data[p.at+1 : p.at+5] {
+		switch {
+		case c >= '0' && c <= '9':
+			r = r<<4 | rune(c-'0')
+		case c >= 'a' && c <= 'f':
+			r = r<<4 | rune(c-'a'+10)
+		case c >= 'A' && c <= 'F':
+			r = r<<4 | rune(c-'A'+10)
+		default:
+			return 0, errSyntax
+		}
+	}
+	p.at += 5
+	return r, nil
+}

@@ -1,0 +1,109 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/convosphere/gateway/modules/policy/engine"
+	"github.com/convosphere/gateway/modules/policy/grant"
+)
+
+// lookup bounds how long a decision waits for the database, where memory does not know.
+const lookup = 2 * time.Second
+
+// Decide asks the policy. It fills in what the identity was granted on the resource and its parent: the relations of in are
+// overwritten, and its parent is the one that was granted, where one was. It never fails: what can't be decided is refused.
+func (a *App) Decide(ctx context.Context, in *engine.Input) engine.Decision {
+	began := time.Now()
+	d, err := a.decide(ctx, in)
+	seconds.Observe(time.Since(began).Seconds())
+	if err != nil {
+		a.logger.Error("no decision: the request is refused", zap.String("failure", string(d.Failure)), zap.String("permission", in.Permission), zap.Error(err))
+	}
+	switch {
+	case d.Failure != engine.None:
+		failed.Inc()
+	case d.Allow:
+		allowed.Inc()
+	case d.Obligations.StepUp:
+		stepUps.Inc()
+	default:
+		denied.Inc()
+	}
+	return d
+}
+
+func (a *App) decide(ctx context.Context, in *engine.Input) (engine.Decision, error) {
+	filled := *in
+	filled.Relations, filled.ParentRelations = nil, nil
+	// Nothing is ever granted to the anonymous: the database is not asked for them.
+	if in.Identity != nil && !in.Resource.IsZero() {
+		err := a.fill(ctx, &filled)
+		if errors.Is(err, errElsewhere) {
+			return engine.Decision{Reason: "the resource is not in that parent", Revision: a.engine.Revision()}, nil
+		}
+		if err != nil { // fail closed
+			return engine.Refused(engine.Grants, "grants can't be read", a.engine.Revision()), err
+		}
+	}
+	d, err := a.engine.Decide(ctx, &filled)
+	d.Parent = filled.Parent
+	return d, err
+}
+
+// errElsewhere says that the request names another parent than the resource has: relations to that one must not count.
+var errElsewhere = errors.New("the resource is in another parent")
+
+func (a *App) fill(ctx context.Context, in *engine.Input) error {
+	// Detached: a client that goes away must not look like a database that is down.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookup)
+	defer cancel()
+	name := in.Identity.Name
+	if !grant.IsPerson(name) {
+		name = "" // a name that reads as an object or as everyone has no grants
+	}
+	resource := in.Resource.String()
+	parent, err := a.grants.Parent(ctx, resource)
+	if err != nil {
+		return err
+	}
+	switch {
+	case parent == "":
+		parent = in.Parent.String()
+	case in.Parent.IsZero():
+		in.Parent = object(parent)
+	case parent != in.Parent.String():
+		return errElsewhere
+	}
+	if in.Relations, err = a.grants.Relations(ctx, name, resource); err != nil {
+		return err
+	}
+	if parent != "" {
+		in.ParentRelations, err = a.grants.Relations(ctx, name, parent)
+	}
+	return err
+}
+
+// Apply removes and then adds grants, all or nothing, durably. In remove an empty Subject or Relation means any.
+func (a *App) Apply(ctx context.Context, add, remove []grant.Grant) error {
+	return a.grants.Apply(ctx, add, remove)
+}
+
+// Version grows whenever any decision may have changed.
+func (a *App) Version() uint64 { return a.grants.Version() }
+
+// Stamp changes whenever a decision about these objects ("type:id") may have changed for another reason than the policy's own
+// (which the decision's Revision names). Take it before the decision.
+func (a *App) Stamp(objects ...string) uint64 { return a.grants.Stamp(objects...) }
+
+// Revision of the policy in force.
+func (a *App) Revision() string { return a.engine.Revision() }
+
+func object(s string) engine.Object {
+	kind, id, _ := strings.Cut(s, ":")
+	return engine.Object{Type: kind, ID: id}
+}

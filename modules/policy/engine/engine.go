@@ -1,0 +1,150 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/metrics"
+	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/topdown"
+	"github.com/open-policy-agent/opa/v1/topdown/builtins"
+)
+
+// DefaultTimeout of one decision. A timeout that load can reach refuses good people, so it is far above what a decision takes.
+const DefaultTimeout = 100 * time.Millisecond
+
+// Decision is what the policy said. The zero value refuses.
+type Decision struct {
+	Allow       bool
+	Reason      string // short, for events; never from input
+	Obligations Obligations
+	Revision    string // of the snapshot that decided
+	Failure     Failure
+	Parent      Object // of the resource: the one in the input, or else the one that grants know
+}
+
+// Obligations bind who enforces the decision.
+type Obligations struct {
+	StepUp bool     // refused for now: allowed after a second factor
+	Mask   []string // fields to mask
+	Tier   string   // for rate limits
+	Log    string   // detail of the event
+}
+
+// Failure says why there is no decision, so that the request was refused. None where the policy decided.
+type Failure string
+
+// Kinds of failure.
+const (
+	None      Failure = ""
+	Timeout   Failure = "timeout"   // it took too long
+	Undefined Failure = "undefined" // the policy has no answer, or several
+	Malformed Failure = "malformed" // the answer is not a decision
+	Failed    Failure = "error"     // a built-in function failed
+	Panicked  Failure = "panic"     // OPA did
+	Grants    Failure = "grants"    // what the person was granted could not be asked
+)
+
+// Unavailable tells that the same request may well be allowed later.
+func (f Failure) Unavailable() bool { return f == Timeout || f == Grants }
+
+// Refused is the decision where there is none. Fail closed: every failure ends here.
+func Refused(f Failure, reason, revision string) Decision {
+	return Decision{Reason: reason, Revision: revision, Failure: f}
+}
+
+// Engine decides with the snapshot that is current.
+type Engine struct {
+	current atomic.Pointer[Snapshot]
+	timeout time.Duration
+	now     func() time.Time
+}
+
+// New makes an engine. timeout 0 is the default; now is the clock that policies see.
+func New(s *Snapshot, timeout time.Duration, now func() time.Time) *Engine {
+	if timeout <= 0 {
+		timeout = DefaultTimeout
+	}
+	e := &Engine{timeout: timeout, now: now}
+	e.current.Store(s)
+	return e
+}
+
+// Swap makes s current. Decisions under way finish with the snapshot they began with.
+func (e *Engine) Swap(s *Snapshot) { e.current.Store(s) }
+
+// Revision is that of the current snapshot.
+func (e *Engine) Revision() string { return e.current.Load().Revision }
+
+// Decide evaluates the policy. It never fails: what goes wrong refuses. err says what went wrong, for the log.
+func (e *Engine) Decide(ctx context.Context, in *Input) (d Decision, err error) {
+	s := e.current.Load()
+	defer func() {
+		if r := recover(); r != nil {
+			d, err = Refused(Panicked, "the policy engine failed", s.Revision), fmt.Errorf("the policy engine panicked: %v", r)
+		}
+	}()
+	key := in.key(make([]byte, 0, 512))
+	if d, ok := s.memory.get(key); ok {
+		return d, nil
+	}
+	cancel := topdown.NewCancel()
+	unsteady := builtins.NDBCache{} // what was asked of the clock, or of chance
+	// A timer, where rego's own way is a goroutine for each decision. The caller's context does not cancel: a client that goes
+	// away must not turn a decision into a failure, and the timeout bounds it anyhow.
+	timer := time.AfterFunc(e.timeout, cancel.Cancel)
+	defer timer.Stop()
+	results, err := s.query.Eval(context.WithoutCancel(ctx),
+		rego.EvalParsedInput(in.value()),
+		rego.EvalTransaction(s.read),
+		rego.EvalExternalCancel(cancel),
+		rego.EvalMetrics(noMetrics),
+		rego.EvalTime(e.now()),
+		rego.EvalPrintHook(silent{}),
+		rego.EvalNDBuiltinCache(unsteady),
+	)
+	switch {
+	case topdown.IsCancel(err):
+		return Refused(Timeout, "the policy took too long", s.Revision), fmt.Errorf("no decision within %s", e.timeout)
+	case err != nil:
+		var conflict *topdown.Error
+		if errors.As(err, &conflict) && conflict.Code == topdown.ConflictErr {
+			return Refused(Undefined, "the policy gives several answers", s.Revision), err
+		}
+		return Refused(Failed, "the policy failed", s.Revision), err
+	}
+	d, err = s.answer(results)
+	if err == nil && len(unsteady) == 0 {
+		s.memory.put(key, d)
+	}
+	return d, err
+}
+
+// answer takes the one answer out of the result, strictly.
+func (s *Snapshot) answer(results rego.ResultSet) (Decision, error) {
+	if len(results) == 0 {
+		return Refused(Undefined, "the policy gives no answer", s.Revision), errors.New(query + " is undefined")
+	}
+	if len(results) > 1 || len(results[0].Expressions) != 1 {
+		return Refused(Undefined, "the policy gives several answers", s.Revision), errors.New(query + " has several values")
+	}
+	d, err := parseDecision(results[0].Expressions[0].Value)
+	if err != nil {
+		return Refused(Malformed, "the policy's answer is malformed", s.Revision), fmt.Errorf("%s: %w", query, err)
+	}
+	d.Revision = s.Revision
+	return d, nil
+}
+
+// Members of a decision.
+var (
+	kAllow, kReason, kObligations = ast.StringTerm("allow"), ast.StringTerm("reason"), ast.StringTerm("obligations")
+	kStepUp, kMask, kTier, kLog   = ast.StringTerm("step_up"), ast.StringTerm("mask"), ast.StringTerm("tier"), ast.StringTerm("log")
+)
+
+// noMetrics takes what OPA measures of itself: we measure around it.
+var noMetrics = metrics.NoOp()

@@ -1,0 +1,137 @@
+package engine
+
+import (
+	"context"
+	"net/netip"
+	"strconv"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/convosphere/gateway/modules/internal/reqctx"
+)
+
+// anyInput draws inputs that differ in little, so that neighbours meet.
+func anyInput(t *rapid.T, label string) *Input {
+	word := rapid.SampledFrom([]string{"", "a", "b", "ab", "room", "message:post", "app:restricted", "viewer", "1"})
+	words := rapid.SliceOfN(word, 0, 2)
+	in := &Input{
+		Permission: word.Draw(t, label), Method: word.Draw(t, label), Path: word.Draw(t, label), Route: word.Draw(t, label), Host: word.Draw(t, label),
+		Target: word.Draw(t, label), Resource: Object{word.Draw(t, label), word.Draw(t, label)}, Parent: Object{word.Draw(t, label), word.Draw(t, label)},
+		Relations: words.Draw(t, label), ParentRelations: words.Draw(t, label),
+	}
+	ips := []netip.Addr{{}, netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("::ffff:192.0.2.1"), netip.MustParseAddr("2001:db8::1")}
+	in.Client.IP = rapid.SampledFrom(ips).Draw(t, label)
+	if rapid.Bool().Draw(t, label) {
+		in.Message = &Message{word.Draw(t, label), word.Draw(t, label)}
+	}
+	if rapid.Bool().Draw(t, label) {
+		times := rapid.SampledFrom([]time.Time{{}, time.Unix(0, 0), time.Unix(5, 3), time.Unix(5, 0), time.Unix(1700000000, 0)})
+		in.Identity = &reqctx.Identity{
+			Subject: word.Draw(t, label), Name: word.Draw(t, label), Session: word.Draw(t, label), Roles: words.Draw(t, label), Methods: words.Draw(t, label),
+			AuthTime: times.Draw(t, label), MFATime: times.Draw(t, label),
+		}
+	}
+	return in
+}
+
+// Two inputs share a place in memory exactly where the policy could not tell them apart.
+func TestKeyIsTheDocument(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a := anyInput(t, "a")
+		b := *a
+		if rapid.Bool().Draw(t, "other") {
+			b = *anyInput(t, "b")
+		} else if rapid.Bool().Draw(t, "moved") { // what stood in one field now stands in its neighbour
+			b.Method, b.Path = a.Path, a.Method
+			b.Relations, b.ParentRelations = a.ParentRelations, a.Relations
+		}
+		same := a.value().Compare(b.value()) == 0
+		if got := string(a.key(nil)) == string(b.key(nil)); got != same {
+			t.Fatalf("same document: %v, same key: %v\n%v\n%v", same, got, a.value(), b.value())
+		}
+	})
+}
+
+func TestRememberedIsWhatWouldBeDecided(t *testing.T) {
+	with, without := shipped(t), shipped(t)
+	without.current.Load().memory = nil
+	rapid.Check(t, func(t *rapid.T) {
+		in := anyInput(t, "in")
+		for range 2 {
+			a, errA := with.Decide(context.Background(), in)
+			b, errB := without.Decide(context.Background(), in)
+			if a.Allow != b.Allow || a.Reason != b.Reason || a.Failure != b.Failure || a.Obligations.StepUp != b.Obligations.StepUp ||
+				a.Obligations.Tier != b.Obligations.Tier || (errA == nil) != (errB == nil) {
+				t.Fatalf("%+v %v\n%+v %v", a, errA, b, errB)
+			}
+		}
+	})
+}
+
+// A second factor that was fresh grows old: what asked the clock is asked again.
+func TestTheClockIsNotRemembered(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	e := New(shipped(t).current.Load(), 0, func() time.Time { return now })
+	id := *ursula
+	id.MFATime = now
+	in := &Input{Permission: "app:restricted", Identity: &id}
+	if d, err := e.Decide(context.Background(), in); err != nil || !d.Allow {
+		t.Fatalf("%+v %v", d, err)
+	}
+	now = now.Add(time.Hour)
+	if d, err := e.Decide(context.Background(), in); err != nil || d.Allow || !d.Obligations.StepUp {
+		t.Fatalf("an hour later: %+v %v", d, err)
+	}
+}
+
+// OPA does not say of every built-in function that it reads the clock.
+func TestAPolicyThatReadsTheClockInSilenceIsNotRemembered(t *testing.T) {
+	s := compile(t, `decision := {"allow": true, "reason": "", "obligations": {}} if {
+		io.jwt.decode_verify(input.request.path, {"secret": "x"})[0]
+	}`, nil)
+	if s.memory != nil {
+		t.Fatal("it is remembered")
+	}
+}
+
+func TestASwapForgets(t *testing.T) {
+	yes := compile(t, `decision := {"allow": true, "reason": "yes", "obligations": {}}`, nil)
+	no := compile(t, `decision := {"allow": false, "reason": "no", "obligations": {}}`, nil)
+	e := New(yes, 0, time.Now)
+	for range 2 {
+		if d, _ := e.Decide(context.Background(), messagePost()); !d.Allow {
+			t.Fatal("yes refuses")
+		}
+	}
+	e.Swap(no)
+	if d, _ := e.Decide(context.Background(), messagePost()); d.Allow {
+		t.Fatal("the old decision outlives its policy")
+	}
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	m := newMemory(nil)
+	for i := range 100_000 {
+		m.put([]byte(strconv.Itoa(i)), Decision{})
+	}
+	n := 0
+	for i := range m.shards {
+		n += len(m.shards[i].m)
+	}
+	if n > len(m.shards)*perShard || n < perShard {
+		t.Fatalf("remembers %d decisions", n)
+	}
+}
+
+func BenchmarkRemembered(b *testing.B) {
+	e := shipped(b)
+	in := messagePost()
+	b.ReportAllocs()
+	for b.Loop() {
+		if d, err := e.Decide(context.Background(), in); err != nil || !d.Allow {
+			b.Fatal(d, err)
+		}
+	}
+}

@@ -1,0 +1,74 @@
+// Package grant keeps who stands in which relation to what: subject–relation–object, durable in the database, remembered in
+// memory, and forgotten in every process within a second of a change (the database's change feed, topic "grant").
+package grant
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// Everyone is the subject that stands for whoever is signed in.
+const Everyone = "*"
+
+// Parent is the relation of the object that holds another: its subject is an object ("room:x" parent "file:y").
+const Parent = "parent"
+
+// Topic of the change feed; the key is the object.
+const Topic = "grant"
+
+// Grant is one relation.
+type Grant struct {
+	Subject  string // a user name, Everyone, or for Parent an object
+	Relation string // "owner", "member", …
+	Object   string // "type:id"
+}
+
+// Most bytes of each part.
+const (
+	maxSubject  = 256 + 64
+	maxRelation = 64
+	maxObject   = 256 + 64
+)
+
+// ErrMalformed says that a grant can't be: a part is missing, too long, or not what it must be.
+var ErrMalformed = errors.New("malformed grant")
+
+// check refuses what must never be stored. Names and objects can't be taken for each other: an object has a colon.
+func (g Grant) check() error {
+	switch {
+	case !isObject(g.Object):
+		return fmt.Errorf("%w: the object is not type:id of at most %d bytes", ErrMalformed, maxObject)
+	case g.Relation == "" || len(g.Relation) > maxRelation || !utf8.ValidString(g.Relation):
+		return fmt.Errorf("%w: the relation", ErrMalformed)
+	case g.Relation == Parent && !isObject(g.Subject):
+		return fmt.Errorf("%w: the parent is no object", ErrMalformed)
+	case g.Relation != Parent && !IsPerson(g.Subject) && g.Subject != Everyone:
+		return fmt.Errorf("%w: the subject is no user name", ErrMalformed)
+	}
+	return nil
+}
+
+// checkRemoval is check where an empty subject or relation means any.
+func (g Grant) checkRemoval() error {
+	if !isObject(g.Object) || len(g.Relation) > maxRelation || len(g.Subject) > maxSubject {
+		return fmt.Errorf("%w: it can't be removed", ErrMalformed)
+	}
+	return nil
+}
+
+// IsPerson tells whether s can be a user's name: neither everyone, nor an object, nor something that reads as one.
+func IsPerson(s string) bool {
+	if s == "" || s == Everyone || len(s) > maxSubject || strings.Contains(s, ":") || !utf8.ValidString(s) {
+		return false
+	}
+	return !strings.ContainsFunc(s, isControl)
+}
+
+func isObject(s string) bool {
+	kind, id, ok := strings.Cut(s, ":")
+	return ok && kind != "" && id != "" && len(s) <= maxObject && utf8.ValidString(s) && !strings.ContainsFunc(s, isControl)
+}
+
+func isControl(r rune) bool { return r < 0x20 || r == 0x7f }

@@ -1,0 +1,231 @@
+package grant
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/convosphere/gateway/modules/internal/database"
+)
+
+// Store answers who may what from memory where it can, and from the database where it can't. An error means that neither
+// knows: the caller must refuse.
+type Store struct {
+	db     *database.DB
+	feed   Feed
+	now    func() time.Time
+	cache  *cache
+	cancel func()
+}
+
+// Feed tells of changes that other processes make: *database.Feed.
+type Feed interface {
+	Subscribe(topic string, fn func(key string)) (cancel func())
+	Fresh() bool
+	Wake()
+}
+
+// New makes a store over the database and its feed. Close it.
+func New(db *database.DB, feed Feed, now func() time.Time) *Store {
+	s := &Store{db: db, feed: feed, now: now, cache: newCache()}
+	s.cancel = feed.Subscribe(Topic, s.cache.forget)
+	return s
+}
+
+// Close ends the watch of changes. Whoever still asks (a request that a reload has overtaken) is answered from the database.
+func (s *Store) Close() {
+	s.cache.close()
+	s.cancel()
+}
+
+// trusted tells whether what is in memory still holds. Where changes can't be seen, it does not.
+func (s *Store) trusted() bool { return s.feed.Fresh() && !s.cache.closed.Load() }
+
+// Relations returns those of the subject and of everyone to the object. An empty subject has none.
+func (s *Store) Relations(ctx context.Context, subject, object string) ([]string, error) {
+	if subject == "" {
+		return nil, nil
+	}
+	f, err := s.find(ctx, object, subject)
+	if err != nil {
+		return nil, err
+	}
+	return f.relations(subject), nil
+}
+
+// Parent returns the object that holds this one, "" where none is known.
+func (s *Store) Parent(ctx context.Context, object string) (string, error) {
+	f, err := s.find(ctx, object, "")
+	if err != nil {
+		return "", err
+	}
+	return f.parent, nil
+}
+
+// find returns what is known of the object: all of it, or of very large ones the part that concerns the subject.
+func (s *Store) find(ctx context.Context, object, subject string) (*facts, error) {
+	if !s.trusted() {
+		return s.read(ctx, object, subject)
+	}
+	if f := s.cache.get(object, s.now()); f != nil {
+		if f.whole {
+			return f, nil
+		}
+		return s.read(ctx, object, subject)
+	}
+	// The stamp is taken before the database is asked: what changed since then is not remembered, though it is answered, as a
+	// question that came a moment earlier would be.
+	stamp := s.cache.stamp(object)
+	f, err := s.readAll(ctx, object)
+	if err != nil {
+		return nil, err
+	}
+	s.cache.put(object, f, stamp, s.now())
+	if !f.whole {
+		return s.read(ctx, object, subject)
+	}
+	return f, nil
+}
+
+// readAll reads every relation to the object, but of one with very many only that there are many.
+func (s *Store) readAll(ctx context.Context, object string) (*facts, error) {
+	rows, err := s.db.Query(ctx, `SELECT subject, relation FROM grants WHERE object = ? LIMIT ?`, object, maxWhole+1)
+	if err != nil {
+		return nil, fmt.Errorf("reading grants: %w", err)
+	}
+	f, err := collect(rows)
+	if err != nil {
+		return nil, err
+	}
+	if f.count > maxWhole {
+		return &facts{}, nil
+	}
+	f.whole = true
+	return f, nil
+}
+
+// read asks the database for what concerns one subject.
+func (s *Store) read(ctx context.Context, object, subject string) (*facts, error) {
+	rows, err := s.db.Query(ctx, `SELECT subject, relation FROM grants WHERE object = ? AND (subject = ? OR subject = ? OR relation = ?)`,
+		object, subject, Everyone, Parent)
+	if err != nil {
+		return nil, fmt.Errorf("reading grants: %w", err)
+	}
+	return collect(rows)
+}
+
+func collect(rows *sql.Rows) (*facts, error) {
+	defer rows.Close()
+	f := &facts{of: map[string][]string{}}
+	for rows.Next() {
+		var subject, relation string
+		if err := rows.Scan(&subject, &relation); err != nil {
+			return nil, fmt.Errorf("reading grants: %w", err)
+		}
+		f.add(subject, relation)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("reading grants: %w", err)
+	}
+	return f, nil
+}
+
+// Apply removes and then adds, all or nothing. In remove an empty Subject or Relation means any. What it returns nil for is
+// durable, and seen by this process at once.
+func (s *Store) Apply(ctx context.Context, add, remove []Grant) error {
+	for _, g := range add {
+		if err := g.check(); err != nil {
+			return err
+		}
+	}
+	for _, g := range remove {
+		if err := g.checkRemoval(); err != nil {
+			return err
+		}
+	}
+	changed := changes(add, remove)
+	if len(changed) == 0 {
+		return nil
+	}
+	now := s.now()
+	err := s.db.InTx(ctx, func(tx *database.Tx) error {
+		for _, g := range remove {
+			if _, err := tx.Exec(ctx, `DELETE FROM grants WHERE object = ? AND (subject = ? OR CAST(? AS TEXT) = '') AND (relation = ? OR CAST(? AS TEXT) = '')`,
+				g.Object, g.Subject, g.Subject, g.Relation, g.Relation); err != nil {
+				return fmt.Errorf("removing a grant: %w", err)
+			}
+		}
+		for _, g := range add {
+			if err := insert(ctx, tx, g, now); err != nil {
+				return err
+			}
+		}
+		return tx.Append(ctx, now, changed...)
+	})
+	// Also after an error: whether a commit that failed has happened is not known.
+	for _, c := range changed {
+		s.cache.forget(c.Key)
+	}
+	s.feed.Wake()
+	return err
+}
+
+// errParent says that an object can't be in two places.
+var errParent = errors.New("the object has another parent")
+
+func insert(ctx context.Context, tx *database.Tx, g Grant, now time.Time) error {
+	if g.Relation == Parent {
+		var other int
+		if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM grants WHERE object = ? AND relation = ? AND subject <> ?`, g.Object, Parent, g.Subject).Scan(&other); err != nil {
+			return fmt.Errorf("reading grants: %w", err)
+		}
+		if other > 0 {
+			return fmt.Errorf("adding a grant: %w", errParent)
+		}
+	}
+	if _, err := tx.Exec(ctx, `INSERT INTO grants (object, subject, relation, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		g.Object, g.Subject, g.Relation, database.Micros(now)); err != nil {
+		return fmt.Errorf("adding a grant: %w", err)
+	}
+	return nil
+}
+
+// changes names each object once.
+func changes(lists ...[]Grant) []database.Change {
+	var out []database.Change
+	seen := map[string]bool{}
+	for _, list := range lists {
+		for _, g := range list {
+			if !seen[g.Object] {
+				seen[g.Object] = true
+				out = append(out, database.Change{Topic: Topic, Key: g.Object})
+			}
+		}
+	}
+	return out
+}
+
+// Stamp changes whenever an answer about one of the objects may have changed. Whoever remembers a decision remembers the
+// stamp taken before it was made. Where changes can't be seen, no two stamps are alike.
+func (s *Store) Stamp(objects ...string) uint64 {
+	if !s.trusted() {
+		return s.cache.bump()
+	}
+	var sum uint64
+	for _, o := range objects {
+		if o != "" {
+			sum += s.cache.stamp(o)
+		}
+	}
+	return sum + s.cache.all.Load()
+}
+
+// Version grows whenever any answer may have changed.
+func (s *Store) Version() uint64 {
+	if !s.trusted() {
+		return s.cache.version.Add(1)
+	}
+	return s.cache.version.Load()
+}

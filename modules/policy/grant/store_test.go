@@ -1,0 +1,340 @@
+package grant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/convosphere/gateway/modules/internal/database"
+)
+
+// openDB opens the database at path; two with one path stand for two processes.
+func openDB(t testing.TB, path string) (*database.DB, *database.Feed) {
+	t.Helper()
+	db, err := database.Open(context.Background(), database.Config{SQLite: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	feed, err := database.NewFeed(context.Background(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		feed.Close()
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db, feed
+}
+
+func open(t testing.TB) *Store {
+	t.Helper()
+	db, feed := openDB(t, filepath.Join(t.TempDir(), "g.db"))
+	s := New(db, feed, time.Now)
+	t.Cleanup(s.Close)
+	return s
+}
+
+func apply(t testing.TB, s *Store, add, remove []Grant) {
+	t.Helper()
+	if err := s.Apply(context.Background(), add, remove); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func relations(t testing.TB, s *Store, subject, object string) string {
+	t.Helper()
+	r, err := s.Relations(context.Background(), subject, object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r = slices.Clone(r)
+	slices.Sort(r)
+	return strings.Join(r, " ")
+}
+
+func TestRelations(t *testing.T) {
+	s := open(t)
+	apply(t, s, []Grant{{"ursula", "owner", "room:a"}, {"ursula", "member", "room:a"}, {Everyone, "viewer", "room:a"}, {"room:a", Parent, "file:1"}}, nil)
+	for range 2 { // the second time from memory
+		for _, c := range [][3]string{
+			{"ursula", "room:a", "member owner viewer"}, {"petra", "room:a", "viewer"}, {"", "room:a", ""}, {"ursula", "room:b", ""},
+			{"ursula", "file:1", ""}, {"room:a", "file:1", ""},
+		} {
+			if got := relations(t, s, c[0], c[1]); got != c[2] {
+				t.Errorf("%s to %s: %q, want %q", c[0], c[1], got, c[2])
+			}
+		}
+		if p, err := s.Parent(context.Background(), "file:1"); p != "room:a" || err != nil {
+			t.Errorf("parent %q %v", p, err)
+		}
+		if p, err := s.Parent(context.Background(), "room:a"); p != "" || err != nil {
+			t.Errorf("parent %q %v", p, err)
+		}
+	}
+}
+
+func TestApplyTwiceIsOnce(t *testing.T) {
+	s := open(t)
+	for range 2 {
+		apply(t, s, []Grant{{"ursula", "owner", "room:a"}}, nil)
+	}
+	if got := relations(t, s, "ursula", "room:a"); got != "owner" {
+		t.Error(got)
+	}
+}
+
+func TestRemoval(t *testing.T) {
+	s := open(t)
+	fill := []Grant{{"ursula", "owner", "room:a"}, {"ursula", "member", "room:a"}, {"petra", "member", "room:a"}, {"petra", "member", "room:b"}}
+	for _, c := range []struct {
+		remove        Grant
+		ursula, petra string
+	}{
+		{Grant{"ursula", "member", "room:a"}, "owner", "member"},
+		{Grant{"ursula", "", "room:a"}, "", "member"},
+		{Grant{"", "member", "room:a"}, "owner", ""},
+		{Grant{"", "", "room:a"}, "", ""},
+	} {
+		apply(t, s, fill, nil)
+		relations(t, s, "ursula", "room:a")
+		apply(t, s, nil, []Grant{c.remove})
+		if u, p := relations(t, s, "ursula", "room:a"), relations(t, s, "petra", "room:a"); u != c.ursula || p != c.petra {
+			t.Errorf("after removing %v: %q %q", c.remove, u, p)
+		}
+		if relations(t, s, "petra", "room:b") != "member" {
+			t.Error("another object was touched")
+		}
+	}
+}
+
+func TestMalformedIsRefusedWhole(t *testing.T) {
+	s := open(t)
+	long := strings.Repeat("x", 400)
+	for _, g := range []Grant{
+		{"", "owner", "room:a"}, {"ursula", "", "room:a"}, {"ursula", "owner", ""}, {"ursula", "owner", "room"}, {"ursula", "owner", ":a"},
+		{"ursula", "owner", "room:"}, {"room:b", "owner", "room:a"}, {"ursula", Parent, "room:a"}, {Everyone, Parent, "room:a"},
+		{long, "owner", "room:a"}, {"ursula", long, "room:a"}, {"ursula", "owner", "room:" + long}, {"a\nb", "owner", "room:a"},
+		{"ursula", "owner", "room:\x00"}, {"\xff", "owner", "room:a"}, {"ursula", "owner", "room:\xff"},
+	} {
+		if err := s.Apply(context.Background(), []Grant{{"petra", "owner", "room:a"}, g}, nil); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%q: %v", g, err)
+		}
+	}
+	if err := s.Apply(context.Background(), nil, []Grant{{"petra", "owner", ""}}); !errors.Is(err, ErrMalformed) {
+		t.Error("everything could be removed")
+	}
+	if got := relations(t, s, "petra", "room:a"); got != "" {
+		t.Errorf("half of a refused change was stored: %q", got)
+	}
+}
+
+func TestOneParent(t *testing.T) {
+	s := open(t)
+	apply(t, s, []Grant{{"room:a", Parent, "file:1"}}, nil)
+	apply(t, s, []Grant{{"room:a", Parent, "file:1"}}, nil)
+	if err := s.Apply(context.Background(), []Grant{{"petra", "owner", "file:1"}, {"room:b", Parent, "file:1"}}, nil); !errors.Is(err, errParent) {
+		t.Fatal(err)
+	}
+	if got := relations(t, s, "petra", "file:1"); got != "" {
+		t.Errorf("half of a refused change was stored: %q", got)
+	}
+	apply(t, s, []Grant{{"room:b", Parent, "file:1"}}, []Grant{{"", Parent, "file:1"}})
+}
+
+func TestAnotherProcessSeesChanges(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "g.db")
+	db1, feed1 := openDB(t, path)
+	db2, feed2 := openDB(t, path)
+	a, b := New(db1, feed1, time.Now), New(db2, feed2, time.Now)
+	defer a.Close()
+	defer b.Close()
+	if relations(t, b, "ursula", "room:a") != "" {
+		t.Fatal("granted before")
+	}
+	stamp, version := b.Stamp("room:a"), b.Version()
+	apply(t, a, []Grant{{"ursula", "owner", "room:a"}}, nil)
+	for end := time.Now().Add(time.Second); relations(t, b, "ursula", "room:a") != "owner"; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("not seen within a second")
+		}
+	}
+	if b.Stamp("room:a") == stamp || b.Version() <= version {
+		t.Error("the stamp is the same")
+	}
+}
+
+// fakeFeed can go stale.
+type fakeFeed struct{ stale atomic.Bool }
+
+func (*fakeFeed) Subscribe(string, func(string)) func() { return func() {} }
+func (f *fakeFeed) Fresh() bool                         { return !f.stale.Load() }
+func (*fakeFeed) Wake()                                 {}
+
+func TestStaleFeedAsksTheDatabase(t *testing.T) {
+	db, _ := openDB(t, filepath.Join(t.TempDir(), "g.db"))
+	feed := &fakeFeed{}
+	s := New(db, feed, time.Now)
+	apply(t, s, []Grant{{"ursula", "owner", "room:a"}}, nil)
+	if relations(t, s, "ursula", "room:a") != "owner" {
+		t.Fatal("not granted")
+	}
+	if _, err := db.Exec(context.Background(), `DELETE FROM grants`); err != nil { // as another process would, unseen
+		t.Fatal(err)
+	}
+	if relations(t, s, "ursula", "room:a") != "owner" {
+		t.Fatal("a fresh cache was not used")
+	}
+	if first, second := s.Stamp("room:a"), s.Stamp("room:a"); first != second {
+		t.Error("stamps differ without a change")
+	}
+	feed.stale.Store(true)
+	if got := relations(t, s, "ursula", "room:a"); got != "" {
+		t.Errorf("a stale cache was trusted: %q", got)
+	}
+	if first, second := s.Stamp("room:a"), s.Stamp("room:a"); first == second {
+		t.Error("stamps are alike where changes can't be seen")
+	}
+	if first, second := s.Version(), s.Version(); first == second {
+		t.Error("versions are alike where changes can't be seen")
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Relations(context.Background(), "ursula", "room:a"); err == nil {
+		t.Error("no error where nobody knows")
+	}
+}
+
+func TestClosedStoreAsksTheDatabase(t *testing.T) {
+	db, _ := openDB(t, filepath.Join(t.TempDir(), "g.db"))
+	s := New(db, &fakeFeed{}, time.Now)
+	apply(t, s, []Grant{{"ursula", "owner", "room:a"}}, nil)
+	relations(t, s, "ursula", "room:a")
+	s.Close()
+	if _, err := db.Exec(context.Background(), `DELETE FROM grants`); err != nil {
+		t.Fatal(err)
+	}
+	if got := relations(t, s, "ursula", "room:a"); got != "" {
+		t.Errorf("a closed store answers from memory: %q", got)
+	}
+}
+
+func TestMemoryGetsOld(t *testing.T) {
+	db, _ := openDB(t, filepath.Join(t.TempDir(), "g.db"))
+	now := time.Now()
+	s := New(db, &fakeFeed{}, func() time.Time { return now })
+	apply(t, s, []Grant{{"ursula", "owner", "room:a"}}, nil)
+	relations(t, s, "ursula", "room:a")
+	if _, err := db.Exec(context.Background(), `DELETE FROM grants`); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(maxAge + time.Second)
+	if got := relations(t, s, "ursula", "room:a"); got != "" {
+		t.Errorf("remembered for ever: %q", got)
+	}
+}
+
+// What was read before a change is not remembered after it.
+func TestFillThatWasOvertakenIsNotKept(t *testing.T) {
+	c := newCache()
+	stamp := c.stamp("room:a")
+	c.forget("room:a")
+	c.put("room:a", &facts{whole: true}, stamp, time.Now())
+	if c.get("room:a", time.Now()) != nil {
+		t.Fatal("it was kept")
+	}
+	c.put("room:a", &facts{whole: true}, c.stamp("room:a"), time.Now())
+	if c.get("room:a", time.Now()) == nil {
+		t.Fatal("it was not kept")
+	}
+}
+
+func TestReadersNeverSeeAnOldAnswerAfterAChange(t *testing.T) {
+	s := open(t)
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					_, _ = s.Relations(context.Background(), "ursula", "room:a")
+				}
+			}
+		})
+	}
+	g := []Grant{{"ursula", "owner", "room:a"}}
+	for i := range 60 {
+		apply(t, s, g, nil)
+		if relations(t, s, "ursula", "room:a") != "owner" {
+			t.Fatalf("round %d: granted, but not seen", i)
+		}
+		apply(t, s, nil, g)
+		if relations(t, s, "ursula", "room:a") != "" {
+			t.Fatalf("round %d: revoked, but still seen", i)
+		}
+	}
+	close(stop)
+	wg.Wait()
+}
+
+func TestCacheIsBounded(t *testing.T) {
+	c := newCache()
+	now := time.Now()
+	for i := range 3 * maxWeight {
+		o := fmt.Sprint("room:", i)
+		c.put(o, &facts{whole: true}, c.stamp(o), now)
+		if i%1000 == 0 && i > 0 && c.get("room:0", now) == nil {
+			t.Fatal("what is in use was forgotten")
+		}
+	}
+	if n := len(c.young) + len(c.old); n > maxWeight {
+		t.Fatalf("%d objects remembered", n)
+	}
+}
+
+func TestLargeObjects(t *testing.T) {
+	s := open(t)
+	var add []Grant
+	for i := range maxWhole + 10 {
+		add = append(add, Grant{fmt.Sprint("user", i), "member", "room:big"})
+	}
+	add = append(add, Grant{Everyone, "viewer", "room:big"}, Grant{"house:1", Parent, "room:big"})
+	apply(t, s, add, nil)
+	for range 2 {
+		if got := relations(t, s, "user17", "room:big"); got != "member viewer" {
+			t.Fatal(got)
+		}
+		if got := relations(t, s, "nobody", "room:big"); got != "viewer" {
+			t.Fatal(got)
+		}
+		if p, err := s.Parent(context.Background(), "room:big"); p != "house:1" || err != nil {
+			t.Fatal(p, err)
+		}
+	}
+	if f := s.cache.get("room:big", time.Now()); f == nil || f.whole || f.count != 0 {
+		t.Fatalf("%+v", f)
+	}
+}
+
+func BenchmarkRelations(b *testing.B) {
+	s := open(b)
+	apply(b, s, []Grant{{"ursula", "owner", "room:a"}, {Everyone, "viewer", "room:a"}}, nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Relations(context.Background(), "ursula", "room:a"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,31 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Kept for the life of the process: a reload must not set them back.
+var (
+	decisions = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gateway_policy_decisions_total", Help: "Decisions by result: allow, deny, step_up, or failed (which denies).",
+	}, []string{"result"})
+	seconds = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "gateway_policy_decision_seconds", Help: "How long a decision took, the look-up of grants included.",
+		Buckets: []float64{.00001, .000025, .00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25},
+	})
+	allowed, denied = decisions.WithLabelValues("allow"), decisions.WithLabelValues("deny")
+	stepUps, failed = decisions.WithLabelValues("step_up"), decisions.WithLabelValues("failed")
+)
+
+func registerMetrics(reg prometheus.Registerer) error {
+	for _, c := range []prometheus.Collector{decisions, seconds} {
+		var already prometheus.AlreadyRegisteredError
+		if err := reg.Register(c); err != nil && !errors.As(err, &already) {
+			return fmt.Errorf("registering metrics: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,120 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/policy/engine"
+	"github.com/convosphere/gateway/modules/policy/grant"
+	"github.com/convosphere/gateway/policies"
+)
+
+func init() { caddy.RegisterModule(App{}) }
+
+// App decides what requests and socket messages may pass.
+type App struct {
+	// How long one decision may take before it is a refusal. Default: 100ms.
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+
+	// A folder with the policy (Rego and data.json) in place of the one that is compiled in. It is read when the
+	// configuration loads.
+	Folder string `json:"folder,omitempty"`
+
+	ground *ground.Ground
+	engine *engine.Engine
+	grants *grant.Store
+	logger *zap.Logger
+}
+
+// CaddyModule returns the module's information.
+func (App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "gw_policy", New: func() caddy.Module { return new(App) }}
+}
+
+// Provision compiles the policy and opens the grants.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.logger = ctx.Logger()
+	app, err := ctx.AppIfConfigured("gateway")
+	if err != nil {
+		return fmt.Errorf("the policy needs the global option `gateway`: %w", err)
+	}
+	g, ok := app.(interface{ Ground() *ground.Ground })
+	if !ok {
+		return fmt.Errorf("the policy: the app gateway is a %T", app)
+	}
+	a.ground = g.Ground()
+	if a.Timeout < 0 {
+		return errors.New("policy: timeout must not be negative")
+	}
+	if a.Folder, err = caddy.NewReplacer().ReplaceOrErr(a.Folder, true, true); err != nil {
+		return fmt.Errorf("policy: folder: %w", err)
+	}
+	snapshot, err := a.compile(ctx)
+	if err != nil {
+		return fmt.Errorf("policy: %w", err)
+	}
+	a.engine = engine.New(snapshot, time.Duration(a.Timeout), time.Now)
+	a.grants = grant.New(a.ground.DB, a.ground.Feed, time.Now)
+	return registerMetrics(ctx.GetMetricsRegistry())
+}
+
+func (a *App) compile(ctx context.Context) (*engine.Snapshot, error) {
+	var fsys fs.FS = policies.FS
+	if a.Folder != "" {
+		info, err := os.Stat(a.Folder)
+		if err != nil {
+			return nil, fmt.Errorf("folder: %w", err)
+		}
+		if !info.IsDir() {
+			return nil, fmt.Errorf("folder: %s is no folder", a.Folder)
+		}
+		fsys = os.DirFS(a.Folder)
+	}
+	src, err := engine.Load(fsys)
+	if err != nil {
+		return nil, err
+	}
+	return engine.Compile(ctx, src)
+}
+
+// Start implements caddy.App: all is ready since Provision, and now in force.
+func (a *App) Start() error {
+	from := "built in"
+	if a.Folder != "" {
+		from = a.Folder
+	}
+	a.logger.Info("policy in force", zap.String("revision", a.engine.Revision()), zap.String("from", from))
+	a.ground.Events.Emit(&event.Event{
+		Category: "configuration", Action: "policy-activated", Outcome: event.Success,
+		Fields: []zap.Field{zap.String("gateway.policy.revision", a.engine.Revision())},
+	})
+	return nil
+}
+
+// Stop implements caddy.App. Requests that a reload has overtaken still ask: nothing they use is closed here.
+func (a *App) Stop() error { return nil }
+
+// Cleanup ends the watch of grants. It also runs after a failed Provision, when there may be none. Who still asks is answered
+// from the database, which the request holds open.
+func (a *App) Cleanup() error {
+	if a.grants != nil {
+		a.grants.Close()
+	}
+	return nil
+}
+
+// Interface guards.
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

@@ -1,0 +1,19 @@
+package gateway
+
+# METADATA
+# title: What a role permits without regard to a resource
+ground("role") := "role" if permitted
+
+# METADATA
+# title: Some role of the person has the permission that the route asks for
+permitted if {
+	some role in input.identity.roles
+	data.role_permissions[role][input.request.permission]
+}
+
+# METADATA
+# title: Some role of the person has the named permission
+has_permission(permission) if {
+	some role in input.identity.roles
+	data.role_permissions[role][permission]
+}
