@@ -41,6 +41,7 @@ type Message struct {
 type Hook func(ctx context.Context, m *Message) error
 
 // Drop, returned by a Hook, keeps a message from passing on without closing the socket.
+//
 //lint:ignore ST1012 it is read where it is returned, as wsframe.Drop: a signal, like http.ErrAbortHandler, and no failure
 var Drop = errors.New("wsframe: message dropped")
 
