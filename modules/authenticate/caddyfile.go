@@ -1,0 +1,78 @@
+package authenticate
+
+import (
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+func init() {
+	caddy.RegisterModule(Handler{})
+	httpcaddyfile.RegisterHandlerDirective("gw_authenticate", parse)
+}
+
+func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	handler := new(Handler)
+	return handler, handler.UnmarshalCaddyfile(h.Dispenser)
+}
+
+// UnmarshalCaddyfile reads:
+//
+//	gw_authenticate [<matcher>] {
+//		origins     <origin>...            # further origins that may open sockets and change things; may be repeated
+//		login_url   <path>|off             # default /auth/login
+//		fail_budget <burst> <per second>   # bad tokens a client may send; default 20 5
+//	}
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the directive's name
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if err := h.option(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *Handler) option(d *caddyfile.Dispenser) error {
+	name, args := d.Val(), d.RemainingArgs()
+	switch name {
+	case "origins":
+		if len(args) == 0 {
+			return d.ArgErr()
+		}
+		for _, a := range args {
+			if _, ok := parseOrigin(a); !ok {
+				return d.Errf("origins: %q is not an origin, as in: origins https://app.example.com", a)
+			}
+		}
+		h.Origins = append(h.Origins, args...)
+		return nil
+	case "login_url":
+		if len(args) != 1 {
+			return d.ArgErr()
+		}
+		h.LoginURL = args[0]
+		return nil
+	case "fail_budget":
+		if len(args) != 2 {
+			return d.ArgErr()
+		}
+		burst, err := strconv.Atoi(args[0])
+		if err != nil || burst < 1 {
+			return d.Errf("fail_budget: %q is not a count, as in: fail_budget 20 5", args[0])
+		}
+		rate, err := strconv.ParseFloat(args[1], 64)
+		if err != nil || !(rate > 0 && rate < 1e6) {
+			return d.Errf("fail_budget: %q is not a number a second, as in: fail_budget 20 5", args[1])
+		}
+		h.FailBurst, h.FailRate = burst, rate
+		return nil
+	}
+	return d.Errf("unknown subdirective %q", name)
+}

@@ -1,0 +1,116 @@
+package authenticate
+
+import (
+	"net/http"
+	"strings"
+)
+
+const (
+	accessCookie  = "__Host-gw_access"
+	refreshCookie = "__Secure-gw_refresh"
+	maxToken      = 8 << 10
+)
+
+// credential is what a request brought to show who is calling.
+type credential struct {
+	token  string // "" where it is malformed
+	cookie bool   // it came in the cookie, else in Authorization
+	status int    // what a malformed one is answered with; 0: it is well-formed
+}
+
+// take reads the credential, nil where there is none, and removes it from the headers: no back end sees a token. The refresh
+// cookie is removed with it, but for the portal, whose it is.
+func take(h http.Header, portal bool) *credential {
+	auth := h["Authorization"]
+	delete(h, "Authorization")
+	access, found := takeCookies(h, portal)
+	if len(auth) > 0 {
+		c := &credential{}
+		c.token, c.status = bearer(auth)
+		return c
+	}
+	if !found {
+		return nil
+	}
+	c := &credential{cookie: true, status: http.StatusUnauthorized}
+	if len(access) == 1 && isToken(access[0]) {
+		c.token, c.status = access[0], 0
+	}
+	return c
+}
+
+// bearer reads Authorization as RFC 6750 section 2.1 has it.
+func bearer(values []string) (token string, status int) {
+	if len(values) != 1 {
+		return "", http.StatusBadRequest
+	}
+	scheme, token, ok := strings.Cut(strings.Trim(values[0], " \t"), " ")
+	token = strings.Trim(token, " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") || !isToken(token) {
+		return "", http.StatusUnauthorized
+	}
+	return token, 0
+}
+
+// isToken tells the shape of a JWT in compact form: anything else need not be looked at.
+func isToken(s string) bool {
+	if s == "" || len(s) > maxToken {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// takeCookies reads and removes the gateway's cookies. The one parser does both, so that no spelling is missed by one and seen
+// by the other. It returns the values of all access cookies.
+func takeCookies(h http.Header, keepRefresh bool) (access []string, found bool) {
+	lines := h["Cookie"]
+	ours := false
+	for _, line := range lines {
+		ours = ours || strings.Contains(line, "gw_")
+	}
+	if !ours {
+		return nil, false
+	}
+	kept := make([]string, 0, len(lines))
+	for _, line := range lines {
+		var pairs []string
+		for pair := range strings.SplitSeq(line, ";") {
+			pair = strings.Trim(pair, " \t")
+			name, value, _ := strings.Cut(pair, "=")
+			switch name = strings.Trim(name, " \t"); {
+			case name == accessCookie:
+				access, found = append(access, strings.Trim(value, " \t")), true
+			case name == refreshCookie && !keepRefresh:
+			case pair != "":
+				pairs = append(pairs, pair)
+			}
+		}
+		if len(pairs) > 0 {
+			kept = append(kept, strings.Join(pairs, "; "))
+		}
+	}
+	if len(kept) == 0 {
+		delete(h, "Cookie")
+	} else {
+		h["Cookie"] = kept
+	}
+	return access, found
+}
+
+// clearAccess has the browser forget the access cookie.
+func clearAccess(w http.ResponseWriter) {
+	http.SetCookie(w, &http.Cookie{
+		Name: accessCookie, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+}
+
+// isPortal tells the portal's paths, on which a bad cookie counts as none.
+func isPortal(path string) bool { return path == "/auth" || strings.HasPrefix(path, "/auth/") }

@@ -1,0 +1,148 @@
+package authenticate
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/convosphere/gateway/modules/identity/token"
+	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/problem"
+	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/modules/internal/wsframe"
+)
+
+// ServeHTTP finds out who is calling, or refuses.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	defer h.ground.Hold()()
+	r, rc := reqctx.Ensure(r)
+	if h.LoginURL != "off" {
+		rc.LoginURL = h.LoginURL
+	}
+	portal := isPortal(r.URL.Path)
+	cred := take(r.Header, portal)
+	id, no := h.identify(r, rc, cred)
+	if no != nil && cred.cookie && portal && no.status != http.StatusServiceUnavailable {
+		if no.status != http.StatusTooManyRequests { // it may be a good one: it was not looked at
+			clearAccess(w)
+		}
+		requests.WithLabelValues(no.result).Inc()
+		id, no = nil, nil
+	}
+	if no != nil {
+		return h.refuse(w, r, rc, no, cred)
+	}
+	rc.Identity = id
+	if id != nil && id.Cookie && h.crossSite(r) {
+		return h.refuse(w, r, rc, &refusal{status: http.StatusForbidden, result: "cross_site", kind: "cross-site", title: "The request came from another site"}, cred)
+	}
+	if wsframe.IsHandshake(r) {
+		if h.foreignSocket(r, id != nil && id.Cookie) {
+			return h.refuse(w, r, rc, &refusal{status: http.StatusForbidden, result: "cross_site", kind: "cross-site", title: "The socket was opened by another site"}, cred)
+		}
+		if id != nil {
+			w, r = h.guard(w, r, id, cred.token)
+		}
+	}
+	return next.ServeHTTP(w, r)
+}
+
+// refusal is why nobody was identified.
+type refusal struct {
+	status     int
+	result     string // the metric's label
+	kind       string // the problem's type, "" for the status's own
+	title      string
+	retryAfter time.Duration
+}
+
+// identify returns who the credential stands for; nil, nil without one.
+func (h *Handler) identify(r *http.Request, rc *reqctx.Request, cred *credential) (*reqctx.Identity, *refusal) {
+	switch {
+	case cred == nil:
+		anonymous.Inc()
+		return nil, nil
+	case cred.status != 0:
+		return nil, &refusal{status: cred.status, result: "malformed"}
+	}
+	if id, ok := h.identity.Known(cred.token); ok {
+		known.Inc()
+		return own(id, cred), nil
+	}
+	client := rc.Client
+	if !client.IP.IsValid() { // without gw_client
+		client.IP = peer(r)
+	}
+	refund, wait, ok := h.budget.take(client.Key())
+	if !ok {
+		return nil, &refusal{status: http.StatusTooManyRequests, result: "throttled", retryAfter: wait, title: "Too many bad tokens"}
+	}
+	id, err := h.identity.Verify(r.Context(), cred.token)
+	if errors.Is(err, token.ErrInvalid) {
+		return nil, &refusal{status: http.StatusUnauthorized, result: "invalid"}
+	}
+	refund()
+	if err != nil || id == nil { // fail closed: it could not be checked
+		if r.Context().Err() == nil {
+			h.logger.Error("a token could not be checked: the request is refused", zap.Error(err), zap.String("request_id", rc.ID))
+		}
+		return nil, &refusal{status: http.StatusServiceUnavailable, result: "error", retryAfter: 5 * time.Second}
+	}
+	verified.Inc()
+	return own(id, cred), nil
+}
+
+// own notes how the token came, on a copy: gw_identity shares what it remembers.
+func own(id *reqctx.Identity, cred *credential) *reqctx.Identity {
+	if id.Cookie == cred.cookie {
+		return id
+	}
+	c := *id
+	c.Cookie = cred.cookie
+	return &c
+}
+
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, no *refusal, cred *credential) error {
+	requests.WithLabelValues(no.result).Inc()
+	switch no.status {
+	case http.StatusUnauthorized, http.StatusBadRequest:
+		w.Header().Set("WWW-Authenticate", challenge(no, cred))
+		if cred.cookie {
+			clearAccess(w)
+		}
+	}
+	// What failed to be looked at is the request's own event; these are somebody's doing.
+	if no.result == "invalid" || no.result == "malformed" || no.result == "cross_site" {
+		h.emit(r, rc, no)
+	}
+	problem.Write(w, r, problem.Problem{Status: no.status, Type: no.kind, Title: no.title, RetryAfter: no.retryAfter})
+	return nil
+}
+
+// challenge is RFC 6750 section 3: programs learn whether to get a new token.
+func challenge(no *refusal, cred *credential) string {
+	switch {
+	case cred.cookie:
+		return "Bearer"
+	case no.status == http.StatusBadRequest:
+		return `Bearer error="invalid_request"`
+	}
+	return `Bearer error="invalid_token"`
+}
+
+func (h *Handler) emit(r *http.Request, rc *reqctx.Request, no *refusal) {
+	e := &event.Event{
+		Category: "authentication", Action: "token-refused", Outcome: event.Failure, Reason: no.result,
+		RequestID: rc.ID, Method: r.Method, Host: r.Host, Path: r.URL.EscapedPath(), UserAgent: r.UserAgent(), SourceIP: rc.Client.IP.String(),
+	}
+	if no.result == "cross_site" {
+		e.Action = "cross-site-refused"
+	}
+	if id := rc.Identity; id != nil {
+		e.UserID, e.UserName, e.UserRoles, e.Session = id.Subject, id.Name, id.Roles, id.Session
+	}
+	h.ground.Events.Emit(e)
+}

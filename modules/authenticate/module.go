@@ -1,0 +1,165 @@
+package authenticate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/convosphere/gateway/modules/internal/ground"
+	_ "github.com/convosphere/gateway/modules/internal/order" // where gw_authenticate stands on the path
+	"github.com/convosphere/gateway/modules/internal/reqctx"
+)
+
+// identities is what gw_authenticate asks of the app gw_identity.
+type identities interface {
+	Verify(ctx context.Context, raw string) (*reqctx.Identity, error)
+	Known(raw string) (*reqctx.Identity, bool)
+	Watch(sid string, f func(reason string)) (cancel func())
+	Deadline(ctx context.Context, sid string) (time.Time, error)
+}
+
+// Handler is gw_authenticate.
+type Handler struct {
+	// Origins are further origins ("https://app.example.com") whose pages may open sockets and, with the browser's cookie,
+	// change things. The request's own origin always may.
+	Origins []string `json:"origins,omitempty"`
+	// LoginURL is where a page load without identity is sent. Default: /auth/login. "off": nowhere, it gets 401.
+	LoginURL string `json:"login_url,omitempty"`
+	// FailBurst is how many bad tokens a client may send at once. Default: 20.
+	FailBurst int `json:"fail_burst,omitempty"`
+	// FailRate is how many of them it gets back a second. Default: 5.
+	FailRate float64 `json:"fail_rate,omitempty"`
+
+	identity identities
+	origins  map[string]bool
+	csrf     *http.CrossOriginProtection
+	budget   *budget
+	pooled   string // the key under which budget is pooled, "" before it was taken
+	ground   *ground.Ground
+	logger   *zap.Logger
+}
+
+// CaddyModule returns the Caddy module information.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.gw_authenticate", New: func() caddy.Module { return new(Handler) }}
+}
+
+// Provision sets the defaults and finds the apps.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	h.logger = ctx.Logger()
+	if h.LoginURL == "" {
+		h.LoginURL = "/auth/login"
+	}
+	if h.FailBurst == 0 {
+		h.FailBurst = 20
+	}
+	if h.FailRate == 0 {
+		h.FailRate = 5
+	}
+	if err := h.readOrigins(); err != nil {
+		return err
+	}
+	if err := register(ctx.GetMetricsRegistry()); err != nil {
+		return fmt.Errorf("gw_authenticate: registering metrics: %w", err)
+	}
+	if err := h.resolve(ctx); err != nil {
+		return fmt.Errorf("gw_authenticate: %w", err)
+	}
+	return h.takeBudget()
+}
+
+func (h *Handler) readOrigins() error {
+	h.origins, h.csrf = map[string]bool{}, http.NewCrossOriginProtection()
+	for _, o := range h.Origins {
+		origin, ok := parseOrigin(o)
+		if !ok {
+			return fmt.Errorf("gw_authenticate: origins: %q is not an origin, as in: https://app.example.com", o)
+		}
+		h.origins[origin] = true
+		if err := h.csrf.AddTrustedOrigin(origin); err != nil {
+			return fmt.Errorf("gw_authenticate: origins: %w", err)
+		}
+	}
+	return nil
+}
+
+func (h *Handler) resolve(ctx caddy.Context) error {
+	app, err := ctx.AppIfConfigured("gateway")
+	if errors.Is(err, caddy.ErrNotConfigured) {
+		return errors.New("it needs the global option `gateway`, which knows who people are")
+	}
+	if err != nil {
+		return err
+	}
+	g, ok := app.(interface{ Ground() *ground.Ground })
+	if !ok {
+		return fmt.Errorf("the gateway app is a %T without a ground", app)
+	}
+	h.ground = g.Ground()
+	id, err := ctx.AppIfConfigured("gw_identity")
+	if err != nil {
+		return err
+	}
+	if h.identity, ok = id.(identities); !ok {
+		return fmt.Errorf("the app gw_identity is a %T that verifies no tokens", id)
+	}
+	return nil
+}
+
+// budgets outlive a configuration: a reload must not hand out new ones.
+var budgets = caddy.NewUsagePool()
+
+// pooledBudget makes a budget poolable; there is nothing to close.
+type pooledBudget struct{ *budget }
+
+// Destruct implements caddy.Destructor.
+func (pooledBudget) Destruct() error { return nil }
+
+func (h *Handler) takeBudget() error {
+	key := fmt.Sprintf("%d %g", h.FailBurst, h.FailRate)
+	v, _, err := budgets.LoadOrNew(key, func() (caddy.Destructor, error) {
+		return pooledBudget{newBudget(h.FailBurst, h.FailRate, time.Now)}, nil
+	})
+	if err != nil {
+		return err
+	}
+	h.budget, h.pooled = v.(pooledBudget).budget, key
+	return nil
+}
+
+// Cleanup lets go of the budget.
+func (h *Handler) Cleanup() error {
+	if h.pooled == "" {
+		return nil
+	}
+	_, err := budgets.Delete(h.pooled)
+	return err
+}
+
+// Validate refuses impossible settings.
+func (h *Handler) Validate() error {
+	if h.FailBurst < 1 || h.FailRate <= 0 {
+		return errors.New("gw_authenticate: fail_budget must allow something")
+	}
+	if h.LoginURL != "off" && (!strings.HasPrefix(h.LoginURL, "/") || strings.HasPrefix(h.LoginURL, "//")) {
+		return fmt.Errorf("gw_authenticate: login_url: %q is not a path of this site", h.LoginURL)
+	}
+	return nil
+}
+
+// Interface guards.
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.Validator             = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+	_ caddyfile.Unmarshaler       = (*Handler)(nil)
+)

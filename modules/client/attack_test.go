@@ -1,0 +1,304 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+const proxied = "\tgw_client {\n\t\tstrip X-Tenant X-Secret-*\n\t\tmax_body 1KiB\n\t\tmax_url 200\n\t\tmax_headers 30 2KiB\n\t}\n\trequest_header +X-Ours yes\n\treverse_proxy %s {\n\t\theader_up X-User-Id real\n\t}\n"
+
+func TestForgedHeadersNeverReachTheBackEnd(t *testing.T) {
+	be, got := backend(t)
+	// The proxy of this site sets X-User-Id itself, as gw_authorize does, so what arrives must be that and that alone.
+	addr := serve(t, fmt.Sprintf(proxied, be))
+	forged := []string{
+		"X-User-Id", "x-user-id", "X-USER-ID", "X_User_Id", "X.User.Id", "X-User_Id", "X!User~Id", "X-User-Name", "X-User-Roles", "X-User-Whatever",
+		"X-Gateway-Assertion", "X_Gateway_Assertion", "X-Gateway.Assertion", "X-Tenant", "x_tenant", "X-Secret-Key",
+	}
+	for _, name := range forged {
+		t.Run(name, func(t *testing.T) {
+			_, _, _ = exchange(t, addr, "GET / HTTP/1.1\r\nHost: a\r\nX-Honest: yes\r\n"+name+": admin\r\nConnection: close\r\n\r\n")
+			s := await(t, got)
+			for k, v := range s.header {
+				if strings.Contains(strings.Join(v, ","), "admin") {
+					t.Errorf("%s arrived as %s: %v", name, k, v)
+				}
+			}
+			if s.header.Get("X-Honest") != "yes" || s.header.Get("X-User-Id") != "real" {
+				t.Errorf("honest headers are missing: %v", s.header)
+			}
+		})
+	}
+}
+
+func TestConnectionHeaderDeletesNothing(t *testing.T) {
+	be, got := backend(t)
+	addr := serve(t, "\trequest_header X-Ours yes\n\tgw_client\n\troute {\n\t\trequest_header X-User-Id real\n\t\treverse_proxy "+be+"\n\t}\n")
+	for _, c := range []string{"X-User-Id", "x-user-id, keep-alive", "close, X-User-Id", "X-Ours", "keep-alive\r\nConnection: X-User-Id, X-Ours", "Cookie, X-User-Id"} {
+		_, _, _ = exchange(t, addr, "GET / HTTP/1.1\r\nHost: a\r\nCookie: a=b\r\nConnection: "+c+"\r\n\r\n")
+		s := await(t, got)
+		if s.header.Get("X-User-Id") != "real" || s.header.Get("X-Ours") != "yes" || s.header.Get("Cookie") != "a=b" {
+			t.Errorf("Connection: %q took a header away: %v", c, s.header)
+		}
+	}
+}
+
+func TestForgedTrailersNeverReachTheBackEnd(t *testing.T) {
+	be, got := backend(t)
+	addr := serve(t, fmt.Sprintf(proxied, be))
+	for name, c := range map[string]struct {
+		announced, sent string
+		honest          bool
+	}{
+		"announced":               {"X-User-Id", "X-User-Id: admin\r\n", false},
+		"announced with another":  {"X-Sum, X-User-Id", "X-Sum: 1\r\nX-User-Id: admin\r\n", true},
+		"hidden behind another":   {"X-Sum", "X-Sum: 1\r\nX-User-Id: admin\r\nX-Gateway-Assertion: admin\r\n", true},
+		"underscores":             {"X_User_Id, X-Sum", "X-Sum: 1\r\nX_User_Id: admin\r\n", true},
+		"not announced":           {"", "X-User-Id: admin\r\n", false},
+		"any name not announced":  {"X-Sum", "X-Sum: 1\r\nX-Other: admin\r\n", true},
+		"named by configuration":  {"X-Tenant", "X-Tenant: admin\r\n", false},
+		"the announcement itself": {"X-Sum\r\nTrailer: X-User-Roles", "X-Sum: 1\r\nX-User-Roles: admin\r\n", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			head := "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+			if c.announced != "" {
+				head += "Trailer: " + c.announced + "\r\n"
+			}
+			resp, _, _ := exchange(t, addr, head+"\r\n2\r\nhi\r\n0\r\n"+c.sent+"\r\n")
+			if resp.StatusCode != 200 {
+				t.Fatalf("status %d", resp.StatusCode)
+			}
+			s := await(t, got)
+			for _, h := range []http.Header{s.header, s.trailer} {
+				for k, v := range h {
+					if strings.Contains(strings.Join(v, ","), "admin") {
+						t.Errorf("arrived as %s: %v", k, v)
+					}
+				}
+			}
+			if s.body != "hi" || (s.trailer.Get("X-Sum") == "1") != c.honest {
+				t.Errorf("body %q, trailers %v", s.body, s.trailer)
+			}
+		})
+	}
+}
+
+func TestChunkedConnectionsEnd(t *testing.T) {
+	be, got := backend(t)
+	addr := serve(t, fmt.Sprintf(proxied, be))
+	for name, c := range map[string]struct {
+		raw    string
+		status int
+		close  bool
+	}{
+		"plain request":       {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 200, false},
+		"content-length":      {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi", 200, false},
+		"both lengths":        {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 200, true},
+		"both, smuggling":     {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /second HTTP/1.1\r\nHost: a\r\n\r\n", 200, true},
+		"broken chunk":        {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhi\r\n0\r\n\r\n", 400, true},
+		"broken second chunk": {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhiX\r\n0\r\n\r\n", 400, true},
+		"broken trailer":      {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nno colon\r\n\r\n", 400, true},
+		"two content-lengths": {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi", 400, true},
+		"odd coding":          {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			resp, _, closed := exchange(t, addr, c.raw)
+			if resp.StatusCode != c.status || closed != c.close {
+				t.Errorf("status %d, closed %v; want %d, %v", resp.StatusCode, closed, c.status, c.close)
+			}
+			for len(got) > 0 {
+				if s := <-got; s.path == "/second" {
+					t.Error("the smuggled request arrived")
+				}
+			}
+		})
+	}
+}
+
+func TestOversized(t *testing.T) {
+	be, got := backend(t)
+	addr := serve(t, fmt.Sprintf(proxied, be))
+	big := strings.Repeat("x", 2000)
+	var many strings.Builder
+	for i := range 40 {
+		fmt.Fprintf(&many, "X-H%d: 1\r\n", i)
+	}
+	for name, c := range map[string]struct {
+		raw    string
+		status int
+	}{
+		"url":          {"GET /" + big[:300] + " HTTP/1.1\r\nHost: a\r\n\r\n", 414},
+		"query":        {"GET /?" + big[:300] + " HTTP/1.1\r\nHost: a\r\n\r\n", 414},
+		"header bytes": {"GET / HTTP/1.1\r\nHost: a\r\nX-Big: " + big + big + "\r\n\r\n", 431},
+		"header count": {"GET / HTTP/1.1\r\nHost: a\r\n" + many.String() + "\r\n", 431},
+		"repeated":     {"GET / HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("X-A: 1\r\n", 40) + "\r\n", 431},
+		"body":         {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2000\r\n\r\n" + big, 413},
+		"chunked body": {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n7d0\r\n" + big + "\r\n0\r\n\r\n", 413},
+	} {
+		t.Run(name, func(t *testing.T) {
+			resp, _, closed := exchange(t, addr, c.raw)
+			if resp.StatusCode != c.status || !closed {
+				t.Errorf("status %d, closed %v", resp.StatusCode, closed)
+			}
+		})
+	}
+	for len(got) > 0 {
+		t.Errorf("the back end got %v", <-got)
+	}
+	resp, _, _ := exchange(t, addr, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1024\r\n\r\n"+big[:1024])
+	if resp.StatusCode != 200 || len(await(t, got).body) != 1024 {
+		t.Errorf("a body at the limit: %d", resp.StatusCode)
+	}
+}
+
+func TestRefusedPathsAndMethods(t *testing.T) {
+	be, got := backend(t)
+	addr := serve(t, fmt.Sprintf(proxied, be))
+	for raw, status := range map[string]int{
+		"GET /%00 HTTP/1.1":         400,
+		"GET /a%0d%0ab HTTP/1.1":    400,
+		"GET /%7f HTTP/1.1":         400,
+		"GET /%c2%85 HTTP/1.1":      400, // U+0085, next line
+		"GET /%ff HTTP/1.1":         400,
+		"GET /%c0%af HTTP/1.1":      400, // an overlong slash
+		"GET /%e2%82%ac HTTP/1.1":   200,
+		"TRACE / HTTP/1.1":          405,
+		"CONNECT a:443 HTTP/1.1":    405,
+		"PRI * HTTP/1.1":            405,
+		"OPTIONS * HTTP/1.1":        200,
+		"GET /a%20b/%2e HTTP/1.1":   200,
+		"PATCH /x HTTP/1.1":         200,
+		"GET http://a/p HTTP/1.1":   200,
+		"BREW /coffee HTTP/1.1":     200,
+		"GET /ok?x=%00%ff HTTP/1.1": 200, // a query is the WAF's
+	} {
+		resp, _, _ := exchange(t, addr, raw+"\r\nHost: a\r\n\r\n")
+		if resp.StatusCode != status {
+			t.Errorf("%s: status %d, want %d", raw, resp.StatusCode, status)
+		}
+		for len(got) > 0 {
+			<-got
+		}
+	}
+}
+
+// A back end that switches to whatever it is asked for: every tunnel that opens is one that nobody inspects.
+func TestOnlyWebSocketHandshakesBecomeTunnels(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		_ = http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { //nolint:gosec // a test's back end
+			if r.Header.Get("Upgrade") == "" {
+				return
+			}
+			c, rw, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				return
+			}
+			fmt.Fprintf(rw, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", r.Header.Get("Upgrade"))
+			rw.Flush()
+			c.Close()
+		}))
+	}()
+	addr := serve(t, fmt.Sprintf("\tgw_client\n\treverse_proxy %s\n", l.Addr()))
+	const ws = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+	for name, c := range map[string]struct {
+		raw    string
+		status int
+	}{
+		"websocket":               {"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" + ws, 101},
+		"upper case":              {"GET / HTTP/1.1\r\nConnection: keep-alive, UPGRADE\r\nUpgrade: WebSocket\r\n" + ws, 101},
+		"h2c":                     {"GET / HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n", 200},
+		"anything":                {"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: tunnel\r\n", 200},
+		"two":                     {"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket, h2c\r\n" + ws, 400},
+		"two, other order":        {"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c, websocket\r\n" + ws, 400},
+		"two headers":             {"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nUpgrade: websocket\r\n" + ws, 400},
+		"post":                    {"POST / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" + ws, 400},
+		"no key":                  {"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n", 400},
+		"http/1.0":                {"GET / HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" + ws, 400},
+		"with a body":             {"GET / HTTP/1.1\r\nConnection: Upgrade\r\nContent-Length: 1\r\nUpgrade: websocket\r\n" + ws, 400},
+		"with chunks":             {"GET / HTTP/1.1\r\nConnection: Upgrade\r\nTransfer-Encoding: chunked\r\nUpgrade: websocket\r\n" + ws, 400},
+		"not in Connection":       {"GET / HTTP/1.1\r\nUpgrade: websocket\r\n" + ws, 400},
+		"Connection alone":        {"GET / HTTP/1.1\r\nConnection: Upgrade\r\n" + ws, 200},
+		"a name that contains it": {"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket/13\r\n" + ws, 400},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := ""
+			if name == "with a body" {
+				body = "x"
+			}
+			resp, _, _ := exchange(t, addr, c.raw+"Host: a\r\n\r\n"+body)
+			if resp.StatusCode != c.status {
+				t.Errorf("status %d, want %d", resp.StatusCode, c.status)
+			}
+		})
+	}
+}
+
+func TestSocketStillWorks(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		_ = http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { //nolint:gosec // a test's back end
+			c, err := websocket.Accept(w, r, nil)
+			if err != nil {
+				return
+			}
+			typ, m, err := c.Read(r.Context())
+			if err == nil {
+				_ = c.Write(r.Context(), typ, m)
+			}
+		}))
+	}()
+	addr := serve(t, fmt.Sprintf("\tgw_client\n\treverse_proxy %s\n", l.Addr()))
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	c, _, err := websocket.Dial(ctx, (&url.URL{Scheme: "ws", Host: addr, Path: "/"}).String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Write(ctx, websocket.MessageText, []byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	if _, m, err := c.Read(ctx); err != nil || string(m) != "hello" {
+		t.Errorf("%q, %v", m, err)
+	}
+}
+
+func TestForgedTrailersOverHTTP2(t *testing.T) {
+	be, got := backend(t)
+	addr := serve(t, fmt.Sprintf(proxied, be))
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	tr := &http.Transport{Protocols: protocols}
+	defer tr.CloseIdleConnections()
+	r, err := http.NewRequest("POST", "http://"+addr+"/", io.NopCloser(strings.NewReader("hi")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Trailer = http.Header{"X-User-Id": {"admin"}, "X_gateway_assertion": {"admin"}, "X-Sum": {"1"}}
+	resp, err := tr.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	s := await(t, got)
+	if resp.ProtoMajor != 2 || s.body != "hi" || s.trailer.Get("X-Sum") != "1" || len(s.trailer) != 1 {
+		t.Errorf("%s: %q, trailers %v", resp.Proto, s.body, s.trailer)
+	}
+}

@@ -1,0 +1,40 @@
+// Package client is gw_client: who is calling, and a request that means one thing only.
+//
+// It stands outermost on the path, inside gw_audit, and does four things with every request:
+//
+//   - It writes reqctx.Client: the caller's address as Caddy's trusted_proxies give it, unmapped and without zone, and the
+//     direct peer where that is a trusted proxy.
+//   - It deletes what only the gateway may say: X-User-*, X-Gateway-*, and what `strip` adds. A name is compared without
+//     case and with every character that is neither letter nor digit read as `-`, since CGI, WSGI and PHP fold `_`, `.`
+//     and more into one another. Trailers are held to the same rule, and to what was announced.
+//   - It takes the sting out of the hop-by-hop headers. Caddy's proxy deletes whatever `Connection` names, after the
+//     gateway has set its own headers, so `Connection: X-User-Id` would delete ours: no name passes. `Upgrade` passes for
+//     one thing, the WebSocket handshake of RFC 6455 over HTTP/1.1, which the tap can read; anything else would be a
+//     tunnel that nobody inspects.
+//   - It refuses what is too large or malformed, before anything costs.
+//
+// It asks nobody, so there is nothing that could be down. It refuses rather than repairs where two readers of the
+// request could disagree.
+//
+// # What a handler can see of request smuggling, and what it cannot
+//
+// A request with both Content-Length and Transfer-Encoding reaches a handler without its Content-Length: net/http
+// drops it and reads the chunks, as RFC 9112 section 6.1 allows, but keeps the connection, which that section forbids.
+// A handler can't tell it from an honest chunked request. So the connection of every HTTP/1 request with chunks ends
+// with its answer; that costs such a client a new connection a request, and browsers send no chunks. Broken chunks
+// and broken trailers answer 400, on a connection that ends likewise.
+//
+// What no handler sees: two Content-Length headers, a bare LF, a space before a colon, a chunk extension. net/http
+// refuses the first and third itself (400, closed) and reads the others in one way only; what it passes to the back end it
+// writes anew, so its reading is the only one.
+//
+// # Placeholders
+//
+// {http.gw.client.ip}: the caller's address, empty where it is unknown (a Unix socket).
+//
+// # Metrics
+//
+//   - gateway_client_refused_total{reason}: requests refused; reason is one of url, headers, body, path, method, upgrade,
+//     websocket, broken-body, slow-body.
+//   - gateway_client_stripped_total{kind}: requests that claimed an identity; kind is header or trailer.
+package client

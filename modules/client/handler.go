@@ -1,0 +1,122 @@
+package client
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/problem"
+	"github.com/convosphere/gateway/modules/internal/reqctx"
+)
+
+// ServeHTTP tells who is calling, cleans the request and passes it on, or refuses it.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	defer h.ground.Hold()()
+	r, rc := reqctx.Ensure(r)
+	rc.Client = identify(r)
+	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		ip := ""
+		if rc.Client.IP.IsValid() {
+			ip = rc.Client.IP.String()
+		}
+		repl.Set("http.gw.client.ip", ip)
+	}
+	// It might have had a Content-Length too: doc.go says why every one of them ends its connection.
+	if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
+		w.Header().Set("Connection", "close")
+	}
+	if no := h.check(r); no != nil {
+		return h.refuse(w, r, no)
+	}
+	if h.names.strip(r.Header) {
+		h.forged(r, rc, "header")
+	}
+	if !hops(r) {
+		return h.refuse(w, r, &refusal{"upgrade", problem.Problem{
+			Status: http.StatusBadRequest, Title: "The upgrade is not a WebSocket handshake",
+		}})
+	}
+	if r.Body == nil || r.Body == http.NoBody {
+		r.Trailer = nil // without a body there is no place for them
+		return next.ServeHTTP(w, r)
+	}
+	return h.withBody(w, r, rc, next)
+}
+
+// withBody passes on a request that has a body, under the limit.
+func (h *Handler) withBody(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, next caddyhttp.Handler) error {
+	// A copy: net/http goes on writing trailers into the request it made, which may be this one.
+	r = r.WithContext(r.Context())
+	b := &body{ReadCloser: http.MaxBytesReader(w, r.Body, h.MaxBody), ctx: r.Context()}
+	fill, forged := h.ownTrailers(r)
+	if forged {
+		h.forged(r, rc, "trailer")
+	}
+	b.trailers, r.Body = fill, b
+	err := next.ServeHTTP(w, r)
+	if failed := b.failed.Load(); failed != nil {
+		refused.WithLabelValues(reason(failed.StatusCode)).Inc()
+		if err != nil { // nothing was answered yet: the client's fault is the better answer
+			closeAfter(w, r)
+			return *failed
+		}
+	}
+	return err
+}
+
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, no *refusal) error {
+	refused.WithLabelValues(no.reason).Inc()
+	closeAfter(w, r) // what follows on the connection may belong to what was refused
+	problem.Write(w, r, no.problem)
+	return nil
+}
+
+// closeAfter ends an HTTP/1 connection with its answer. HTTP/2 and 3 have no such header, and no need: a stream is its own.
+func closeAfter(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close")
+	}
+}
+
+// forged records that the client said what only the gateway may say. The request goes on without it: proxies in front
+// and old programs send such headers in good faith.
+func (h *Handler) forged(r *http.Request, rc *reqctx.Request, kind string) {
+	stripped.WithLabelValues(kind).Inc()
+	if h.ground == nil {
+		return
+	}
+	h.ground.Events.Emit(&event.Event{
+		Category: "web", Action: "identity-header-stripped", Outcome: event.Success, Reason: "the client sent an identity " + kind,
+		RequestID: rc.ID, Method: r.Method, Host: r.Host, Path: r.URL.EscapedPath(), UserAgent: r.UserAgent(), SourceIP: rc.Client.IP.String(),
+	})
+}
+
+// identify reads what Caddy made of the peer and its trusted proxies; without Caddy's server, the peer itself.
+func identify(r *http.Request) reqctx.Client {
+	peer := address(r.RemoteAddr)
+	ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	c := reqctx.Client{IP: address(ip)}
+	if ip == "" {
+		c.IP = peer
+	}
+	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); trusted && peer != c.IP {
+		c.Proxy = peer
+	}
+	return c
+}
+
+// address reads an address with or without port, unmapped and without zone; zero where it is none.
+func address(s string) netip.Addr {
+	if host, _, err := net.SplitHostPort(s); err == nil {
+		s = host
+	}
+	ip, err := netip.ParseAddr(s)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ip.WithZone("").Unmap()
+}

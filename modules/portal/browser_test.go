@@ -1,0 +1,154 @@
+package portal
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+
+	"github.com/convosphere/gateway/test/kit"
+)
+
+// These tests use the pages as a person does, in a real Chromium.
+
+func ask[V any](t *testing.T, p *kit.Tab, expression string) V {
+	t.Helper()
+	v, err := kit.Eval[V](p, expression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// fill types text in place of what the field holds.
+func fill(t *testing.T, p *kit.Tab, selector, text string) {
+	t.Helper()
+	p.Do("waiting for "+selector, chromedp.WaitVisible(chromedp.CSS(selector)))
+	ask[string](t, p, fmt.Sprintf(`document.querySelector(%q).value = ""`, selector))
+	p.Do("typing into "+selector, chromedp.SendKeys(chromedp.CSS(selector), text))
+}
+
+// look holds the page to the width of each size, light and dark, and takes pictures where GATEWAY_SCREENSHOTS is set.
+func look(p *kit.Tab, name string) {
+	for _, s := range []struct {
+		name string
+		size kit.Size
+	}{{"phone", kit.Size{Width: 390, Height: 844}}, {"desktop", kit.Desktop}, {"tiny", kit.Size{Width: 320, Height: 568}}} {
+		p.Resize(s.size)
+		p.NoOverflow(name + "-" + s.name)
+		p.Shot(name + "-" + s.name)
+		p.Dark(true)
+		p.Shot(name + "-" + s.name + "-dark")
+		p.Dark(false)
+	}
+	p.Resize(kit.Desktop)
+}
+
+// expire takes the access cookie away, as its age does.
+func (s site) expire(p *kit.Tab) {
+	p.Do("expiring the access token", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, network.DeleteCookies, network.DeleteCookiesParams{Name: accessCookie, URL: s.url})
+		return err
+	}))
+}
+
+func TestLoginInABrowser(t *testing.T) {
+	s := start(t)
+	p := kit.StartBrowser(t).Tab(t, "portal", kit.Desktop)
+	p.Go(s.url + "/auth/login?return_to=" + url.QueryEscape("/hello?a=b"))
+	p.Until("focus on the name", `document.activeElement.id === "username"`)
+	look(p, "login")
+
+	fill(t, p, "#username", "mona")
+	fill(t, p, "#password", "not her password")
+	p.Click("#password-form [type=submit]")
+	p.Shows("is wrong")
+	p.Until("focus on the wrong field", `document.activeElement.id === "password" && document.activeElement.getAttribute("aria-invalid") === "true"`)
+	look(p, "login-wrong")
+
+	p.Click("#password-form .reveal")
+	if got := ask[string](t, p, `document.querySelector("#password").type`); got != "text" {
+		t.Errorf("the password is not shown: %s", got)
+	}
+	fill(t, p, "#password", password)
+	p.Click("#password-form [type=submit]")
+	p.Until("focus on the code", `document.activeElement.id === "login-code"`)
+	if got := ask[string](t, p, `document.title`); !strings.HasPrefix(got, "Enter your code") {
+		t.Errorf("title %q", got)
+	}
+	look(p, "code")
+	fill(t, p, "#login-code", "000 000")
+	p.Click("#code-form [type=submit]")
+	p.Until("a message, focus on the code", `document.querySelector("#login-code-error").textContent !== "" && document.activeElement.id === "login-code"`)
+	look(p, "code-wrong")
+	now := code(t, s.secret, time.Now())
+	fill(t, p, "#login-code", now[:3]+" "+now[3:])
+	p.Enter("#login-code")
+	p.Until("the page that was asked for", `location.pathname + location.search === "/hello?a=b"`)
+	if got := ask[string](t, p, `document.cookie + location.href`); strings.Contains(got, "gw_") {
+		t.Errorf("scripts see %s", got)
+	}
+
+	// The access token is gone, the session is not: back in without a word.
+	s.expire(p)
+	p.Go(s.url + "/auth/login?return_to=/again")
+	p.Until("the page after it", `location.pathname === "/again"`)
+
+	// Who is signed in already is not sent in circles.
+	p.Go(s.url + "/auth/login?return_to=/again")
+	p.Shows("You are signed in")
+	look(p, "signed-in")
+	p.Click("[data-sign-out]")
+	p.Until("the login page", `location.pathname === "/auth/login" && document.activeElement.id === "username"`)
+	p.Go(s.url + "/auth/account")
+	p.Until("the login page, and the way back", `location.pathname === "/auth/login" && location.search === "?return_to=%2Fauth%2Faccount"`)
+	p.Quiet("401") // which the browser notes itself
+}
+
+func TestAccountInABrowser(t *testing.T) {
+	s := start(t)
+	p := kit.StartBrowser(t).Tab(t, "portal", kit.Desktop)
+	p.Go(s.url + "/auth/account")
+	p.Until("the login page", `location.pathname === "/auth/login"`)
+	fill(t, p, "#username", "ursula")
+	fill(t, p, "#password", password)
+	p.Enter("#password")
+	p.Until("the account", `location.pathname === "/auth/account" && document.querySelector("#enrol") && !document.querySelector("#enrol").disabled`)
+	look(p, "account")
+
+	p.Click("#enrol")
+	p.Until("the QR code", `document.querySelector("#enrol-qr").naturalWidth > 100 && document.activeElement.id === "enrol-scan"`)
+	look(p, "enrol")
+	secret := strings.ReplaceAll(ask[string](t, p, `document.querySelector("#enrol-secret").textContent`), " ", "")
+	now := time.Now()
+	fill(t, p, "#confirm-code", code(t, secret, now))
+	p.Click("#confirm-form [type=submit]")
+	p.Until("the news", `document.querySelector("#flash")?.textContent === "The second factor is on."`)
+	look(p, "account-on")
+
+	p.Go(s.url + "/auth/mfa?return_to=/auth/account")
+	p.Until("focus on the code", `document.activeElement.id === "stepup-code"`)
+	look(p, "stepup")
+	fill(t, p, "#stepup-code", code(t, secret, now.Add(30*time.Second)))
+	p.Click("#stepup-form [type=submit]")
+	p.Until("the account again", `location.pathname === "/auth/account"`)
+
+	// The access token expires while the page is open: nobody notices.
+	p.Until("the form", `document.querySelector("#change-form [type=submit]")?.disabled === false`)
+	s.expire(p)
+	fill(t, p, "#old", password)
+	fill(t, p, "#new", "password123")
+	p.Click("#change-form [type=submit]")
+	p.Until("why it is weak", `document.querySelector("#change-error").textContent !== "" && document.activeElement.id === "new"`)
+	look(p, "account-weak")
+	fill(t, p, "#new", "quartz-violin-harbor-77")
+	p.Click("#change-form [type=submit]")
+	p.Until("the news", `document.querySelector("#flash").textContent === "Your password is changed."`)
+	p.Quiet("401", "422")
+}

@@ -1,0 +1,52 @@
+package portal
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/convosphere/gateway/modules/identity/session"
+)
+
+// The prefixes make browsers hold them to Secure and, for __Host-, to this one host (RFC 6265bis section 4.1.3).
+const (
+	accessCookie  = "__Host-gw_access"
+	refreshCookie = "__Secure-gw_refresh"
+)
+
+func cookie(name, value string, maxAge int) *http.Cookie {
+	path := "/"
+	if name == refreshCookie {
+		path = "/auth"
+	}
+	return &http.Cookie{Name: name, Value: value, Path: path, MaxAge: maxAge, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+}
+
+func setCookies(w http.ResponseWriter, t *session.Tokens) {
+	http.SetCookie(w, cookie(accessCookie, t.Access, seconds(t.AccessExpires)))
+	http.SetCookie(w, cookie(refreshCookie, t.Refresh, seconds(t.RefreshExpires)))
+}
+
+func clearCookies(w http.ResponseWriter) {
+	w.Header().Del("Set-Cookie") // gw_authenticate may have cleared one already
+	http.SetCookie(w, cookie(accessCookie, "", -1))
+	http.SetCookie(w, cookie(refreshCookie, "", -1))
+}
+
+// seconds until t, at least one: 0 would mean a cookie for as long as the browser runs.
+func seconds(t time.Time) int { return max(1, int(time.Until(t).Seconds())) }
+
+// refreshToken is the refresh cookie. Two of the name are none: a neighbouring host may have planted the other.
+func refreshToken(r *http.Request) (token string, ok bool) {
+	n := 0
+	for _, line := range r.Header["Cookie"] {
+		for pair := range strings.SplitSeq(line, ";") {
+			name, value, _ := strings.Cut(pair, "=")
+			if strings.Trim(name, " \t") == refreshCookie {
+				token = strings.Trim(value, " \t")
+				n++
+			}
+		}
+	}
+	return token, n == 1 && token != ""
+}

@@ -1,0 +1,53 @@
+package portal
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/convosphere/gateway/modules/identity/account"
+	"github.com/convosphere/gateway/modules/identity/session"
+	"github.com/convosphere/gateway/modules/internal/problem"
+)
+
+// fail answers with an error of the identity app or of the body.
+func (h *Handler) fail(c *call, err error) {
+	p := problemOf(err)
+	switch p.Status {
+	case http.StatusUnauthorized:
+		c.w.Header().Set("WWW-Authenticate", "Bearer")
+	case http.StatusServiceUnavailable:
+		if c.r.Context().Err() == nil {
+			h.logger.Error("the portal could not answer", zap.Error(err), zap.String("route", c.rc.Route), zap.String("request_id", c.rc.ID))
+		}
+	}
+	problem.Write(c.w, c.r, p)
+}
+
+// problemOf says what the client learns of an error. A wrong login is always the same answer, whatever was wrong with it.
+func problemOf(err error) problem.Problem {
+	var body *badBody
+	var weak account.WeakPassword
+	var throttled session.Throttled
+	switch {
+	case errors.As(err, &body):
+		return problem.Problem{Status: body.status, Title: body.title}
+	case errors.As(err, &weak):
+		return problem.Problem{Status: http.StatusUnprocessableEntity, Type: "weak-password", Title: "The password is too weak", Extra: map[string]any{"reason": weak.Reason}}
+	case errors.As(err, &throttled):
+		return problem.Problem{Status: http.StatusTooManyRequests, RetryAfter: max(throttled.RetryAfter, time.Second)}
+	case errors.Is(err, session.ErrCredentials):
+		return problem.Problem{Status: http.StatusUnauthorized, Type: "wrong-credentials", Title: "The user name or the password is wrong"}
+	case errors.Is(err, session.ErrCode):
+		return problem.Problem{Status: http.StatusUnauthorized, Type: "wrong-code", Title: "The code is wrong or was used before"}
+	case errors.Is(err, session.ErrSession):
+		return problem.Problem{Status: http.StatusUnauthorized, Type: "session-ended", Title: "The session has ended"}
+	case errors.Is(err, account.ErrExists):
+		return problem.Problem{Status: http.StatusConflict, Type: "second-factor-exists", Title: "There is a second factor already"}
+	case errors.Is(err, account.ErrNotFound):
+		return problem.Problem{Status: http.StatusConflict, Type: "no-second-factor", Title: "There is no second factor"}
+	}
+	return problem.Problem{Status: http.StatusServiceUnavailable, RetryAfter: 5 * time.Second} // fail closed
+}

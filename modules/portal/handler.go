@@ -1,0 +1,190 @@
+package portal
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/problem"
+	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/modules/policy/engine"
+)
+
+// Permissions, as the policy knows them.
+const (
+	public = "public"       // everybody
+	self   = "account:self" // everybody who is signed in
+)
+
+// route is one path of the portal.
+type route struct {
+	permission string
+	methods    map[string]func(*Handler, *call) error
+	stepUp     bool // it is the way to give the second factor, so its lack can't close it
+}
+
+// call is one request to the portal. Its handler answers, or returns an error for fail to answer with.
+type call struct {
+	w  http.ResponseWriter
+	r  *http.Request
+	rc *reqctx.Request
+}
+
+type methods = map[string]func(*Handler, *call) error
+
+var routes = map[string]route{
+	"/auth":         {permission: public, methods: methods{"GET": (*Handler).root}},
+	"/auth/":        {permission: public, methods: methods{"GET": (*Handler).root}},
+	"/auth/login":   {permission: public, methods: methods{"GET": (*Handler).loginPage}},
+	"/auth/mfa":     {permission: self, methods: methods{"GET": (*Handler).mfaPage}, stepUp: true},
+	"/auth/account": {permission: self, methods: methods{"GET": (*Handler).accountPage}},
+
+	"/auth/api/login":                {permission: public, methods: methods{"POST": (*Handler).login}},
+	"/auth/api/mfa/totp":             {permission: public, methods: methods{"POST": (*Handler).totp}},
+	"/auth/api/refresh":              {permission: public, methods: methods{"POST": (*Handler).refresh}},
+	"/auth/api/logout":               {permission: public, methods: methods{"POST": (*Handler).logout}},
+	"/auth/api/session":              {permission: self, methods: methods{"GET": (*Handler).session}},
+	"/auth/api/stepup/totp":          {permission: self, methods: methods{"POST": (*Handler).stepUp}, stepUp: true},
+	"/auth/api/account/password":     {permission: self, methods: methods{"POST": (*Handler).changePassword}},
+	"/auth/api/account/totp":         {permission: self, methods: methods{"POST": (*Handler).enrolTOTP, "DELETE": (*Handler).removeTOTP}},
+	"/auth/api/account/totp/confirm": {permission: self, methods: methods{"POST": (*Handler).confirmTOTP}},
+
+	"/auth/assets/":          {permission: public, methods: methods{"GET": (*Handler).asset}},
+	"/.well-known/jwks.json": {permission: public, methods: methods{"GET": (*Handler).jwks}},
+}
+
+// find returns the route of a path and its name; ours false: the path is none of the portal's.
+func find(path string) (rt route, name string, ours bool) {
+	if rt, ok := routes[path]; ok {
+		return rt, path, true
+	}
+	if strings.HasPrefix(path, "/auth/assets/") {
+		return routes["/auth/assets/"], "/auth/assets/", true
+	}
+	return route{}, "", strings.HasPrefix(path, "/auth/")
+}
+
+// ServeHTTP answers for the portal's paths and passes on all others.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	rt, name, ours := find(r.URL.Path)
+	if !ours {
+		return next.ServeHTTP(w, r)
+	}
+	defer h.ground.Hold()()
+	r, rc := reqctx.Ensure(r)
+	rc.Route = name
+	c := &call{&answer{ResponseWriter: w}, r, rc}
+	secure(c.w.Header())
+	h.serve(c, rt)
+	count(name, c.w.(*answer).status)
+	return nil
+}
+
+func (h *Handler) serve(c *call, rt route) {
+	if rt.methods == nil {
+		problem.Write(c.w, c.r, problem.Problem{Status: http.StatusNotFound})
+		return
+	}
+	method := c.r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	act, ok := rt.methods[method]
+	if !ok {
+		c.w.Header().Set("Allow", allow(rt))
+		problem.Write(c.w, c.r, problem.Problem{Status: http.StatusMethodNotAllowed})
+		return
+	}
+	if h.crossSite(c.r) {
+		h.refuseCrossSite(c)
+		return
+	}
+	if !h.permitted(c, rt) {
+		return
+	}
+	if err := act(h, c); err != nil {
+		h.fail(c, err)
+	}
+}
+
+func allow(rt route) string {
+	var list []string
+	for m := range rt.methods {
+		list = append(list, m)
+		if m == http.MethodGet {
+			list = append(list, http.MethodHead)
+		}
+	}
+	slices.Sort(list)
+	return strings.Join(list, ", ")
+}
+
+// crossSite tells a request that changes something and comes from another site's page. A login is one of them: else a
+// page could sign its visitor in as somebody else.
+func (h *Handler) crossSite(r *http.Request) bool {
+	return len(r.Header["Origin"]) > 1 || len(r.Header["Sec-Fetch-Site"]) > 1 || h.csrf.Check(r) != nil
+}
+
+func (h *Handler) refuseCrossSite(c *call) {
+	h.ground.Events.Emit(&event.Event{
+		Category: "authentication", Action: "cross-site-refused", Outcome: event.Failure,
+		RequestID: c.rc.ID, Method: c.r.Method, Host: c.r.Host, Path: c.r.URL.EscapedPath(), UserAgent: c.r.UserAgent(), SourceIP: c.rc.Client.IP.String(),
+	})
+	problem.Write(c.w, c.r, problem.Problem{Status: http.StatusForbidden, Type: "cross-site", Title: "The request came from another site"})
+}
+
+// permitted asks the policy, and answers where it refuses.
+func (h *Handler) permitted(c *call, rt route) bool {
+	d := h.policy.Decide(c.r.Context(), &engine.Input{
+		Method: c.r.Method, Path: c.r.URL.Path, Route: c.rc.Route, Host: c.r.Host, Permission: rt.permission,
+		Identity: c.rc.Identity, Client: c.rc.Client,
+	})
+	c.rc.Decision = &reqctx.Decision{Allow: d.Allow, Reason: d.Reason}
+	known := c.rc.Identity != nil
+	switch {
+	case rt.permission == self && !known: // whatever the policy says: there is no account to show
+		c.rc.Decision.Allow = false
+		unauthenticated(c)
+		return false
+	case d.Allow, known && rt.stepUp && d.Obligations.StepUp:
+		return true
+	case known && d.Obligations.StepUp:
+		h.askStepUp(c)
+		return false
+	}
+	// Fail closed: also where there is no decision.
+	problem.Write(c.w, c.r, problem.Problem{Status: http.StatusForbidden})
+	return false
+}
+
+func unauthenticated(c *call) {
+	c.w.Header().Set("WWW-Authenticate", "Bearer")
+	problem.Write(c.w, c.r, problem.Problem{Status: http.StatusUnauthorized})
+}
+
+// askStepUp answers as gw_authorize does (RFC 9470); a page load goes to the page that asks.
+func (h *Handler) askStepUp(c *call) {
+	c.rc.LoginURL = "/auth/mfa"
+	c.w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_user_authentication"`)
+	problem.Write(c.w, c.r, problem.Problem{Status: http.StatusUnauthorized, Type: "step-up-required", Title: "A second factor is needed"})
+}
+
+// answer remembers the status for the metrics.
+type answer struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (a *answer) WriteHeader(status int) {
+	if a.status == 0 {
+		a.status = status
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController through.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }

@@ -1,0 +1,151 @@
+package portal
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/convosphere/gateway/modules/identity/account"
+	"github.com/convosphere/gateway/modules/identity/session"
+	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/modules/policy/engine"
+)
+
+// people is a gw_identity whose answers the test chooses, and a gw_policy.
+type people struct {
+	err     error // of every call
+	asked   []string
+	profile account.Profile
+	decide  func(*engine.Input) engine.Decision
+}
+
+func granted() session.Result {
+	now := time.Now()
+	return session.Result{
+		Tokens:   &session.Tokens{Access: "ACCESS", AccessExpires: now.Add(5 * time.Minute), Refresh: "REFRESH", RefreshExpires: now.Add(30 * time.Minute)},
+		Identity: &reqctx.Identity{Subject: "1", Name: "ursula", Roles: []string{"user"}},
+	}
+}
+
+func (p *people) result(call string) (session.Result, error) {
+	p.asked = append(p.asked, call)
+	if p.err != nil {
+		return session.Result{}, p.err
+	}
+	return granted(), nil
+}
+
+func (p *people) Login(_ context.Context, a session.Attempt) (session.Result, error) {
+	return p.result("login " + a.Username + " " + a.Password)
+}
+
+func (p *people) TOTP(_ context.Context, mfa, code string, _ session.Attempt) (session.Result, error) {
+	return p.result("totp " + mfa + " " + code)
+}
+
+func (p *people) StepUp(_ context.Context, _ *reqctx.Identity, code string, _ session.Attempt) (session.Result, error) {
+	return p.result("stepup " + code)
+}
+
+func (p *people) Refresh(_ context.Context, r string) (session.Result, error) {
+	return p.result("refresh " + r)
+}
+
+func (p *people) Logout(_ context.Context, r, sid string) error {
+	p.asked = append(p.asked, "logout "+r+" "+sid)
+	return p.err
+}
+
+func (p *people) Profile(context.Context, *reqctx.Identity) (account.Profile, error) {
+	return p.profile, p.err
+}
+
+func (p *people) ChangePassword(_ context.Context, _ *reqctx.Identity, old, new string) error {
+	p.asked = append(p.asked, "password "+old+" "+new)
+	return p.err
+}
+
+func (p *people) EnrolTOTP(context.Context, *reqctx.Identity) (session.Enrolment, error) {
+	p.asked = append(p.asked, "enrol")
+	return session.Enrolment{Token: "T", Secret: "JBSWY3DPEHPK3PXP", URI: "otpauth://totp/x?secret=JBSWY3DPEHPK3PXP"}, p.err
+}
+
+func (p *people) ConfirmTOTP(_ context.Context, _ *reqctx.Identity, token, code string) (session.Result, error) {
+	return p.result("confirm " + token + " " + code)
+}
+
+func (p *people) RemoveTOTP(_ context.Context, _ *reqctx.Identity, code string) error {
+	p.asked = append(p.asked, "remove "+code)
+	return p.err
+}
+
+func (p *people) JWKS() []byte { return []byte(`{"keys":[]}`) }
+
+func (p *people) Decide(_ context.Context, in *engine.Input) engine.Decision {
+	if p.decide != nil {
+		return p.decide(in)
+	}
+	return engine.Decision{Allow: in.Permission == public || in.Permission == self && in.Identity != nil}
+}
+
+func newHandler(t *testing.T, p *people) *Handler {
+	t.Helper()
+	bus, err := event.Open(event.Options{Dir: filepath.Join(t.TempDir(), "events")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := ground.New(&ground.Ground{Events: bus}, func() { _ = bus.Close() })
+	t.Cleanup(g.Release)
+	return &Handler{Brand: "Acme", Home: "/", identity: p, policy: p, csrf: http.NewCrossOriginProtection(), ground: g, logger: zap.NewNop()}
+}
+
+var ursula = &reqctx.Identity{Subject: "1", Name: "ursula", Roles: []string{"user"}, Session: "S", Expires: time.Now().Add(time.Minute), Cookie: true}
+
+// answered is what became of a request; passed: it was none of the portal's.
+type answered struct {
+	*httptest.ResponseRecorder
+	passed bool
+	rc     *reqctx.Request
+}
+
+func (a answered) kind() string {
+	var p struct{ Type string }
+	_ = json.Unmarshal(a.Body.Bytes(), &p)
+	return strings.TrimPrefix(p.Type, "urn:gateway:problem:")
+}
+
+func do(t *testing.T, h *Handler, id *reqctx.Identity, method, path, body string, headers ...string) answered {
+	t.Helper()
+	r := httptest.NewRequest(method, "https://gw.example"+path, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		if headers[i+1] == "" {
+			r.Header.Del(headers[i])
+			continue
+		}
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	r, rc := reqctx.Ensure(r)
+	rc.Identity, rc.LoginURL = id, "/auth/login"
+	a := answered{ResponseRecorder: httptest.NewRecorder(), rc: rc}
+	err := h.ServeHTTP(a, r, caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
+		a.passed = true
+		return nil
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}

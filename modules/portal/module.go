@@ -1,0 +1,134 @@
+package portal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/convosphere/gateway/modules/identity/account"
+	"github.com/convosphere/gateway/modules/identity/session"
+	"github.com/convosphere/gateway/modules/internal/ground"
+	_ "github.com/convosphere/gateway/modules/internal/order" // where gw_portal stands on the path
+	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/modules/policy/engine"
+)
+
+// What gw_portal asks of the app gw_identity: signing in and out …
+type signIns interface {
+	Login(ctx context.Context, a session.Attempt) (session.Result, error)
+	TOTP(ctx context.Context, mfaToken, code string, a session.Attempt) (session.Result, error)
+	StepUp(ctx context.Context, id *reqctx.Identity, code string, a session.Attempt) (session.Result, error)
+	Refresh(ctx context.Context, refresh string) (session.Result, error)
+	Logout(ctx context.Context, refresh, sid string) error
+}
+
+// … the person's own account …
+type accounts interface {
+	Profile(ctx context.Context, id *reqctx.Identity) (account.Profile, error)
+	ChangePassword(ctx context.Context, id *reqctx.Identity, old, new string) error
+	EnrolTOTP(ctx context.Context, id *reqctx.Identity) (session.Enrolment, error)
+	ConfirmTOTP(ctx context.Context, id *reqctx.Identity, enrolToken, code string) (session.Result, error)
+	RemoveTOTP(ctx context.Context, id *reqctx.Identity, code string) error
+}
+
+// … and both, with the public keys.
+type identities interface {
+	signIns
+	accounts
+	JWKS() []byte
+}
+
+// policies is what it asks of the app gw_policy.
+type policies interface {
+	Decide(ctx context.Context, in *engine.Input) engine.Decision
+}
+
+// Handler is gw_portal.
+type Handler struct {
+	// Brand is the name that the pages show. Default: ConvoSphere.
+	Brand string `json:"brand,omitempty"`
+	// Home is the path to go to after a login that came from nowhere. Default: /
+	Home string `json:"home,omitempty"`
+
+	identity identities
+	policy   policies
+	csrf     *http.CrossOriginProtection
+	ground   *ground.Ground
+	logger   *zap.Logger
+}
+
+// CaddyModule returns the Caddy module information.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.gw_portal", New: func() caddy.Module { return new(Handler) }}
+}
+
+// Provision sets the defaults and finds the apps.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	h.logger = ctx.Logger()
+	h.csrf = http.NewCrossOriginProtection()
+	if h.Brand == "" {
+		h.Brand = "ConvoSphere"
+	}
+	if h.Home == "" {
+		h.Home = "/"
+	}
+	if err := register(ctx.GetMetricsRegistry()); err != nil {
+		return fmt.Errorf("gw_portal: registering metrics: %w", err)
+	}
+	if err := h.resolve(ctx); err != nil {
+		return fmt.Errorf("gw_portal: %w", err)
+	}
+	return nil
+}
+
+func (h *Handler) resolve(ctx caddy.Context) error {
+	app, err := ctx.AppIfConfigured("gateway")
+	if errors.Is(err, caddy.ErrNotConfigured) {
+		return errors.New("it needs the global option `gateway`, which knows who people are")
+	}
+	if err != nil {
+		return err
+	}
+	g, ok := app.(interface{ Ground() *ground.Ground })
+	if !ok {
+		return fmt.Errorf("the gateway app is a %T without a ground", app)
+	}
+	h.ground = g.Ground()
+	id, err := ctx.AppIfConfigured("gw_identity")
+	if err != nil {
+		return err
+	}
+	if h.identity, ok = id.(identities); !ok {
+		return fmt.Errorf("the app gw_identity is a %T that signs nobody in", id)
+	}
+	p, err := ctx.AppIfConfigured("gw_policy")
+	if err != nil {
+		return err
+	}
+	if h.policy, ok = p.(policies); !ok {
+		return fmt.Errorf("the app gw_policy is a %T that decides nothing", p)
+	}
+	return nil
+}
+
+// Validate refuses a home that is not of this site.
+func (h *Handler) Validate() error {
+	if safeReturn(h.Home, "") == "" {
+		return fmt.Errorf("gw_portal: home: %q is not a path of this site", h.Home)
+	}
+	return nil
+}
+
+// Interface guards.
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.Validator             = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+	_ caddyfile.Unmarshaler       = (*Handler)(nil)
+)
