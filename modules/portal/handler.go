@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -153,6 +154,9 @@ func (h *Handler) permitted(c *call, rt route) bool {
 		return true
 	case known && d.Obligations.StepUp:
 		h.askStepUp(c)
+		return false
+	case d.Failure.Unavailable(): // fail closed, and say that it may pass later
+		problem.Write(c.w, c.r, problem.Problem{Status: http.StatusServiceUnavailable, RetryAfter: time.Second})
 		return false
 	}
 	// Fail closed: also where there is no decision.

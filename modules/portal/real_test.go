@@ -101,6 +101,10 @@ func siteConfig(t *testing.T, dir, port, backend string) string {
 	}
 	gateway {
 		data_dir %[1]s
+		# The race detector and a browser on one machine can keep a decision waiting: that is not what these tests are about.
+		policy {
+			timeout 10s
+		}
 	}
 }
 https://localhost:%[2]s {
