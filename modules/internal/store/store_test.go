@@ -5,29 +5,32 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
 )
 
-// redisServer starts a real redis-server on a free loopback port.
-func redisServer(t *testing.T) string {
+// start runs a server of Redis on a free loopback port and waits until it listens. Each argument's PORT becomes the port.
+func start(t *testing.T, program string, args ...string) (addr string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := l.Addr().String()
+	addr = l.Addr().String()
 	_, port, _ := net.SplitHostPort(addr)
 	l.Close()
-	cmd := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
+	cmd := exec.Command(program, append(args, "--port", port, "--bind", "127.0.0.1", "--dir", t.TempDir())...)
 	if err := cmd.Start(); err != nil {
-		t.Fatalf("redis-server is needed: %v", err)
+		t.Fatalf("%s is needed: %v", program, err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	for range 100 {
@@ -38,22 +41,59 @@ func redisServer(t *testing.T) string {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	t.Fatal("redis-server does not answer")
+	t.Fatalf("%s does not answer", program)
 	return ""
 }
 
-// each runs the test on both stores.
-func each(t *testing.T, f func(t *testing.T, s Store)) {
-	addr := redisServer(t)
-	t.Run("memory", func(t *testing.T) { f(t, NewMemory(0)) })
-	t.Run("redis", func(t *testing.T) {
-		s, err := OpenRedis(t.Context(), "redis://"+addr)
-		if err != nil {
-			t.Fatal(err)
+func server(t *testing.T, args ...string) string {
+	return start(t, "redis-server", append([]string{"--save", "", "--appendonly", "no"}, args...)...)
+}
+
+// cluster is a Cluster of one node that owns every slot.
+func cluster(t *testing.T) string {
+	addr := server(t, "--cluster-enabled", "yes")
+	c := redis.NewClient(&redis.Options{Addr: addr})
+	defer c.Close()
+	if err := c.Do(t.Context(), "CLUSTER", "ADDSLOTSRANGE", 0, 16383).Err(); err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		if info, _ := c.ClusterInfo(t.Context()).Result(); strings.Contains(info, "cluster_state:ok") {
+			return addr
 		}
-		t.Cleanup(func() { s.Close() })
-		f(t, s)
-	})
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatal("the Cluster does not come up")
+	return ""
+}
+
+// sentinel is a Sentinel that watches a server of its own as "main".
+func sentinel(t *testing.T) string {
+	host, port, _ := net.SplitHostPort(server(t))
+	conf := filepath.Join(t.TempDir(), "sentinel.conf")
+	if err := os.WriteFile(conf, []byte("sentinel monitor main "+host+" "+port+" 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return start(t, "redis-server", conf, "--sentinel")
+}
+
+// each runs the test on every store there is.
+func each(t *testing.T, f func(t *testing.T, s Store)) {
+	t.Run("memory", func(t *testing.T) { f(t, NewMemory(0)) })
+	for name, address := range map[string]func() string{
+		"single":   func() string { return "redis://" + server(t) },
+		"cluster":  func() string { return "redis+cluster://" + cluster(t) },
+		"sentinel": func() string { return "redis+sentinel://" + sentinel(t) + "/main" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := OpenRedis(t.Context(), address())
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { s.Close() })
+			f(t, s)
+		})
+	}
 }
 
 func TestContract(t *testing.T) {
