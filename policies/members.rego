@@ -25,11 +25,13 @@ grounds contains "role" if {
 }
 
 # METADATA
-# title: Everyone may leave
+# title: People leave where they have access
+# description: For all others a room that they can't see must answer as one that is not there.
 grounds contains "leaves by themselves" if {
 	input.request.permission == "member:remove"
 	input.target == input.identity.name
 	permitted
+	access
 }
 
 # METADATA

@@ -18,7 +18,7 @@ test_premium_puts_nobody if not allowed(put("premium", "member:add", ["member"],
 
 test_leave if allowed(put("user", "member:remove", ["member"], "ursula"))
 
-test_leave_without_a_grant if allowed(put("user", "member:remove", [], "ursula"))
+test_no_leave_without_access if refused_for(put("user", "member:remove", [], "ursula"), "no grant on the resource")
 
 test_nobody_removes_others if not allowed(put("user", "member:remove", ["member"], "petra"))
 

@@ -89,6 +89,20 @@ func TestEvent(t *testing.T) {
 	}
 }
 
+func TestTokensInPathsAreHidden(t *testing.T) {
+	for path, want := range map[string]string{
+		"/api/rooms/general/messages":                       "/api/rooms/general/messages",
+		"/a/eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln":      "/a/[hidden]",
+		"/a/" + strings.Repeat("x", 65) + "/b":              "/a/[hidden]/b",
+		"/a/019aa9c2-3b53-7f3a-9a51-6b7f1a2b3c4d":           "/a/019aa9c2-3b53-7f3a-9a51-6b7f1a2b3c4d",
+		"/a/" + strings.Repeat("%27%20or%201=1", 10) + "/b": "/a/" + strings.Repeat("%27%20or%201=1", 10) + "/b",
+	} {
+		if got := hideTokens(path); got != want {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+}
+
 func TestErrorsAreRenderedWithoutTheInside(t *testing.T) {
 	for _, c := range []struct {
 		err  error

@@ -3,6 +3,7 @@ package audit
 import (
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -23,7 +24,27 @@ func seenOf(r *http.Request) seen {
 	if err != nil {
 		host = r.Host // no port
 	}
-	return seen{r.Method, host, r.URL.EscapedPath(), r.UserAgent(), remote}
+	return seen{r.Method, host, hideTokens(r.URL.EscapedPath()), r.UserAgent(), remote}
+}
+
+// hideTokens takes out of a path what may be a token that somebody put there by mistake: a segment that begins as a JWT does,
+// or a long one of nothing but letters, digits, dots, hyphens and underscores. What attacks look like stays.
+func hideTokens(path string) string {
+	if len(path) < 20 {
+		return path
+	}
+	segments := strings.Split(path, "/")
+	hidden := false
+	for i, s := range segments {
+		jwt := strings.HasPrefix(s, "eyJ") && len(s) > 16
+		if jwt || len(s) > 64 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") == "" {
+			segments[i], hidden = "[hidden]", true
+		}
+	}
+	if !hidden {
+		return path
+	}
+	return strings.Join(segments, "/")
 }
 
 // statusGone is nginx's word for a client that left before the answer; it is only written in events.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -54,6 +55,7 @@ func userCommand(cmd *cobra.Command) {
 		addCommand(&p), passwdCommand(&p), totpCommand(&p), listCommand(&p),
 		nameCommand(&p, "role NAME ROLE", "Gives the account this role in place of those it has", 2,
 			func(ctx context.Context, d *directory.Directory, args []string) error {
+				warnOfRole(cmd.ErrOrStderr(), args[1])
 				return d.SetRole(ctx, args[0], args[1])
 			}),
 		nameCommand(&p, "disable NAME", "Shuts the account", 1,
@@ -61,6 +63,13 @@ func userCommand(cmd *cobra.Command) {
 		nameCommand(&p, "enable NAME", "Opens a shut account again", 1,
 			func(ctx context.Context, d *directory.Directory, args []string) error { return d.Enable(ctx, args[0]) }),
 	)
+}
+
+// warnOfRole speaks up for a role that only a policy of one's own can know: a slip of the pen would permit nothing.
+func warnOfRole(w io.Writer, role string) {
+	if !slices.Contains([]string{"user", "premium", "moderator", "admin"}, role) {
+		fmt.Fprintf(w, "warning: the shipped policy knows no role %q: it permits nothing unless your own policy does\n", role)
+	}
 }
 
 // nameCommand is a sub-command that changes an account and prints nothing.
@@ -81,6 +90,7 @@ func addCommand(p *place) *cobra.Command {
 			return err
 		}
 		return p.with(cmd, false, func(ctx context.Context, d *directory.Directory) error {
+			warnOfRole(cmd.ErrOrStderr(), role)
 			secret, err := d.Add(ctx, args[0], role, password, totp)
 			if err != nil {
 				return named(args[0], err)

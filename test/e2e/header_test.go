@@ -33,6 +33,25 @@ var forgeries = map[string][]string{
 	"Te":                        {"TE: trailers, X-User-Id"},
 }
 
+// A host that no site has gets no empty 200: it is refused, and there is an event.
+func TestUnknownHost(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		c := s.a.Client(t)
+		a := c.Call(t, "GET", "/unknown-host", nil, func(r *http.Request) { r.Host = "evil.test" }).Problem(t, http.StatusMisdirectedRequest)
+		if a.Header.Get("Server") != "" {
+			t.Errorf("Server: %s", a.Header.Get("Server"))
+		}
+		kit.Eventually(t, 5*time.Second, "the event", func() bool {
+			for _, e := range s.a.Events(t) {
+				if e.Str("url.domain") == "evil.test" && e.Str("url.path") == "/unknown-host" {
+					return true
+				}
+			}
+			return false
+		})
+	})
+}
+
 func TestIdentityHeadersAreTheGatewaysOwn(t *testing.T) {
 	petra := own.user
 	c := own.node.Client(t).Login(t, petra)

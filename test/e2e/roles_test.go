@@ -65,6 +65,7 @@ func TestPrivateRoomIsInvisible(t *testing.T) {
 				{"POST", []string{"messages"}, map[string]string{"text": "let me in"}},
 				{"PUT", []string{"members", "ursula"}, map[string]string{}},
 				{"DELETE", []string{"members", "petra"}, nil},
+				{"DELETE", []string{"members", "ursula"}, nil},
 				{"POST", []string{"files"}, map[string]string{}},
 			} {
 				here := c.Call(t, call.method, kit.RoomPath(room, call.parts...), call.body)
@@ -96,6 +97,17 @@ func TestPrivateRoomIsInvisible(t *testing.T) {
 			}
 		}
 		ursula.Call(t, "GET", kit.RoomPath(room, "messages"), nil).Refused(t)
+
+		// What is nobody's name is not let in, to wait for somebody who takes it.
+		for _, name := range []string{"PETRA", "petra,ada", "%7Buser%7D", "*", "room:general"} {
+			if a := petra.Call(t, "PUT", "/api/rooms/"+room+"/members/"+name, nil); a.Status/100 != 4 {
+				t.Errorf("a member named %s: status %d", name, a.Status)
+			}
+		}
+
+		// Who is put out is out, the owner too.
+		s.as(t, "mona").Call(t, "DELETE", kit.RoomPath(room, "members", "petra"), nil).Want(t, http.StatusNoContent)
+		petra.Call(t, "GET", kit.RoomPath(room, "messages"), nil).Refused(t)
 	})
 }
 

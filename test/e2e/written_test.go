@@ -1,10 +1,14 @@
 package e2e
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -107,6 +111,7 @@ func TestNothingSecretIsWritten(t *testing.T) {
 		sock.Expect(t, "ack", func(f kit.Frame) bool { return f.Str("type") == "ack" })
 		c.Call(t, "POST", kit.RoomPath("general", "messages"), map[string]string{"text": canary("attack") + attacks["sqli union"]},
 			kit.With("Authorization", "Bearer "+s.as(t, "ursula").Access)).Want(t, http.StatusForbidden)
+		abortDownload(t, s.as(t, "ursula"))
 		time.Sleep(500 * time.Millisecond) // the events are on their way
 
 		for _, n := range s.nodes() {
@@ -119,6 +124,14 @@ func TestNothingSecretIsWritten(t *testing.T) {
 				}
 			}
 		}
+		// No token of any kind: what an assertion proves, whoever reads the log could prove too.
+		for _, n := range s.nodes() {
+			for where, text := range n.Written(t) {
+				if m := regexp.MustCompile(`eyJ[\w-]+\.[\w-]+\.[\w-]+`).FindString(text); m != "" {
+					t.Errorf("%s holds a token: %.40s…", where, m)
+				}
+			}
+		}
 		for _, n := range s.nodes() {
 			for _, f := range n.EventFiles(t) {
 				if info, err := os.Stat(f); err != nil || info.Mode().Perm() != 0o600 {
@@ -127,4 +140,38 @@ func TestNothingSecretIsWritten(t *testing.T) {
 			}
 		}
 	})
+}
+
+// abortDownload leaves in the middle of an answer, of which Caddy's proxy logs the request.
+func abortDownload(t *testing.T, c *kit.Client) {
+	t.Helper()
+	var form bytes.Buffer
+	w := multipart.NewWriter(&form)
+	part, err := w.CreateFormFile("file", "big.bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := part.Write(make([]byte, 8<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		ID string `json:"id"`
+	}
+	c.Call(t, "POST", kit.RoomPath("general", "files"), form.Bytes(), kit.With("Content-Type", w.FormDataContentType())).Want(t, http.StatusCreated).JSON(t, &file)
+	r, err := http.NewRequestWithContext(t.Context(), "GET", c.Node.URL+"/api/files/"+file.ID, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+c.Access)
+	res, err := c.HTTP.Do(r)
+	if err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("the download does not begin: %v %v", res, err)
+	}
+	if _, err := io.ReadFull(res.Body, make([]byte, 1000)); err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
 }

@@ -52,6 +52,10 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 }
 
 func openSQLite(ctx context.Context, path string) (*DB, error) {
+	path, err := filepath.Abs(path) // a relative one would read as the host of the URL below
+	if err != nil {
+		return nil, fmt.Errorf("opening the database: %w", err)
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("making the database folder: %w", err)
 	}

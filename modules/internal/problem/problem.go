@@ -26,7 +26,7 @@ type Problem struct {
 // Types by status, where a Problem names none.
 var types = map[int]string{
 	400: "bad-request", 401: "unauthenticated", 403: "forbidden", 404: "not-found", 405: "method-not-allowed",
-	408: "timeout", 409: "conflict", 413: "too-large", 415: "unsupported-media-type", 422: "invalid", 429: "rate-limited",
+	408: "timeout", 409: "conflict", 413: "too-large", 415: "unsupported-media-type", 421: "misdirected", 422: "invalid", 429: "rate-limited",
 	431: "headers-too-large", 500: "internal", 502: "bad-gateway", 503: "unavailable", 504: "gateway-timeout",
 }
 
