@@ -1,12 +1,11 @@
 package audit
 
 import (
-	"errors"
-	"fmt"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/convosphere/gateway/modules/internal/metrics"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 )
 
@@ -21,13 +20,7 @@ var (
 )
 
 func registerMetrics(reg prometheus.Registerer) error {
-	for _, c := range []prometheus.Collector{requests, panics} {
-		var already prometheus.AlreadyRegisteredError
-		if err := reg.Register(c); err != nil && !errors.As(err, &already) {
-			return fmt.Errorf("registering metrics: %w", err)
-		}
-	}
-	return nil
+	return metrics.Register(reg, requests, panics)
 }
 
 // countRequest keeps labels bounded: the class is one of five, the problem is a name from our own code.

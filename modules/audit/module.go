@@ -12,6 +12,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/internal/host"
 	_ "github.com/convosphere/gateway/modules/internal/order" // where gw_audit stands
 )
 
@@ -37,19 +38,15 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
 		return err
 	}
-	app, err := ctx.AppIfConfigured("gateway")
+	g, err := host.Ground(ctx)
 	if errors.Is(err, caddy.ErrNotConfigured) {
 		h.logger.Warn("no gateway app is configured: security events go to this log and not to a file of their own")
 		return nil
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("gw_audit: %w", err)
 	}
-	g, ok := app.(interface{ Ground() *ground.Ground })
-	if !ok {
-		return fmt.Errorf("gw_audit: the app gateway is a %T, which has no ground", app)
-	}
-	h.ground = g.Ground()
+	h.ground = g
 	return nil
 }
 

@@ -1,74 +1,15 @@
 package authenticate
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/convosphere/gateway/test/golden"
 )
 
-func adapt(t *testing.T, in string) ([]byte, error) {
-	t.Helper()
-	out, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(in), map[string]any{"filename": "Caddyfile"})
-	return out, err
-}
-
-// handlerOf returns the JSON of the first handler that is ours.
-func handlerOf(t *testing.T, adapted []byte) string {
-	t.Helper()
-	var found map[string]any
-	var walk func(any)
-	walk = func(v any) {
-		switch v := v.(type) {
-		case map[string]any:
-			if name, _ := v["handler"].(string); strings.HasPrefix(name, "gw_") && found == nil {
-				found = v
-			}
-			for _, x := range v {
-				walk(x)
-			}
-		case []any:
-			for _, x := range v {
-				walk(x)
-			}
-		}
-	}
-	var v any
-	if err := json.Unmarshal(adapted, &v); err != nil {
-		t.Fatal(err)
-	}
-	walk(v)
-	out, err := json.MarshalIndent(found, "", "\t")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(out)
-}
-
-func TestCaddyfileGoldens(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.caddyfiletest")
-	if err != nil || len(files) == 0 {
-		t.Fatal(files, err)
-	}
-	for _, file := range files {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		in, want, _ := strings.Cut(string(raw), "----------\n")
-		out, err := adapt(t, in)
-		if err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		if got := handlerOf(t, out); got != strings.TrimSpace(want) {
-			t.Errorf("%s: got\n%s", file, got)
-		}
-	}
-}
+func TestCaddyfiles(t *testing.T) { golden.Caddyfiles(t) }
 
 func TestCaddyfileErrors(t *testing.T) {
 	for in, want := range map[string]string{
@@ -84,7 +25,7 @@ func TestCaddyfileErrors(t *testing.T) {
 		"gw_authenticate {\n\t\tfail_budget 20 0\n\t}":        "is not a number a second",
 		"gw_authenticate {\n\t\tfail_budget 20 NaN\n\t}":      "is not a number a second",
 	} {
-		_, err := adapt(t, ":8080 {\n\t"+in+"\n}\n")
+		_, err := golden.Adapt(":8080 {\n\t" + in + "\n}\n")
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", in, err, want)
 		}

@@ -1,9 +1,9 @@
 package authenticate
 
 import (
-	"errors"
-
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/convosphere/gateway/modules/internal/metrics"
 )
 
 // They belong to the package, so that a reload does not reset them.
@@ -21,12 +21,6 @@ var (
 	verified  = requests.WithLabelValues("verified")
 )
 
-func register(r *prometheus.Registry) error {
-	for _, c := range []prometheus.Collector{requests, socketCloses} {
-		var already prometheus.AlreadyRegisteredError
-		if err := r.Register(c); err != nil && !errors.As(err, &already) {
-			return err
-		}
-	}
-	return nil
+func registerMetrics(reg prometheus.Registerer) error {
+	return metrics.Register(reg, requests, socketCloses)
 }

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/internal/host"
 	_ "github.com/convosphere/gateway/modules/internal/order" // where gw_authenticate stands on the path
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 )
@@ -67,8 +68,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.readOrigins(); err != nil {
 		return err
 	}
-	if err := register(ctx.GetMetricsRegistry()); err != nil {
-		return fmt.Errorf("gw_authenticate: registering metrics: %w", err)
+	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
+		return fmt.Errorf("gw_authenticate: %w", err)
 	}
 	if err := h.resolve(ctx); err != nil {
 		return fmt.Errorf("gw_authenticate: %w", err)
@@ -91,27 +92,12 @@ func (h *Handler) readOrigins() error {
 	return nil
 }
 
-func (h *Handler) resolve(ctx caddy.Context) error {
-	app, err := ctx.AppIfConfigured("gateway")
-	if errors.Is(err, caddy.ErrNotConfigured) {
-		return errors.New("it needs the global option `gateway`, which knows who people are")
-	}
-	if err != nil {
+func (h *Handler) resolve(ctx caddy.Context) (err error) {
+	if h.ground, err = host.Ground(ctx); err != nil {
 		return err
 	}
-	g, ok := app.(interface{ Ground() *ground.Ground })
-	if !ok {
-		return fmt.Errorf("the gateway app is a %T without a ground", app)
-	}
-	h.ground = g.Ground()
-	id, err := ctx.AppIfConfigured("gw_identity")
-	if err != nil {
-		return err
-	}
-	if h.identity, ok = id.(identities); !ok {
-		return fmt.Errorf("the app gw_identity is a %T that verifies no tokens", id)
-	}
-	return nil
+	h.identity, err = host.App[identities](ctx, "gw_identity")
+	return err
 }
 
 // budgets outlive a configuration: a reload must not hand out new ones.

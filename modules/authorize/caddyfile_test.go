@@ -3,66 +3,18 @@ package authorize
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	_ "github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/convosphere/gateway/test/golden"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
-
-func adapt(t testing.TB, name, config string) ([]byte, error) {
-	t.Helper()
-	out, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(config), map[string]any{"filename": name})
-	for _, w := range warnings {
-		if !strings.Contains(w.Message, "not formatted") {
-			t.Errorf("%s: warning: %s", name, w)
-		}
-	}
-	return out, err
-}
-
-const separator = "\n----------\n"
-
-// TestAdapt compares each Caddyfile in testdata with the JSON that it must give.
-func TestAdapt(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.caddyfiletest")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no golden files", err)
-	}
-	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			raw, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			config, want, _ := strings.Cut(string(raw), separator)
-			out, err := adapt(t, file, config)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var pretty bytes.Buffer
-			if err := json.Indent(&pretty, out, "", "\t"); err != nil {
-				t.Fatal(err)
-			}
-			if *update {
-				if err := os.WriteFile(file, []byte(config+separator+pretty.String()+"\n"), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if strings.TrimSpace(want) != pretty.String() {
-				t.Errorf("it gives\n%s", pretty.String())
-			}
-		})
-	}
-}
+func TestCaddyfiles(t *testing.T) { golden.Caddyfiles(t) }
 
 // The routes of the chat adapt, and come back from their JSON as they are.
 func TestChatRoutes(t *testing.T) {
@@ -101,7 +53,7 @@ func chatRoutes(t testing.TB) *Handler {
 	if formatted := caddyfile.Format(raw); !bytes.Equal(formatted, raw) {
 		t.Errorf("caddy fmt gives\n%s", formatted)
 	}
-	out, err := adapt(t, "Caddyfile", ":8080\ngw_authorize {\n\taudience chat\n\timport "+file+"\n}\n")
+	out, err := golden.Adapt(":8080\ngw_authorize {\n\taudience chat\n\timport " + file + "\n}\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +139,7 @@ func TestBadCaddyfiles(t *testing.T) {
 		"socket /x {\npermission p\npass a\nout a {\npermission q\n}\n}": "given twice",
 		"socket /x {\npermission p\nin a a {\npermission q\n}\n}":        "given twice",
 	} {
-		_, err := adapt(t, "Caddyfile", ":8080\ngw_authorize {\n"+body+"\n}\n")
+		_, err := golden.Adapt(":8080\ngw_authorize {\n" + body + "\n}\n")
 		if err == nil {
 			t.Errorf("%s: no error", body)
 			continue

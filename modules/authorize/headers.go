@@ -15,12 +15,16 @@ const (
 	headerRoles     = "X-User-Roles"
 )
 
-// taken out of every request, with _ or . for - too: who the user is, and what makes some servers believe in another method
-// than the one that was decided.
+// taken out of every request in all spellings: who the user is, and what makes some servers believe in another path or method
+// than the one that was decided. gw_client takes out more, and earlier; these no decision can do without where it stands alone.
 var taken = map[string]bool{
 	"x-gateway-assertion": true, "x-user-id": true, "x-user-name": true, "x-user-roles": true,
-	"x-http-method-override": true, "x-http-method": true, "x-method-override": true,
+	"x-method": true, "x-method-override": true, "x-http-method": true, "x-http-method-override": true, "x-original-method": true, "x-forwarded-method": true,
+	"x-original-url": true, "x-original-uri": true, "x-rewrite-url": true, "x-forwarded-uri": true,
 }
+
+// longestTaken is the length of x-http-method-override.
+const longestTaken = 22
 
 // forward returns the request as the back end shall see it. Its headers are a copy: what stands further out (an access log)
 // never gets to see the assertion.
@@ -42,11 +46,24 @@ func forward(r *http.Request, id *reqctx.Identity, assertion string) *http.Reque
 	return out
 }
 
+// isTaken reads a name without case, and with every sign as -, since CGI, WSGI and PHP fold them into one another.
 func isTaken(name string) bool {
-	if len(name) < 9 || len(name) > 22 || name[0]|0x20 != 'x' {
+	if len(name) > longestTaken || name == "" || name[0]|0x20 != 'x' {
 		return false
 	}
-	return taken[strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(name))]
+	var folded [longestTaken]byte
+	for i := range len(name) {
+		c := name[i]
+		switch {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+		case 'A' <= c && c <= 'Z':
+			c += 'a' - 'A'
+		default:
+			c = '-'
+		}
+		folded[i] = c
+	}
+	return taken[string(folded[:len(name)])]
 }
 
 // keepEndToEnd takes our headers out of Connection, where a client could have the proxy drop them.

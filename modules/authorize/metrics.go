@@ -2,10 +2,10 @@ package authorize
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/convosphere/gateway/modules/internal/metrics"
 	"github.com/convosphere/gateway/modules/internal/wsframe"
 )
 
@@ -54,11 +54,5 @@ func count(c byResult, err error) {
 }
 
 func registerMetrics(reg prometheus.Registerer) error {
-	for _, c := range []prometheus.Collector{requests, messages, changes, withheld, filteredOut} {
-		var already prometheus.AlreadyRegisteredError
-		if err := reg.Register(c); err != nil && !errors.As(err, &already) {
-			return fmt.Errorf("registering metrics: %w", err)
-		}
-	}
-	return nil
+	return metrics.Register(reg, requests, messages, changes, withheld, filteredOut)
 }

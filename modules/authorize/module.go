@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/internal/host"
 	_ "github.com/convosphere/gateway/modules/internal/order"
 	"github.com/convosphere/gateway/modules/policy/engine"
 	"github.com/convosphere/gateway/modules/policy/grant"
@@ -61,25 +62,18 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 
 // Provision finds the apps and compiles the routes.
 func (h *Handler) Provision(ctx caddy.Context) error {
-	app, err := ctx.AppIfConfigured("gateway")
+	g, err := host.Ground(ctx)
 	if err != nil {
-		return fmt.Errorf("gw_authorize needs the global option `gateway`: %w", err)
-	}
-	g, ok := app.(interface{ Ground() *ground.Ground })
-	if !ok {
-		return fmt.Errorf("gw_authorize: the app gateway is a %T", app)
-	}
-	if app, err = ctx.AppIfConfigured("gw_policy"); err != nil {
 		return fmt.Errorf("gw_authorize: %w", err)
 	}
-	p, ok := app.(policy)
-	if !ok {
-		return fmt.Errorf("gw_authorize: the app gw_policy is a %T", app)
+	p, err := host.App[policy](ctx, "gw_policy")
+	if err != nil {
+		return fmt.Errorf("gw_authorize: %w", err)
 	}
 	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
 		return err
 	}
-	return h.setup(g.Ground(), p, ctx.Logger(), time.Now)
+	return h.setup(g, p, ctx.Logger(), time.Now)
 }
 
 // setup is Provision without Caddy.

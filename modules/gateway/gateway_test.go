@@ -10,15 +10,15 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
-	_ "github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
 	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/test/golden"
 )
 
 // adapt gives the app's JSON for the body of the global option.
 func adapt(t *testing.T, body string) (string, error) {
 	t.Helper()
-	raw, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte("{\n"+body+"\n}\n"), map[string]any{"filename": "Caddyfile"})
+	raw, err := golden.Adapt("{\n" + body + "\n}\n")
 	if err != nil {
 		return "", err
 	}

@@ -193,7 +193,7 @@ func TestDefaults(t *testing.T) {
 }
 
 func TestNeedsGateway(t *testing.T) {
-	if err := caddy.Load([]byte(`{"admin":{"disabled":true,"config":{"persist":false}},"apps":{"gw_identity":{}}}`), true); err == nil || !strings.Contains(err.Error(), "needs the app gateway") {
+	if err := caddy.Load([]byte(`{"admin":{"disabled":true,"config":{"persist":false}},"apps":{"gw_identity":{}}}`), true); err == nil || !strings.Contains(err.Error(), "gw_identity: it needs the global option `gateway`") {
 		t.Fatal(err)
 	}
 }

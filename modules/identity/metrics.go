@@ -1,22 +1,15 @@
 package identity
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/identity/session"
+	"github.com/convosphere/gateway/modules/internal/metrics"
 )
 
-func registerMetrics(to prometheus.Registerer) error {
-	for _, c := range slices.Concat(account.Collectors(), session.Collectors()) {
-		var already prometheus.AlreadyRegisteredError
-		if err := to.Register(c); err != nil && !errors.As(err, &already) {
-			return fmt.Errorf("gw_identity: registering metrics: %w", err)
-		}
-	}
-	return nil
+func registerMetrics(reg prometheus.Registerer) error {
+	return metrics.Register(reg, slices.Concat(account.Collectors(), session.Collectors())...)
 }

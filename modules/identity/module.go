@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -10,6 +9,7 @@ import (
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/identity/session"
 	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/internal/host"
 )
 
 func init() { caddy.RegisterModule(App{}) }
@@ -64,23 +64,18 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.Argon2.check(); err != nil {
 		return err
 	}
-	gateway, err := ctx.AppIfConfigured("gateway")
+	g, err := host.Ground(ctx)
 	if err != nil {
-		return fmt.Errorf("gw_identity: it needs the app gateway, which brings its database and keys: %w", err)
-	}
-	lender, ok := gateway.(interface{ Ground() *ground.Ground })
-	if !ok || lender.Ground() == nil {
-		return errors.New("gw_identity: the app gateway has no ground yet: configure identity inside gateway, which loads it")
+		return fmt.Errorf("gw_identity: %w", err)
 	}
 	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
-		return err
+		return fmt.Errorf("gw_identity: %w", err)
 	}
 	hasher, err := account.NewHasher(a.Argon2.params())
 	if err != nil {
 		return fmt.Errorf("gw_identity: %w", err)
 	}
-	a.ground = lender.Ground()
-	g := a.ground
+	a.ground = g
 	release := g.Hold() // given back when the last watched socket of this configuration has ended, which may be after Cleanup
 	a.sessions, err = session.New(ctx, a.config(), session.Resources{
 		DB: g.DB, Feed: g.Feed, Store: g.Store, Keys: g.Keys, Events: g.Events, Accounts: account.NewStore(g.DB, g.Keys, hasher),

@@ -1,10 +1,9 @@
 package policy
 
 import (
-	"errors"
-	"fmt"
-
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/convosphere/gateway/modules/internal/metrics"
 )
 
 // Kept for the life of the process: a reload must not set them back.
@@ -21,11 +20,5 @@ var (
 )
 
 func registerMetrics(reg prometheus.Registerer) error {
-	for _, c := range []prometheus.Collector{decisions, seconds} {
-		var already prometheus.AlreadyRegisteredError
-		if err := reg.Register(c); err != nil && !errors.As(err, &already) {
-			return fmt.Errorf("registering metrics: %w", err)
-		}
-	}
-	return nil
+	return metrics.Register(reg, decisions, seconds)
 }

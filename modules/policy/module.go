@@ -13,6 +13,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/policy/engine"
 	"github.com/convosphere/gateway/modules/policy/grant"
 	"github.com/convosphere/gateway/policies"
@@ -43,15 +44,11 @@ func (App) CaddyModule() caddy.ModuleInfo {
 // Provision compiles the policy and opens the grants.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
-	app, err := ctx.AppIfConfigured("gateway")
+	g, err := host.Ground(ctx)
 	if err != nil {
-		return fmt.Errorf("the policy needs the global option `gateway`: %w", err)
+		return fmt.Errorf("policy: %w", err)
 	}
-	g, ok := app.(interface{ Ground() *ground.Ground })
-	if !ok {
-		return fmt.Errorf("the policy: the app gateway is a %T", app)
-	}
-	a.ground = g.Ground()
+	a.ground = g
 	if a.Timeout < 0 {
 		return errors.New("policy: timeout must not be negative")
 	}

@@ -1,9 +1,9 @@
 package portal
 
 import (
-	"errors"
-
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/convosphere/gateway/modules/internal/metrics"
 )
 
 // It belongs to the package, so that a reload does not reset it.
@@ -11,12 +11,8 @@ var requests = prometheus.NewCounterVec(prometheus.CounterOpts{
 	Name: "gateway_portal_requests_total", Help: "Requests to the portal by route and result.",
 }, []string{"route", "result"})
 
-func register(r *prometheus.Registry) error {
-	var already prometheus.AlreadyRegisteredError
-	if err := r.Register(requests); err != nil && !errors.As(err, &already) {
-		return err
-	}
-	return nil
+func registerMetrics(reg prometheus.Registerer) error {
+	return metrics.Register(reg, requests)
 }
 
 func count(route string, status int) {

@@ -2,7 +2,6 @@ package portal
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/identity/session"
 	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/internal/host"
 	_ "github.com/convosphere/gateway/modules/internal/order" // where gw_portal stands on the path
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/policy/engine"
@@ -78,8 +78,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.Home == "" {
 		h.Home = "/"
 	}
-	if err := register(ctx.GetMetricsRegistry()); err != nil {
-		return fmt.Errorf("gw_portal: registering metrics: %w", err)
+	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
+		return fmt.Errorf("gw_portal: %w", err)
 	}
 	if err := h.resolve(ctx); err != nil {
 		return fmt.Errorf("gw_portal: %w", err)
@@ -87,34 +87,15 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-func (h *Handler) resolve(ctx caddy.Context) error {
-	app, err := ctx.AppIfConfigured("gateway")
-	if errors.Is(err, caddy.ErrNotConfigured) {
-		return errors.New("it needs the global option `gateway`, which knows who people are")
-	}
-	if err != nil {
+func (h *Handler) resolve(ctx caddy.Context) (err error) {
+	if h.ground, err = host.Ground(ctx); err != nil {
 		return err
 	}
-	g, ok := app.(interface{ Ground() *ground.Ground })
-	if !ok {
-		return fmt.Errorf("the gateway app is a %T without a ground", app)
-	}
-	h.ground = g.Ground()
-	id, err := ctx.AppIfConfigured("gw_identity")
-	if err != nil {
+	if h.identity, err = host.App[identities](ctx, "gw_identity"); err != nil {
 		return err
 	}
-	if h.identity, ok = id.(identities); !ok {
-		return fmt.Errorf("the app gw_identity is a %T that signs nobody in", id)
-	}
-	p, err := ctx.AppIfConfigured("gw_policy")
-	if err != nil {
-		return err
-	}
-	if h.policy, ok = p.(policies); !ok {
-		return fmt.Errorf("the app gw_policy is a %T that decides nothing", p)
-	}
-	return nil
+	h.policy, err = host.App[policies](ctx, "gw_policy")
+	return err
 }
 
 // Validate refuses a home that is not of this site.

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 	"github.com/coder/websocket"
 	"github.com/pquerna/otp/totp"
@@ -28,6 +27,7 @@ import (
 	_ "github.com/convosphere/gateway/modules/identity"
 	"github.com/convosphere/gateway/modules/identity/directory"
 	_ "github.com/convosphere/gateway/modules/policy"
+	"github.com/convosphere/gateway/test/golden"
 )
 
 // These tests run the real apps and handlers in a real Caddy over TLS.
@@ -120,7 +120,7 @@ https://localhost:%[2]s {
 }
 
 func load(cfg string) error {
-	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(cfg), map[string]any{"filename": "Caddyfile"})
+	adapted, err := golden.Adapt(cfg)
 	if err != nil {
 		return err
 	}

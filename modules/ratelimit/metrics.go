@@ -1,10 +1,11 @@
 package ratelimit
 
 import (
-	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/convosphere/gateway/modules/internal/metrics"
 )
 
 // Results of a decision, the values of the label "result". What a zone is called comes from the configuration, never from a client.
@@ -36,14 +37,8 @@ var (
 	})
 )
 
-func registerMetrics(registry *prometheus.Registry) error {
-	for _, c := range []prometheus.Collector{requestsTotal, messagesTotal, socketsRefused, storeSeconds, storeErrors} {
-		var already prometheus.AlreadyRegisteredError
-		if err := registry.Register(c); err != nil && !errors.As(err, &already) {
-			return err
-		}
-	}
-	return nil
+func registerMetrics(reg prometheus.Registerer) error {
+	return metrics.Register(reg, requestsTotal, messagesTotal, socketsRefused, storeSeconds, storeErrors)
 }
 
 func observeStore(took time.Duration, err error) {

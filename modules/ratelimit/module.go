@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/internal/host"
 	_ "github.com/convosphere/gateway/modules/internal/order" // the place of gw_rate_limit on the path
 	"github.com/convosphere/gateway/modules/ratelimit/limit"
 )
@@ -118,19 +119,15 @@ func (h *Handler) compile() error {
 }
 
 func (h *Handler) findGround(ctx caddy.Context) error {
-	app, err := ctx.AppIfConfigured("gateway")
+	g, err := host.Ground(ctx)
 	if errors.Is(err, caddy.ErrNotConfigured) {
 		h.logger.Warn("no gateway app is configured: limits are counted in this process alone")
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("finding the gateway app: %w", err)
+		return err
 	}
-	g, ok := app.(interface{ Ground() *ground.Ground })
-	if !ok {
-		return fmt.Errorf("the gateway app is a %T, which lends no ground", app)
-	}
-	h.ground = g.Ground()
+	h.ground = g
 	return nil
 }
 

@@ -12,11 +12,12 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/encode/gzip"
 	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/encode/zstd"
+
+	"github.com/convosphere/gateway/test/golden"
 )
 
 // part stands for a handler of the path: what matters here is which is asked, in which order, with which tokens.
@@ -50,7 +51,7 @@ func init() {
 // handlers adapts a site and gives the names of the handlers in order.
 func handlers(t *testing.T, site string) (names []string, raw string, err error) {
 	t.Helper()
-	b, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(":8080 {\n"+site+"\n}\n"), map[string]any{"filename": "Caddyfile"})
+	b, err := golden.Adapt(":8080 {\n" + site + "\n}\n")
 	if err != nil {
 		return nil, "", err
 	}

@@ -82,6 +82,7 @@ const (
 	other    kind = iota
 	engine        // below an app or handler, or internal
 	top           // an app, a handler, or another package that registers with Caddy
+	glue          // of internal, what speaks to Caddy for many packages
 	standard      // modules/standard
 )
 
@@ -93,8 +94,10 @@ func place(path string) (kind, string) {
 	}
 	owner, below, _ := strings.Cut(rest, "/")
 	switch {
-	case rest == "internal/order":
-		return top, "internal/order" // tells Caddy the order of directives; that is all it does
+	// The two exceptions: order tells Caddy where the directives stand, host asks it for the ground and the apps. What they
+	// do is nothing but to speak to Caddy, and every handler would else repeat it.
+	case rest == "internal/order", rest == "internal/host":
+		return glue, rest
 	case owner == "internal":
 		return engine, rest
 	case owner == "standard":
