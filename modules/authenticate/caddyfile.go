@@ -31,7 +31,12 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.ArgErr()
 	}
+	seen := map[string]bool{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if name := d.Val(); seen[name] && name != "origins" {
+			return d.Errf("%s is given twice", name)
+		}
+		seen[d.Val()] = true
 		if err := h.option(d); err != nil {
 			return err
 		}
@@ -58,6 +63,9 @@ func (h *Handler) option(d *caddyfile.Dispenser) error {
 			return d.ArgErr()
 		}
 		h.LoginURL = args[0]
+		if !isLoginURL(h.LoginURL) {
+			return d.Errf("login_url: %q is not a path of this site, as in: login_url /auth/login", h.LoginURL)
+		}
 		return nil
 	case "fail_budget":
 		if len(args) != 2 {
@@ -74,5 +82,5 @@ func (h *Handler) option(d *caddyfile.Dispenser) error {
 		h.FailBurst, h.FailRate = burst, rate
 		return nil
 	}
-	return d.Errf("unknown subdirective %q", name)
+	return d.Errf("unknown subdirective %q: gw_authenticate knows origins, login_url and fail_budget", name)
 }

@@ -135,10 +135,15 @@ func (h *Handler) Validate() error {
 	if h.FailBurst < 1 || h.FailRate <= 0 {
 		return errors.New("gw_authenticate: fail_budget must allow something")
 	}
-	if h.LoginURL != "off" && (!strings.HasPrefix(h.LoginURL, "/") || strings.HasPrefix(h.LoginURL, "//")) {
+	if !isLoginURL(h.LoginURL) {
 		return fmt.Errorf("gw_authenticate: login_url: %q is not a path of this site", h.LoginURL)
 	}
 	return nil
+}
+
+// isLoginURL tells whether s is "off" or a path of this site.
+func isLoginURL(s string) bool {
+	return s == "off" || strings.HasPrefix(s, "/") && !strings.HasPrefix(s, "//")
 }
 
 // Interface guards.

@@ -16,6 +16,9 @@ import (
 
 const proxied = "\tgw_client {\n\t\tstrip X-Tenant X-Secret-*\n\t\tmax_body 1KiB\n\t\tmax_url 200\n\t\tmax_headers 30 2KiB\n\t}\n\trequest_header +X-Ours yes\n\treverse_proxy %s {\n\t\theader_up X-User-Id real\n\t}\n"
 
+// A site that lets one trailer through.
+const sums = "\tgw_client {\n\t\tstrip X-Tenant\n\t\ttrailers X-Sum\n\t}\n\treverse_proxy %s\n"
+
 func TestForgedHeadersNeverReachTheBackEnd(t *testing.T) {
 	be, got := backend(t)
 	// The proxy of this site sets X-User-Id itself, as gw_authorize does, so what arrives must be that and that alone.
@@ -40,6 +43,75 @@ func TestForgedHeadersNeverReachTheBackEnd(t *testing.T) {
 	}
 }
 
+// Who sent it, where it goes, and by which proxy it came are not the client's to say.
+func TestClaimsNeverReachTheBackEnd(t *testing.T) {
+	be, got := backend(t)
+	addr := serve(t, fmt.Sprintf("\tgw_client\n\treverse_proxy %s\n", be))
+	for _, name := range []string{
+		"X-Original-URL", "X-Original-URI", "X-Original-Method", "X-Rewrite-URL", "X-Method", "X-Method-Override", "X-HTTP-Method", "X-HTTP-Method-Override",
+		"Remote-User", "Remote-Groups", "X-Remote-User", "X-Forwarded-User", "X-Forwarded-Email", "X-Forwarded-Groups", "X-Forwarded-Preferred-Username",
+		"X-Auth-Request-User", "X-Auth-Request-Email", "X-Auth-Request-Access-Token", "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
+		"X-Forwarded-Prefix", "X-Forwarded-Port", "X-Real-IP", "True-Client-IP", "X-Client-IP", "CF-Connecting-IP", "Early-Data",
+	} {
+		for _, sign := range []string{"-", "_", ".", "~", "!"} {
+			spelled := strings.ReplaceAll(name, "-", sign)
+			var lines strings.Builder
+			for _, s := range []string{spelled, strings.ToLower(spelled), strings.ToUpper(spelled)} {
+				lines.WriteString(s + ": forged\r\n")
+			}
+			_, _, _ = exchange(t, addr, "GET / HTTP/1.1\r\nHost: a\r\nX-Original-Filename: yes\r\nConnection: close\r\n"+lines.String()+"\r\n")
+			s := await(t, got)
+			for k, v := range s.header {
+				if strings.Contains(strings.Join(v, ","), "forged") {
+					t.Errorf("%s arrived as %s: %v", spelled, k, v)
+				}
+			}
+			if s.header.Get("X-Original-Filename") != "yes" || s.header.Get("X-Forwarded-For") != "127.0.0.1" || s.path != "/" {
+				t.Errorf("%s: %v", spelled, s.header)
+			}
+		}
+	}
+}
+
+func TestTrustedProxiesMaySayHowTheyWereCalled(t *testing.T) {
+	be, got := backend(t)
+	site := fmt.Sprintf("\tgw_client {\n\t\tstrip X-Forwarded-Po*\n\t}\n\treverse_proxy %s\n", be)
+	addr := serveTrusting(t, "127.0.0.1/32", site)
+	_, _, _ = exchange(t, addr, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Real-IP: 203.0.113.7\r\nForwarded: for=203.0.113.7\r\n"+
+		"X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Prefix: /p\r\nX-Forwarded-Port: 1\r\nX~Real~IP: forged\r\nX-Original-URL: /forged\r\nX-Forwarded-User: forged\r\nRemote-User: forged\r\n\r\n")
+	s := await(t, got)
+	if s.header.Get("X-Real-Ip") != "203.0.113.7" || s.header.Get("Forwarded") == "" || s.header.Get("X-Forwarded-Prefix") != "/p" ||
+		s.header.Get("X-Forwarded-For") != "203.0.113.7, 127.0.0.1" {
+		t.Errorf("a trusted proxy's headers are missing: %v", s.header)
+	}
+	if strings.Contains(fmt.Sprint(s.header), "forged") || s.header.Get("X-Forwarded-Port") != "" {
+		t.Errorf("a trusted proxy's word was taken for more than it may say: %v", s.header)
+	}
+}
+
+func TestNoTrailersByDefault(t *testing.T) {
+	be, got := backend(t)
+	addr := serve(t, fmt.Sprintf("\tgw_client\n\treverse_proxy %s\n", be))
+	names := []string{"Authorization", "Cookie", "X-Original-URL", "X-HTTP-Method-Override", "X-User-Id", "X-Sum"}
+	var lines strings.Builder
+	for _, n := range names {
+		lines.WriteString(n + ": forged\r\n")
+	}
+	for _, announced := range []string{strings.Join(names, ", "), "Cookie, X-Original-URL", ""} {
+		head := "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+		if announced != "" {
+			head += "Trailer: " + announced + "\r\n"
+		}
+		resp, _, _ := exchange(t, addr, head+"\r\n2\r\nhi\r\n0\r\n"+lines.String()+"\r\n")
+		if resp.StatusCode != http.StatusOK {
+			t.Fatalf("%q: status %d", announced, resp.StatusCode)
+		}
+		if s := await(t, got); s.body != "hi" || len(s.trailer) != 0 || strings.Contains(fmt.Sprint(s.header), "forged") {
+			t.Errorf("%q: body %q, trailers %v, headers %v", announced, s.body, s.trailer, s.header)
+		}
+	}
+}
+
 func TestConnectionHeaderDeletesNothing(t *testing.T) {
 	be, got := backend(t)
 	addr := serve(t, "\trequest_header X-Ours yes\n\tgw_client\n\troute {\n\t\trequest_header X-User-Id real\n\t\treverse_proxy "+be+"\n\t}\n")
@@ -54,7 +126,7 @@ func TestConnectionHeaderDeletesNothing(t *testing.T) {
 
 func TestForgedTrailersNeverReachTheBackEnd(t *testing.T) {
 	be, got := backend(t)
-	addr := serve(t, fmt.Sprintf(proxied, be))
+	addr := serve(t, fmt.Sprintf(sums, be))
 	for name, c := range map[string]struct {
 		announced, sent string
 		honest          bool
@@ -66,6 +138,8 @@ func TestForgedTrailersNeverReachTheBackEnd(t *testing.T) {
 		"not announced":           {"", "X-User-Id: admin\r\n", false},
 		"any name not announced":  {"X-Sum", "X-Sum: 1\r\nX-Other: admin\r\n", true},
 		"named by configuration":  {"X-Tenant", "X-Tenant: admin\r\n", false},
+		"path and cookie":         {"X-Sum, X-Original-URL, Cookie", "X-Sum: 1\r\nX-Original-URL: admin\r\nCookie: a=admin\r\n", true},
+		"nearly the one":          {"X-Sums, X_Sum, X", "X-Sums: admin\r\nX_Sum: admin\r\nX: admin\r\n", false},
 		"the announcement itself": {"X-Sum\r\nTrailer: X-User-Roles", "X-Sum: 1\r\nX-User-Roles: admin\r\n", true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -104,6 +178,10 @@ func TestChunkedConnectionsEnd(t *testing.T) {
 		"content-length":      {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi", 200, false},
 		"both lengths":        {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 200, true},
 		"both, smuggling":     {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /second HTTP/1.1\r\nHost: a\r\n\r\n", 200, true},
+		"1.0, both lengths":   {"POST / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 200, true},
+		"1.0, smuggling":      {"POST / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n2c\r\nGET /second HTTP/1.1\r\nHost: a\r\nX-Rest: 1234567\r\n\r\n0\r\n\r\n", 200, true},
+		"1.0, length 0":       {"POST / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\nGET /second HTTP/1.1\r\nHost: a\r\n\r\n", 200, true},
+		"1.0, chunks alone":   {"POST / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\nGET /second HTTP/1.1\r\nHost: a\r\n\r\n", 200, true},
 		"broken chunk":        {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhi\r\n0\r\n\r\n", 400, true},
 		"broken second chunk": {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhiX\r\n0\r\n\r\n", 400, true},
 		"broken trailer":      {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nno colon\r\n\r\n", 400, true},
@@ -282,7 +360,7 @@ func TestSocketStillWorks(t *testing.T) {
 
 func TestForgedTrailersOverHTTP2(t *testing.T) {
 	be, got := backend(t)
-	addr := serve(t, fmt.Sprintf(proxied, be))
+	addr := serve(t, fmt.Sprintf(sums, be))
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
 	tr := &http.Transport{Protocols: protocols}
@@ -291,7 +369,7 @@ func TestForgedTrailersOverHTTP2(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Trailer = http.Header{"X-User-Id": {"admin"}, "X_gateway_assertion": {"admin"}, "X-Sum": {"1"}}
+	r.Trailer = http.Header{"X-User-Id": {"admin"}, "X_gateway_assertion": {"admin"}, "X-Original-Url": {"admin"}, "Cookie": {"a=admin"}, "X-Sum": {"1"}}
 	resp, err := tr.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)

@@ -61,27 +61,28 @@ func reason(status int) string {
 }
 
 // ownTrailers gives the request a trailer map of its own and returns what fills it: of the trailers that came, those
-// that were announced and are not the gateway's to set. net/http merges into the announced map whatever
-// arrives, announced or not, and the proxy forwards the map it finds.
+// that were announced and that the configuration lets through. net/http merges into the announced map whatever
+// arrives, announced or not, and the proxy forwards and announces the map it finds.
 func (h *Handler) ownTrailers(r *http.Request) (fill func(), forged bool) {
 	came := r.Trailer
-	if len(came) == 0 {
-		return nil, false
-	}
-	announced := make([]string, 0, len(came))
-	passed := http.Header{}
+	r.Trailer = nil
 	for name := range came {
-		if h.names.has(name) {
-			forged = true
-			continue
+		forged = forged || h.names.claim(name) == claimIdentity
+	}
+	passed := http.Header{}
+	for _, name := range h.Trailers {
+		name = http.CanonicalHeaderKey(name)
+		if _, announced := came[name]; announced {
+			passed[name] = nil
 		}
-		announced = append(announced, name)
-		passed[name] = nil
+	}
+	if len(passed) == 0 {
+		return nil, forged
 	}
 	r.Trailer = passed
 	return func() {
-		for _, name := range announced {
-			if values, ok := came[name]; ok {
+		for name := range passed {
+			if values := came[name]; len(values) > 0 {
 				passed[name] = values
 			}
 		}

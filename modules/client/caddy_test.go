@@ -12,8 +12,9 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	"github.com/convosphere/gateway/test/golden"
 )
 
 // seen is what a back end got of one request.
@@ -42,13 +43,19 @@ func backend(t *testing.T) (addr string, got chan seen) {
 // serve runs Caddy with one site and returns its address. The site's directives may name {backend}.
 func serve(t *testing.T, site string) string {
 	t.Helper()
+	return serveTrusting(t, "127.0.0.9/32", site)
+}
+
+// serveTrusting is serve with proxies that are trusted.
+func serveTrusting(t *testing.T, proxies, site string) string {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	addr := l.Addr().String()
 	l.Close()
-	cfg := fmt.Sprintf("{\n\tadmin off\n\tpersist_config off\n\tauto_https off\n\tservers {\n\t\tprotocols h1 h2c\n\t\ttrusted_proxies static 127.0.0.9/32\n\t}\n\tlog {\n\t\toutput discard\n\t}\n}\nhttp://:%s {\n\tbind 127.0.0.1\n%s\n}\n", addr[strings.LastIndexByte(addr, ':')+1:], site)
+	cfg := fmt.Sprintf("{\n\tadmin off\n\tpersist_config off\n\tauto_https off\n\tservers {\n\t\tprotocols h1 h2c\n\t\ttrusted_proxies static %s\n\t}\n\tlog {\n\t\toutput discard\n\t}\n}\nhttp://:%s {\n\tbind 127.0.0.1\n%s\n}\n", proxies, addr[strings.LastIndexByte(addr, ':')+1:], site)
 	load(t, cfg)
 	t.Cleanup(func() { _ = caddy.Stop() })
 	return addr
@@ -62,7 +69,7 @@ func load(t *testing.T, caddyfile string) {
 }
 
 func reload(caddyfile string) error {
-	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
+	adapted, err := golden.Adapt(caddyfile)
 	if err != nil {
 		return err
 	}

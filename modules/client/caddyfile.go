@@ -28,6 +28,7 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		max_body    <size>            # default 10MiB
 //		max_url     <size>            # default 8KiB
 //		max_headers <count> [<size>]  # default 100 32KiB
+//		trailers    <name>...         # request trailers that reach the back end; default none; may be repeated
 //	}
 //
 // A size is in bytes or has a unit (KiB, MiB, …).
@@ -36,7 +37,12 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.ArgErr()
 	}
+	seen := map[string]bool{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if name := d.Val(); seen[name] && name != "strip" && name != "trailers" {
+			return d.Errf("%s is given twice", name)
+		}
+		seen[d.Val()] = true
 		if err := h.option(d); err != nil {
 			return err
 		}
@@ -71,8 +77,14 @@ func (h *Handler) option(d *caddyfile.Dispenser) error {
 		return err
 	case "max_headers":
 		return h.maxHeaders(d, args)
+	case "trailers":
+		if len(args) == 0 {
+			return d.ArgErr()
+		}
+		h.Trailers = append(h.Trailers, args...)
+		return nil
 	}
-	return d.Errf("unknown subdirective %q", name)
+	return d.Errf("unknown subdirective %q: gw_client knows strip, trailers, max_body, max_url and max_headers", name)
 }
 
 func (h *Handler) maxHeaders(d *caddyfile.Dispenser, args []string) error {

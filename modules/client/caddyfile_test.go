@@ -1,93 +1,49 @@
 package client
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/convosphere/gateway/test/golden"
 )
 
-func adapt(t *testing.T, in string) ([]byte, error) {
-	t.Helper()
-	out, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(in), map[string]any{"filename": "Caddyfile"})
-	return out, err
-}
-
-// handlerOf returns the JSON of the first handler that is ours.
-func handlerOf(t *testing.T, adapted []byte) string {
-	t.Helper()
-	var found map[string]any
-	var walk func(any)
-	walk = func(v any) {
-		switch v := v.(type) {
-		case map[string]any:
-			if name, _ := v["handler"].(string); strings.HasPrefix(name, "gw_") && found == nil {
-				found = v
-			}
-			for _, x := range v {
-				walk(x)
-			}
-		case []any:
-			for _, x := range v {
-				walk(x)
-			}
-		}
-	}
-	var v any
-	if err := json.Unmarshal(adapted, &v); err != nil {
-		t.Fatal(err)
-	}
-	walk(v)
-	out, err := json.MarshalIndent(found, "", "\t")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(out)
-}
-
-func TestCaddyfileGoldens(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.caddyfiletest")
-	if err != nil || len(files) == 0 {
-		t.Fatal(files, err)
-	}
-	for _, file := range files {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		in, want, _ := strings.Cut(string(raw), "----------\n")
-		out, err := adapt(t, in)
-		if err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		if got := handlerOf(t, out); got != strings.TrimSpace(want) {
-			t.Errorf("%s: got\n%s", file, got)
-		}
-	}
-}
+func TestCaddyfiles(t *testing.T) { golden.Caddyfiles(t) }
 
 func TestCaddyfileErrors(t *testing.T) {
 	for in, want := range map[string]string{
-		"gw_client foo":                              "Caddyfile:2",
-		"gw_client {\n\t\tmax_bdy 1\n\t}":            `unknown subdirective "max_bdy"`,
-		"gw_client {\n\t\tmax_body\n\t}":             "Caddyfile:3",
-		"gw_client {\n\t\tmax_body many\n\t}":        `max_body: "many" is not a size`,
-		"gw_client {\n\t\tmax_body 0\n\t}":           "is not a size",
-		"gw_client {\n\t\tmax_url 8GiB\n\t}":         "is not a size up to 2GiB",
-		"gw_client {\n\t\tmax_headers -1\n\t}":       "is not a count",
-		"gw_client {\n\t\tmax_headers 1 2KiB 3\n\t}": "Caddyfile:3",
-		"gw_client {\n\t\tstrip\n\t}":                "Caddyfile:3",
-		"gw_client {\n\t\tstrip *-User\n\t}":         "is not a header name",
-		"gw_client {\n\t\tstrip \"a b\"\n\t}":        "is not a header name",
+		"gw_client foo": "Caddyfile:2",
+		"gw_client {\n\t\tmax_url 1\n\t\tmax_url 2\n\t}": "max_url is given twice",
+		"gw_client {\n\t\tmax_bdy 1\n\t}":                `unknown subdirective "max_bdy"`,
+		"gw_client {\n\t\tmax_body\n\t}":                 "Caddyfile:3",
+		"gw_client {\n\t\tmax_body many\n\t}":            `max_body: "many" is not a size`,
+		"gw_client {\n\t\tmax_body 0\n\t}":               "is not a size",
+		"gw_client {\n\t\tmax_url 8GiB\n\t}":             "is not a size up to 2GiB",
+		"gw_client {\n\t\tmax_headers -1\n\t}":           "is not a count",
+		"gw_client {\n\t\tmax_headers 1 2KiB 3\n\t}":     "Caddyfile:3",
+		"gw_client {\n\t\ttrailers\n\t}":                 "Caddyfile:3",
+		"gw_client {\n\t\tstrip\n\t}":                    "Caddyfile:3",
+		"gw_client {\n\t\tstrip *-User\n\t}":             "is not a header name",
+		"gw_client {\n\t\tstrip \"a b\"\n\t}":            "is not a header name",
 	} {
-		_, err := adapt(t, ":8080 {\n\t"+in+"\n}\n")
+		_, err := golden.Adapt(":8080 {\n\t" + in + "\n}\n")
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", in, err, want)
 		}
+	}
+}
+
+// RFC 9110 section 6.5.1, and what is the gateway's or nobody's to say.
+func TestForbiddenTrailersDoNotLoad(t *testing.T) {
+	for _, name := range []string{"Authorization", "cookie", "Content-Length", "If-Match", "Transfer-Encoding", "X-User-Id", "x_original_url", "Forwarded", "X-Tenant", "X-*", "a b", ""} {
+		h := &Handler{Trailers: []string{name}, names: newNames([]string{"X-Tenant"})}
+		if h.Validate() == nil {
+			t.Errorf("%q may be a trailer", name)
+		}
+	}
+	if err := (&Handler{Trailers: []string{"X-Sum", "digest"}, names: newNames(nil)}).Validate(); err != nil {
+		t.Error(err)
 	}
 }
 

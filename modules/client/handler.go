@@ -25,16 +25,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		}
 		repl.Set("http.gw.client.ip", ip)
 	}
-	// It might have had a Content-Length too: doc.go says why every one of them ends its connection.
-	if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
-		w.Header().Set("Connection", "close")
+	if doubtful(r) {
+		closeAfter(w, r)
 	}
 	if no := h.check(r); no != nil {
 		return h.refuse(w, r, no)
 	}
-	if h.names.strip(r.Header) {
-		h.forged(r, rc, "header")
-	}
+	h.strip(r, rc)
 	if !hops(r) {
 		return h.refuse(w, r, &refusal{"upgrade", problem.Problem{
 			Status: http.StatusBadRequest, Title: "The upgrade is not a WebSocket handshake",
@@ -54,7 +51,8 @@ func (h *Handler) withBody(w http.ResponseWriter, r *http.Request, rc *reqctx.Re
 	b := &body{ReadCloser: http.MaxBytesReader(w, r.Body, h.MaxBody), ctx: r.Context()}
 	fill, forged := h.ownTrailers(r)
 	if forged {
-		h.forged(r, rc, "trailer")
+		stripped.WithLabelValues("trailer").Inc()
+		h.forged(r, rc, "identity-header-stripped", "the client sent an identity trailer")
 	}
 	b.trailers, r.Body = fill, b
 	err := next.ServeHTTP(w, r)
@@ -82,15 +80,35 @@ func closeAfter(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// forged records that the client said what only the gateway may say. The request goes on without it: proxies in front
-// and old programs send such headers in good faith.
-func (h *Handler) forged(r *http.Request, rc *reqctx.Request, kind string) {
-	stripped.WithLabelValues(kind).Inc()
+// doubtful tells whether the request might have been framed in two ways without a handler's seeing it: doc.go says how.
+func doubtful(r *http.Request) bool {
+	return r.ProtoMajor == 1 && (r.ProtoMinor == 0 || len(r.TransferEncoding) > 0)
+}
+
+// strip takes out the headers that are not the client's to send. The request goes on without them: proxies in front and old
+// programs send such headers in good faith.
+func (h *Handler) strip(r *http.Request, rc *reqctx.Request) {
+	found := h.names.strip(r.Header, fromTrustedProxy(r))
+	if found[claimProxy] {
+		stripped.WithLabelValues("proxy").Inc() // no event: many an office's proxy names itself
+	}
+	if found[claimOverride] {
+		stripped.WithLabelValues("override").Inc()
+		h.forged(r, rc, "override-header-stripped", "the client sent a header that names another path or method")
+	}
+	if found[claimIdentity] {
+		stripped.WithLabelValues("header").Inc()
+		h.forged(r, rc, "identity-header-stripped", "the client sent an identity header")
+	}
+}
+
+// forged records that the client said what it may not say.
+func (h *Handler) forged(r *http.Request, rc *reqctx.Request, action, reason string) {
 	if h.ground == nil {
 		return
 	}
 	h.ground.Events.Emit(&event.Event{
-		Category: "web", Action: "identity-header-stripped", Outcome: event.Success, Reason: "the client sent an identity " + kind,
+		Category: "web", Action: action, Outcome: event.Success, Reason: reason,
 		RequestID: rc.ID, Method: r.Method, Host: r.Host, Path: r.URL.EscapedPath(), UserAgent: r.UserAgent(), SourceIP: rc.Client.IP.String(),
 	})
 }
@@ -103,10 +121,16 @@ func identify(r *http.Request) reqctx.Client {
 	if ip == "" {
 		c.IP = peer
 	}
-	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); trusted && peer != c.IP {
+	if fromTrustedProxy(r) && peer != c.IP {
 		c.Proxy = peer
 	}
 	return c
+}
+
+// fromTrustedProxy asks what Caddy's own proxy asks. Client.Proxy does not say it of a Unix socket, nor of a proxy that calls for itself.
+func fromTrustedProxy(r *http.Request) bool {
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	return trusted
 }
 
 // address reads an address with or without port, unmapped and without zone; zero where it is none.

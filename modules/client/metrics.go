@@ -1,9 +1,9 @@
 package client
 
 import (
-	"errors"
-
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/convosphere/gateway/modules/internal/metrics"
 )
 
 // They belong to the package, so that a reload does not reset them.
@@ -12,16 +12,10 @@ var (
 		Name: "gateway_client_refused_total", Help: "Requests refused for their size or shape.",
 	}, []string{"reason"})
 	stripped = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "gateway_client_stripped_total", Help: "Requests that brought identity headers or trailers of their own.",
+		Name: "gateway_client_stripped_total", Help: "Requests that claimed an identity, another path or method, or to come by a proxy.",
 	}, []string{"kind"})
 )
 
-func register(r *prometheus.Registry) error {
-	for _, c := range []prometheus.Collector{refused, stripped} {
-		var already prometheus.AlreadyRegisteredError
-		if err := r.Register(c); err != nil && !errors.As(err, &already) {
-			return err
-		}
-	}
-	return nil
+func registerMetrics(reg prometheus.Registerer) error {
+	return metrics.Register(reg, refused, stripped)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/internal/host"
 	_ "github.com/convosphere/gateway/modules/internal/order" // where gw_client stands on the path
 )
 
@@ -22,7 +23,7 @@ const (
 
 // Handler is gw_client.
 type Handler struct {
-	// Strip names further headers that only the gateway may set; a trailing * makes a prefix. X-User-* and X-Gateway-*
+	// Strip names further headers that only the gateway may set; a trailing * makes a prefix. Those that names.go lists
 	// are always stripped.
 	Strip []string `json:"strip,omitempty"`
 	// MaxBody is the largest request body in bytes. Default: 10 MiB.
@@ -33,6 +34,8 @@ type Handler struct {
 	MaxHeaders int `json:"max_headers,omitempty"`
 	// MaxHeaderBytes is how many bytes their names and values may have together. Default: 32 KiB.
 	MaxHeaderBytes int `json:"max_header_bytes,omitempty"`
+	// Trailers names the request trailers that reach the back end, where they were announced. Default: none.
+	Trailers []string `json:"trailers,omitempty"`
 
 	names  names
 	ground *ground.Ground // nil where no gateway app is configured: then no event is written
@@ -50,21 +53,17 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	setDefault(&h.MaxHeaders, defaultMaxHeaders)
 	setDefault(&h.MaxHeaderBytes, defaultMaxHeaderBytes)
 	h.names = newNames(h.Strip)
-	if err := register(ctx.GetMetricsRegistry()); err != nil {
-		return fmt.Errorf("gw_client: registering metrics: %w", err)
+	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
+		return fmt.Errorf("gw_client: %w", err)
 	}
-	app, err := ctx.AppIfConfigured("gateway")
+	g, err := host.Ground(ctx)
 	if errors.Is(err, caddy.ErrNotConfigured) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("gw_client: %w", err)
 	}
-	g, ok := app.(interface{ Ground() *ground.Ground })
-	if !ok {
-		return fmt.Errorf("gw_client: the gateway app is a %T without a ground", app)
-	}
-	h.ground = g.Ground()
+	h.ground = g
 	return nil
 }
 
@@ -82,6 +81,11 @@ func (h *Handler) Validate() error {
 	for _, name := range h.Strip {
 		if !validPattern(name) {
 			return fmt.Errorf("gw_client: strip: %q is not a header name, nor one with a * at its end", name)
+		}
+	}
+	for _, name := range h.Trailers {
+		if !validTrailer(name) || h.names.claim(name) != claimNothing {
+			return fmt.Errorf("gw_client: trailers: %q can't be a trailer", name)
 		}
 	}
 	return nil

@@ -32,6 +32,7 @@ SIGTERM ends the gateway and then the chat.`,
 			cmd.Flags().String("listen", "127.0.0.1:8443", "address to serve on")
 			cmd.Flags().String("data", "demo-data", "folder for everything that is kept")
 			cmd.Flags().String("chat", "", "the chat's binary (default: chat beside this one)")
+			cmd.Args = cobra.NoArgs
 			cmd.RunE = caddycmd.WrapCommandFuncForCobra(run)
 		},
 	})

@@ -81,10 +81,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 // which so stay out of the configuration that the admin API shows.
 func (a *App) defaults() error {
 	repl := caddy.NewReplacer()
-	for _, s := range []*string{&a.DataDir, &a.Store, &a.Database, &a.Keys} {
+	for option, s := range map[string]*string{"data_dir": &a.DataDir, "store": &a.Store, "database": &a.Database, "keys": &a.Keys} {
 		v, err := repl.ReplaceOrErr(*s, true, true)
 		if err != nil {
-			return fmt.Errorf("gateway: %w", err)
+			return fmt.Errorf("gateway: %s: %w", option, err)
 		}
 		*s = strings.TrimSpace(v)
 	}
@@ -99,6 +99,20 @@ func (a *App) defaults() error {
 	}
 	if a.Keys == "" {
 		a.Keys = filepath.Join(a.DataDir, "keys")
+	}
+	// Absolute, so that two spellings of one folder are one resource across reloads.
+	var err error
+	if a.DataDir, err = filepath.Abs(a.DataDir); err != nil {
+		return fmt.Errorf("gateway: data_dir: %w", err)
+	}
+	if a.Keys, err = filepath.Abs(a.Keys); err != nil {
+		return fmt.Errorf("gateway: keys: %w", err)
+	}
+	if path, ok := strings.CutPrefix(a.Database, "sqlite:"); ok {
+		if path, err = filepath.Abs(path); err != nil {
+			return fmt.Errorf("gateway: database: %w", err)
+		}
+		a.Database = "sqlite:" + path
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -90,7 +89,7 @@ func open(ctx context.Context, a *App) (*ground.Ground, error) {
 		}
 		g.Keys, releases = keys, append(releases, release)
 
-		b, release, err := acquire("database", a.Database, func() (base, func() error, error) { return openDatabase(ctx, a.Database) })
+		b, release, err := acquire("database", a.Database, func() (base, func() error, error) { return openDatabase(ctx, a.Database, a.DataDir) })
 		if err != nil {
 			return fmt.Errorf("gateway: %w", err)
 		}
@@ -137,12 +136,10 @@ func init() {
 	})
 }
 
-func openDatabase(ctx context.Context, name string) (base, func() error, error) {
-	var c database.Config
-	if path, ok := strings.CutPrefix(name, "sqlite:"); ok {
-		c.SQLite = path
-	} else {
-		c.Postgres = name
+func openDatabase(ctx context.Context, name, dataDir string) (base, func() error, error) {
+	c, err := database.Parse(name, dataDir)
+	if err != nil {
+		return base{}, nil, err
 	}
 	db, err := database.Open(ctx, c)
 	if err != nil {

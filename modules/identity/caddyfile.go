@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"errors"
 	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
@@ -57,6 +58,16 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		if err != nil {
 			return err
 		}
+	}
+	// Checked here, too, where file and line are known. Defaults stay out of the JSON, so on a copy.
+	filled := *a
+	if a.Argon2 != nil {
+		costs := *a.Argon2
+		filled.Argon2 = &costs
+	}
+	filled.defaults()
+	if err := errors.Join(filled.Argon2.check(), filled.config().Check()); err != nil {
+		return d.Errf("identity: %v", err)
 	}
 	return nil
 }

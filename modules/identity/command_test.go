@@ -3,6 +3,7 @@ package identity
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -19,7 +20,7 @@ func try(stdin string, args ...string) (stdout string, err error) {
 	var out bytes.Buffer
 	cmd.SetIn(strings.NewReader(stdin))
 	cmd.SetOut(&out)
-	cmd.SetErr(&out)
+	cmd.SetErr(io.Discard) // notes for people; what scripts read is on stdout
 	cmd.SetArgs(args)
 	err = cmd.Execute()
 	return out.String(), err

@@ -69,24 +69,27 @@ func (p *place) find() (directory.Config, error) {
 	p.label = app.Label
 	c := directory.At(or(data, filepath.Join(caddy.AppDataDir(), "convosphere")))
 	c.Keys, c.Argon2 = or(keys, c.Keys), app.Argon2.params()
-	switch {
-	case strings.HasPrefix(db, "postgres://") || strings.HasPrefix(db, "postgresql://"):
-		c.Database = database.Config{Postgres: db}
-	case db != "" && db != "sqlite":
-		c.Database = database.Config{SQLite: strings.TrimPrefix(db, "sqlite:")}
+	if db != "" && db == p.database && !strings.Contains(db, ":") {
+		db = "sqlite:" + db // the flag also takes a plain path
 	}
-	return c, nil
+	var err error
+	c.Database, err = database.Parse(db, or(data, filepath.Join(caddy.AppDataDir(), "convosphere")))
+	return c, err
 }
 
-// with opens the directory for f. existing refuses an SQLite file that is not there: a mistyped folder must not become a new gateway.
+// with opens the directory for f. existing refuses an SQLite file that is not there: a mistyped folder must not become a new gateway. Where it
+// may be the first start, it is said.
 func (p *place) with(cmd *cobra.Command, existing bool, f func(context.Context, *directory.Directory) error) (err error) {
 	c, err := p.find()
 	if err != nil {
 		return err
 	}
-	if existing && c.Database.SQLite != "" {
+	if c.Database.SQLite != "" {
 		if _, err := os.Stat(c.Database.SQLite); errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("there is no database at %s: name the gateway's with --config or --data", c.Database.SQLite)
+			if existing {
+				return fmt.Errorf("there is no database at %s: name the gateway's with --config or --data", c.Database.SQLite)
+			}
+			cmd.PrintErrf("no database is at %s yet: making a new one\n", c.Database.SQLite)
 		}
 	}
 	ctx := cmd.Context()

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -18,7 +19,12 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.ArgErr()
 	}
+	seen := map[string]bool{}
 	for d.NextBlock(0) {
+		if seen[d.Val()] {
+			return d.Errf("%s is given twice", d.Val())
+		}
+		seen[d.Val()] = true
 		switch d.Val() {
 		case "timeout":
 			if !d.NextArg() {
@@ -30,8 +36,11 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			a.Timeout = caddy.Duration(dur)
 		case "folder":
-			if !d.Args(&a.Folder) {
+			if !d.Args(&a.Folder) || d.NextArg() {
 				return d.ArgErr()
+			}
+			if err := a.readRevision(); err != nil {
+				return d.Errf("policy: %v", err)
 			}
 		default:
 			return d.Errf("unknown subdirective %q: policy knows timeout and folder", d.Val())
@@ -41,6 +50,20 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}
 	}
 	return nil
+}
+
+// readRevision keeps what the folder holds now, and says early what can't be read.
+func (a *App) readRevision() error {
+	folder, err := caddy.NewReplacer().ReplaceOrErr(a.Folder, true, true)
+	if err != nil {
+		return fmt.Errorf("folder: %w", err)
+	}
+	src, err := loadFolder(folder)
+	if err != nil {
+		return err
+	}
+	a.FolderRevision, err = src.Revision()
+	return err
 }
 
 var _ caddyfile.Unmarshaler = (*App)(nil)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"time"
 
@@ -29,6 +28,10 @@ type App struct {
 	// A folder with the policy (Rego and data.json) in place of the one that is compiled in. It is read when the
 	// configuration loads.
 	Folder string `json:"folder,omitempty"`
+
+	// The revision of what was in the folder when the Caddyfile was read. It only makes the configuration another one when a file
+	// was edited, since Caddy passes over a reload that changes nothing; what counts is what the folder holds at load.
+	FolderRevision string `json:"folder_revision,omitempty"`
 
 	ground *ground.Ground
 	engine *engine.Engine
@@ -60,27 +63,38 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("policy: %w", err)
 	}
 	a.engine = engine.New(snapshot, time.Duration(a.Timeout), time.Now)
+	// A policy whose answers are malformed would lock everybody out: better it does not load. One that is undefined may mean it.
+	if d, err := a.engine.Decide(ctx, &engine.Input{Method: "GET", Path: "/", Permission: "app:read"}); d.Failure == engine.Malformed {
+		return fmt.Errorf("policy: %w", err)
+	}
 	a.grants = grant.New(a.ground.DB, a.ground.Feed, time.Now)
 	return registerMetrics(ctx.GetMetricsRegistry())
 }
 
 func (a *App) compile(ctx context.Context) (*engine.Snapshot, error) {
-	var fsys fs.FS = policies.FS
 	if a.Folder != "" {
-		info, err := os.Stat(a.Folder)
+		src, err := loadFolder(a.Folder)
 		if err != nil {
-			return nil, fmt.Errorf("folder: %w", err)
+			return nil, err
 		}
-		if !info.IsDir() {
-			return nil, fmt.Errorf("folder: %s is no folder", a.Folder)
-		}
-		fsys = os.DirFS(a.Folder)
+		return engine.Compile(ctx, src)
 	}
-	src, err := engine.Load(fsys)
+	src, err := engine.Load(policies.FS)
 	if err != nil {
 		return nil, err
 	}
 	return engine.Compile(ctx, src)
+}
+
+func loadFolder(folder string) (*engine.Source, error) {
+	info, err := os.Stat(folder)
+	if err != nil {
+		return nil, fmt.Errorf("folder: %w", err)
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("folder: %s is no folder", folder)
+	}
+	return engine.Load(os.DirFS(folder))
 }
 
 // Start implements caddy.App: all is ready since Provision, and now in force.

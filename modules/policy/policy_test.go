@@ -237,15 +237,16 @@ func TestGatewayIsNeeded(t *testing.T) {
 func TestCaddyfile(t *testing.T) {
 	for text, want := range map[string]string{
 		"policy": `{}`,
-		"policy {\ntimeout 250ms\nfolder /etc/gw\n}": `{"timeout":250000000,"folder":"/etc/gw"}`,
-		"policy {\nfolder {env.POLICY}\n}":           `{"folder":"{env.POLICY}"}`,
-		"policy x":                                   "wrong argument count",
-		"policy {\ntimeout\n}":                       "wrong argument count",
-		"policy {\ntimeout soon\n}":                  `policy timeout "soon": write a duration from 1ms to 10s`,
-		"policy {\ntimeout 0s\n}":                    "from 1ms to 10s",
-		"policy {\ntimeout 1h\n}":                    "from 1ms to 10s",
-		"policy {\nfolder a b\n}":                    "wrong argument count",
-		"policy {\nfoldr a\n}":                       `unknown subdirective "foldr": policy knows timeout and folder`,
+		"policy {\ntimeout 250ms\nfolder /no/such\n}": `folder: stat /no/such: no such file or directory, at Testfile:3`,
+		"policy {\nfolder {env.POLICY_NOT_SET}\n}":    `{env.POLICY_NOT_SET}`,
+		"policy x":                            "wrong argument count",
+		"policy {\ntimeout\n}":                "wrong argument count",
+		"policy {\ntimeout soon\n}":           `policy timeout "soon": write a duration from 1ms to 10s`,
+		"policy {\ntimeout 0s\n}":             "from 1ms to 10s",
+		"policy {\ntimeout 1h\n}":             "from 1ms to 10s",
+		"policy {\nfolder a b\n}":             "wrong argument count",
+		"policy {\ntimeout 1s\ntimeout 2s\n}": "timeout is given twice",
+		"policy {\nfoldr a\n}":                `unknown subdirective "foldr": policy knows timeout and folder`,
 	} {
 		var a App
 		err := a.UnmarshalCaddyfile(caddyfile.NewTestDispenser(text))
@@ -256,6 +257,32 @@ func TestCaddyfile(t *testing.T) {
 		if string(got) != want && (err == nil || !strings.Contains(string(got), want)) {
 			t.Errorf("%s\n gives %s\n not   %s", text, got, want)
 		}
+	}
+}
+
+// An edited policy makes the configuration another one: Caddy passes over a reload that changes nothing.
+func TestAnEditedPolicyChangesTheConfiguration(t *testing.T) {
+	dir := t.TempDir()
+	adapt := func(rego string) string {
+		if err := os.WriteFile(filepath.Join(dir, "p.rego"), []byte(rego), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var a App
+		if err := a.UnmarshalCaddyfile(caddyfile.NewTestDispenser("policy {\nfolder " + dir + "\n}")); err != nil {
+			t.Fatal(err)
+		}
+		raw, err := json.Marshal(&a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(raw)
+	}
+	before := adapt("package gateway\n\ndecision := 1\n")
+	if again := adapt("package gateway\n\ndecision := 1\n"); again != before {
+		t.Errorf("unedited: %s is not %s", again, before)
+	}
+	if after := adapt("package gateway\n\ndecision := 2\n"); after == before {
+		t.Errorf("edited: still %s", after)
 	}
 }
 

@@ -28,10 +28,15 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.ArgErr()
 	}
+	seen := map[string]bool{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if seen[d.Val()] {
+			return d.Errf("%s is given twice", d.Val())
+		}
+		seen[d.Val()] = true
 		name, args := d.Val(), d.RemainingArgs()
 		if name != "brand" && name != "home" {
-			return d.Errf("unknown subdirective %q", name)
+			return d.Errf("unknown subdirective %q: gw_portal knows brand and home", name)
 		}
 		if len(args) != 1 || args[0] == "" {
 			return d.ArgErr()

@@ -13,7 +13,8 @@ func TestCaddyfiles(t *testing.T) { golden.Caddyfiles(t) }
 
 func TestCaddyfileErrors(t *testing.T) {
 	for in, want := range map[string]string{
-		"gw_portal foo":                                   "Caddyfile:2",
+		"gw_portal foo": "Caddyfile:2",
+		"gw_portal {\n\t\tbrand a\n\t\tbrand b\n\t}":      "brand is given twice",
 		"gw_portal {\n\t\tbrnd x\n\t}":                    `unknown subdirective "brnd"`,
 		"gw_portal {\n\t\tbrand\n\t}":                     "Caddyfile:3",
 		"gw_portal {\n\t\tbrand Two words\n\t}":           "Caddyfile:3",

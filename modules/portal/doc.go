@@ -19,7 +19,7 @@
 //
 // # When a part is down
 //
-// It fails closed: 503 where gw_identity can't decide, 403 where gw_policy can't. Without either it does not load.
+// It fails closed: 503 where gw_identity or gw_policy can't decide now, 403 where the policy's answer is malformed. Without either it does not load.
 //
 // # Metrics
 //

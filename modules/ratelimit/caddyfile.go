@@ -61,8 +61,17 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return err
 			}
 		default:
-			return d.Errf("unknown subdirective %q", name)
+			return d.Errf("unknown subdirective %q: gw_rate_limit knows zone, defaults, sockets and store_timeout", name)
 		}
+	}
+	// Checked here, too, where file and line are known; on copies, since defaults stay out of the JSON.
+	probe := &Handler{NoDefaults: h.NoDefaults}
+	for _, z := range h.Zones {
+		zone := *z
+		probe.Zones = append(probe.Zones, &zone)
+	}
+	if err := probe.compile(); err != nil {
+		return d.Errf("gw_rate_limit: %v", err)
 	}
 	return nil
 }
@@ -173,7 +182,7 @@ func (z *Zone) option(d *caddyfile.Dispenser, name string, args []string) error 
 		}
 		z.Messages = true
 	default:
-		return d.Errf("unknown subdirective %q", name)
+		return d.Errf("unknown subdirective %q: zone knows match, key, rate, burst, on_failure and messages", name)
 	}
 	return nil
 }

@@ -289,7 +289,7 @@ func TestReload(t *testing.T) {
 	if code(old) != 204 {
 		t.Fatal("refused")
 	}
-	if _, _, err := load(t, "gw_rate_limit {\n zone reload {\n burst 3\n}\n}", nil); err == nil {
+	if _, _, err := loadJSON(t, []byte(`{"zones":[{"name":"reload","burst":3}]}`), nil); err == nil {
 		t.Fatal("a zone without a rate was accepted")
 	}
 	if code(old) != 204 || code(old) != 429 {

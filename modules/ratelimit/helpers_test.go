@@ -52,12 +52,18 @@ func load(t testing.TB, directive string, s store.Store) (h *Handler, unload fun
 	t.Helper()
 	parsed := new(Handler)
 	if err := parsed.UnmarshalCaddyfile(caddyfile.NewTestDispenser(directive)); err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
 	raw, err := json.Marshal(parsed)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return loadJSON(t, raw, s)
+}
+
+// loadJSON provisions a handler from its JSON.
+func loadJSON(t testing.TB, raw []byte, s store.Store) (h *Handler, unload func(), err error) {
+	t.Helper()
 	ctx, cancel := configure(t, s)
 	v, err := ctx.LoadModuleByID("http.handlers.gw_rate_limit", raw)
 	if err != nil {

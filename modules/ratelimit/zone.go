@@ -122,7 +122,7 @@ func (z *Zone) compile() error {
 
 func (z *Zone) build() error {
 	if z.Rate == "" {
-		return errors.New("it has no rate")
+		return errors.New("it has no rate, as in: rate 10/1m")
 	}
 	count, period, err := limit.ParseRate(z.Rate)
 	if err != nil {

@@ -43,6 +43,7 @@ func module(part string) string {
 //		encode       …            # as Caddy's encode
 //	}
 func parse(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	h.Next() // the directive's name: a matcher may follow it
 	matcher, err := h.ExtractMatcherSet()
 	if err != nil {
 		return nil, err

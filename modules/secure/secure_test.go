@@ -102,6 +102,16 @@ func TestPartsCanBeConfiguredAndLeftOut(t *testing.T) {
 	}
 }
 
+func TestMatcher(t *testing.T) {
+	names, raw, err := handlers(t, "gw_secure /app/* {\n without waf\n}\nrespond hello")
+	if err != nil || names[0] != "gw_headers" || !strings.Contains(raw, `"match":[{"path":["/app/*"]}]`) {
+		t.Fatalf("%v %v %s", names, err, raw)
+	}
+	if _, raw, err = handlers(t, "@m method POST\ngw_secure @m"); err != nil || !strings.Contains(raw, `"match":[{"method":["POST"]}]`) {
+		t.Fatalf("%v %s", err, raw)
+	}
+}
+
 func TestMistakes(t *testing.T) {
 	for site, want := range map[string]string{
 		"gw_secure {\n wuf\n}":                     "Caddyfile:3",

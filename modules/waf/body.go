@@ -14,9 +14,7 @@ import (
 )
 
 const (
-	chunk    = 32 << 10
-	maxParts = 1000 // of a multipart body, as many as arguments may be: each file is one on disk
-
+	chunk       = 32 << 10
 	maxBoundary = 200 // RFC 2046 allows 70
 )
 
@@ -24,6 +22,7 @@ var (
 	chunks       = sync.Pool{New: func() any { return new([chunk]byte) }}
 	errTooLong   = errors.New("the body is over its limit")
 	errTooMany   = errors.New("the multipart body has too many parts")
+	errCookies   = errors.New("the request has too many cookies")
 	errEnded     = errors.New("the request has ended")
 	errNoStorage = errors.New("the body could not be kept")
 )
@@ -32,10 +31,11 @@ var (
 type limits struct {
 	bytes    int64
 	boundary []byte // of a multipart body: "--" and the boundary
+	parts    int    // of a multipart body: each field is an argument, each file one on disk
 }
 
 func (h *Handler) limits(r *http.Request) limits {
-	contentType := r.Header.Get("Content-Type")
+	contentType := strings.TrimSpace(r.Header.Get("Content-Type")) // of Unicode's white space too, as Coraza does
 	if strings.HasPrefix(strings.ToLower(contentType), "application/octet-stream") {
 		return limits{bytes: h.UploadLimit}
 	}
@@ -46,7 +46,7 @@ func (h *Handler) limits(r *http.Request) limits {
 	if err != nil || params["boundary"] == "" || len(params["boundary"]) > maxBoundary {
 		return limits{bytes: h.BodyLimit} // malformed: the rules say so, and it is no upload
 	}
-	return limits{bytes: h.UploadLimit, boundary: []byte("--" + params["boundary"])}
+	return limits{bytes: h.UploadLimit, boundary: []byte("--" + params["boundary"]), parts: h.MaxArguments}
 }
 
 // receive reads the body into the transaction. Where it is over the limit it returns errTooLong, and the one byte that was
@@ -74,7 +74,7 @@ func receive(tx types.Transaction, body io.Reader, l limits, wait func(received 
 		}
 		if l.boundary != nil {
 			seen := buf[:tail+len(fresh)]
-			if parts += bytes.Count(seen, l.boundary); parts > maxParts+1 { // the closing one is no part
+			if parts += bytes.Count(seen, l.boundary); parts > l.parts+1 { // the closing one is no part
 				return n, first, extra, errTooMany
 			}
 			keep := min(len(seen), len(l.boundary)-1)

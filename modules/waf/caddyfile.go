@@ -2,6 +2,7 @@ package waf
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -26,12 +27,15 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		body_limit    <size>                 # 128KiB
 //		upload_limit  <size>                 # 16MiB, multipart bodies
 //		body_timeout  <duration>             # 30s, and 1s more for each 32 KiB received
+//		max_arguments <count>                # 250
+//		max_cookies   <count>                # 50
+//		queue_timeout <duration>             # 1s
 //		rules_file    <path> [<path>…]       # SecLang, before the Core Rule Set; a relative path begins at the working directory
 //		exclude       <rule id> [<rule id>…]
 //		exclude_field <path> <field> [<field>…]
 //	}
 //
-// mode, paranoia, the limits and the timeout may be given once; the others add up.
+// mode, paranoia, the limits and the timeouts may be given once; the others add up.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
 	if d.NextArg() {
@@ -41,7 +45,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	for d.NextBlock(0) {
 		name, args := d.Val(), d.RemainingArgs()
 		switch name {
-		case "mode", "paranoia", "body_limit", "upload_limit", "body_timeout":
+		case "mode", "paranoia", "body_limit", "upload_limit", "body_timeout", "max_arguments", "max_cookies", "queue_timeout":
 			if len(args) != 1 {
 				return d.ArgErr()
 			}
@@ -78,11 +82,24 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			h.ExcludeFields = append(h.ExcludeFields, x)
 		default:
-			return d.Errf("unknown subdirective %q", name)
+			return d.Errf("unknown subdirective %q: gw_waf knows mode, paranoia, body_limit, upload_limit, body_timeout, max_arguments, max_cookies, queue_timeout, rules_file, exclude and exclude_field", name)
 		}
 		if d.NextBlock(1) {
 			return d.Errf("%s takes no block", name)
 		}
+	}
+	// Checked here, too, where file and line are known; on a copy, since defaults stay out of the JSON.
+	filled := *h
+	filled.defaults()
+	if err := filled.Validate(); err != nil {
+		return d.Errf("gw_waf: %v", err)
+	}
+	if len(h.RulesFiles) == 0 {
+		return nil
+	}
+	var err error
+	if h.RulesRevision, err = filesRevision(filled.directives()); err != nil {
+		return d.Errf("gw_waf: rules_file %s: %v", strings.Join(h.RulesFiles, " "), err)
 	}
 	return nil
 }
@@ -116,7 +133,26 @@ func (h *Handler) single(d *caddyfile.Dispenser, name, arg string) error {
 			return d.Errf("body_timeout %q: it is a duration as 30s, at least 1s", arg)
 		}
 		h.BodyTimeout = caddy.Duration(t)
+	case "queue_timeout":
+		t, err := caddy.ParseDuration(arg)
+		if err != nil || t < time.Millisecond {
+			return d.Errf("queue_timeout %q: it is a duration as 1s, at least 1ms", arg)
+		}
+		h.QueueTimeout = caddy.Duration(t)
+	case "max_arguments":
+		return count(d, name, arg, mostArguments, &h.MaxArguments)
+	case "max_cookies":
+		return count(d, name, arg, mostCookies, &h.MaxCookies)
 	}
+	return nil
+}
+
+func count(d *caddyfile.Dispenser, name, arg string, most int, to *int) error {
+	n, err := strconv.Atoi(arg)
+	if err != nil || n < 1 || n > most {
+		return d.Errf("%s %q: it is 1 to %d", name, arg, most)
+	}
+	*to = n
 	return nil
 }
 

@@ -9,6 +9,8 @@ import (
 // Ids of our own rules: 590000 and up, away from the Core Rule Set (900000 and up) and from local rules (below 100000).
 const (
 	ruleFieldsSize  = 590001
+	ruleArguments   = 590002
+	ruleXML         = 590003
 	ruleTokenCookie = 590010 // and the ones after it, one a cookie
 	ruleFields      = 590100 // and the ones after it, one a path
 )
@@ -20,18 +22,43 @@ SecRequestBodyAccess On
 SecResponseBodyAccess Off
 SecRequestBodyLimitAction Reject
 SecRequestBodyJsonDepthLimit 1024
-SecArgumentsLimit 1000
 SecRule REQUEST_HEADERS:Content-Type "@rx ^(?:application|text)/(?:[^;,\s]+\+)?xml" "id:200000,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=XML"
 SecRule REQUEST_HEADERS:Content-Type "@rx ^(?:application|text)/(?:[^;,\s]+\+)?json" "id:200001,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=JSON"
 SecRule REQUEST_HEADERS:Content-Type "@rx ^application/octet-stream(?:$|[;\s])" "id:590020,phase:1,t:none,t:lowercase,pass,nolog,ctl:ruleRemoveById=901340"
 SecRule URI_PARSE_ERROR "@eq 1" "id:200009,phase:1,t:none,log,deny,status:400,msg:'The URI is malformed'"
 SecRule REQBODY_ERROR "!@eq 0" "id:200002,phase:2,t:none,log,deny,status:400,msg:'The body is malformed'"
 SecRule MULTIPART_STRICT_ERROR "!@eq 0" "id:200003,phase:2,t:none,log,deny,status:400,msg:'The multipart body is malformed'"
-SecRule ARGUMENTS_LIMIT_REACHED "@eq 1" "id:200004,phase:1,t:none,log,deny,status:400,msg:'Too many arguments'"
-SecRule ARGUMENTS_LIMIT_REACHED "@eq 1" "id:200005,phase:2,t:none,log,deny,status:400,msg:'Too many arguments'"
 SecAction "id:900200,phase:1,pass,t:none,nolog,setvar:'tx.allowed_methods=GET HEAD POST OPTIONS PUT PATCH DELETE'"
 SecAction "id:900220,phase:1,pass,t:none,nolog,setvar:'tx.allowed_request_content_type=|application/x-www-form-urlencoded| |multipart/form-data| |text/xml| |application/xml| |application/soap+xml| |application/json| |application/merge-patch+json| |application/json-patch+json| |application/csp-report| |application/reports+json| |application/octet-stream|'"
 `
+
+// inspected is where the rules end.
+const inspected = "GW-INSPECTED"
+
+// argumentRules refuse what has more arguments than may be.
+var argumentRules = []int{200004, 200005, ruleArguments, ruleXML}
+
+// argumentLimits bounds what the rules match, before any of them does. Coraza drops arguments over its limit, for a query, a form and JSON each, and
+// says that it did: an attack could hide behind them, so the request is refused. It counts neither the parts of a multipart body,
+// nor the texts of XML, nor a query and a body together. In mode detect what is over a limit passes without being matched.
+func (h *Handler) argumentLimits(b *strings.Builder) {
+	action := "deny,status:400"
+	if h.Mode == Detect {
+		action = "pass,skipAfter:" + inspected
+	}
+	fmt.Fprintf(b, "SecArgumentsLimit %d\n", h.MaxArguments)
+	for _, x := range []struct {
+		id, phase int
+		condition string
+	}{
+		{200004, 1, `ARGUMENTS_LIMIT_REACHED "@eq 1"`},
+		{200005, 2, `ARGUMENTS_LIMIT_REACHED "@eq 1"`},
+		{ruleArguments, 2, fmt.Sprintf(`&ARGS "@gt %d"`, h.MaxArguments)},
+		{ruleXML, 2, fmt.Sprintf(`&XML:/*|&XML://@* "@gt %d"`, h.MaxArguments)},
+	} {
+		fmt.Fprintf(b, "SecRule %s \"id:%d,phase:%d,t:none,log,%s,msg:'Too many arguments'\"\n", x.condition, x.id, x.phase, action)
+	}
+}
 
 // tokenCookies are the gateway's own. Their values are signed or random, so rules for attack text find nothing in them but
 // accidents; they are checked for their alphabet instead, which no attack text fits into.
@@ -70,6 +97,7 @@ func (h *Handler) directives() string {
 	b.WriteString(engine)
 	limit := max(h.BodyLimit, h.UploadLimit) + 1 // Coraza refuses what reaches its limit; ours may be reached
 	fmt.Fprintf(b, "SecRequestBodyLimit %d\nSecRequestBodyInMemoryLimit %d\n", limit, min(memoryLimit, limit))
+	h.argumentLimits(b)
 	// A multipart body may be long for its files; its fields are matched by every rule and may not.
 	fmt.Fprintf(b, "SecRule REQBODY_PROCESSOR \"@streq MULTIPART\" \"id:%d,phase:2,t:none,log,deny,status:413,msg:'The fields are too long',chain\"\n", ruleFieldsSize)
 	fmt.Fprintf(b, "SecRule ARGS_COMBINED_SIZE \"@gt %d\" \"t:none\"\n", h.BodyLimit)
@@ -100,6 +128,7 @@ func (h *Handler) directives() string {
 	for _, c := range tokenCookies {
 		fmt.Fprintf(b, "SecRuleUpdateTargetByTag OWASP_CRS \"!REQUEST_COOKIES:%s\"\n", c)
 	}
+	fmt.Fprintf(b, "SecMarker %s\n", inspected)
 	// Last, so that no rules file turns them on: both logs of Coraza hold bodies.
 	b.WriteString("SecAuditEngine Off\nSecDebugLogLevel 0\n")
 	if h.Mode == Detect {

@@ -5,12 +5,14 @@
 // never reaches a handler that interprets input. A WebSocket's handshake is inspected as the request that it is.
 //
 // It fails closed: where the rules can't be run to their end (a full disk under the body buffer, a panic in an
-// operator), the answer is 503. In mode detect nothing is refused on the rules' account.
+// operator), the answer is 503. So it is where the inspections in flight leave no room for one more in time: they are bounded by
+// weight in the whole process, and a client may take half of it. In mode detect nothing is refused on the rules' account.
 //
 // Responses, and messages on sockets, are not inspected by this package yet; no rule of the phases 3 and 4 is run.
 //
 // What it learned stands in reqctx.Request.Verdict: whether it blocked, the ids of the rules that matched, the score. The
 // client is told 403 and nothing of the rules.
 //
-// Metrics: gateway_waf_requests_total, gateway_waf_inspection_seconds, gateway_waf_rule_sets.
+// Metrics: gateway_waf_requests_total, gateway_waf_inspection_seconds, gateway_waf_overload_total,
+// gateway_waf_rule_sets.
 package waf

@@ -27,8 +27,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if x.label == failed {
 		h.logger.Error("inspecting a request", zap.String("request_id", rc.ID), zap.Error(x.err))
 	}
-	if x.label == failed && h.Mode == Detect && (x.body != nil || !hasBody(r)) {
-		x.status = 0 // fail open, as mode detect does: the request is still whole
+	if h.Mode == Detect && (x.label == failed || x.unseen) && x.whole() {
+		x.status = 0 // fail open, as mode detect does
 	}
 	if x.status != 0 {
 		answer(w, r, x)
@@ -42,9 +42,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return next.ServeHTTP(w, r)
 }
 
+// tooManyArguments is the type of a problem: the client can send the same in several requests.
+const tooManyArguments = "too-many-arguments"
+
 // answer refuses the request. It says nothing of the rules: that would tell an attacker what to change.
 func answer(w http.ResponseWriter, r *http.Request, x *exchange) {
-	p := problem.Problem{Status: x.status}
+	p := problem.Problem{Status: x.status, Type: x.problem}
 	switch x.status {
 	case http.StatusForbidden:
 		p.Type = "waf-blocked"
@@ -57,7 +60,7 @@ func answer(w http.ResponseWriter, r *http.Request, x *exchange) {
 	problem.Write(w, r, p)
 }
 
-// statusOf is the answer to a body that could not be read whole.
+// statusOf is the answer to a request that could not be inspected whole.
 func statusOf(err error) (status int, label string) {
 	var tooLarge *http.MaxBytesError // by a request_body directive outside of us
 	var timeout net.Error
@@ -65,7 +68,13 @@ func statusOf(err error) (status int, label string) {
 	case errors.Is(err, errNoStorage):
 		// Fail closed: what can't be kept can't be inspected, nor passed on whole.
 		return http.StatusServiceUnavailable, failed
-	case errors.Is(err, errTooLong), errors.Is(err, errTooMany), errors.As(err, &tooLarge):
+	case errors.Is(err, errBusy), errors.Is(err, errClient):
+		return http.StatusServiceUnavailable, refused
+	case errors.Is(err, errCookies):
+		return http.StatusRequestHeaderFieldsTooLarge, refused
+	case errors.Is(err, errTooMany):
+		return http.StatusBadRequest, refused
+	case errors.Is(err, errTooLong), errors.As(err, &tooLarge):
 		return http.StatusRequestEntityTooLarge, refused
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return http.StatusRequestTimeout, refused

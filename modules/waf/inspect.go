@@ -9,7 +9,9 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/corazawaf/coraza/v3/experimental"
@@ -21,19 +23,43 @@ import (
 
 // exchange is the inspection of one request, and what came of it.
 type exchange struct {
-	h      *Handler
-	tx     types.Transaction
-	status int     // of the answer, 0: pass it on
-	label  string  // of the metric
-	err    error   // with label failed
-	cut    bool    // the body was not read to its end
-	body   *replay // what the next handler reads, nil: the request's own
-	ended  bool
+	h       *Handler
+	client  string // whose share of the gate it takes
+	head    int64  // bytes of the request line and the headers
+	tx      types.Transaction
+	took    time.Duration // the rules, without waiting
+	status  int           // of the answer, 0: pass it on
+	problem string        // the answer's type, "": as the status says
+	label   string        // of the metric
+	err     error         // with label failed
+	unseen  bool          // refused before the rules saw all of it
+	read    bool          // the reading of the body has begun
+	cut     bool          // the body was not read to its end
+	body    *replay       // what the next handler reads, nil: the request's own
+	ended   bool
 }
 
 func (x *exchange) fail(err error) {
 	x.status, x.label, x.err = http.StatusServiceUnavailable, failed, err
 }
+
+// refuse answers what can't be inspected.
+func (x *exchange) refuse(err error) {
+	x.status, x.label = statusOf(err)
+	switch {
+	case x.label == failed:
+		x.err = err
+	case errors.Is(err, errTooMany):
+		x.problem = tooManyArguments
+	case errors.Is(err, errClient):
+		overload.WithLabelValues("client").Inc()
+	case errors.Is(err, errBusy):
+		overload.WithLabelValues("gateway").Inc()
+	}
+}
+
+// whole tells whether the next handler can still read the request as it came.
+func (x *exchange) whole() bool { return x.body != nil || !x.read }
 
 // end closes the transaction, once.
 func (x *exchange) end() {
@@ -45,7 +71,7 @@ func (x *exchange) end() {
 }
 
 func (x *exchange) close() {
-	if x.ended {
+	if x.ended || x.tx == nil {
 		return
 	}
 	x.ended = true
@@ -56,40 +82,115 @@ func (x *exchange) close() {
 
 // inspect runs the rules of the phases 1, 2 and 5 over the request and records the verdict.
 func (h *Handler) inspect(w http.ResponseWriter, r *http.Request, rc *reqctx.Request) (x *exchange) {
-	x = &exchange{h: h, label: passed}
-	x.tx = h.rules.begin(experimental.Options{ID: rc.ID, Context: r.Context()})
+	x = &exchange{h: h, label: passed, client: clientKey(r, rc), head: headSize(r)}
+	if cookies(r) > h.MaxCookies {
+		x.unseen = true
+		x.refuse(errCookies)
+		return x
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			// Fail closed: a rule that panics has not said that the request is clean.
 			x.fail(fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 		}
 	}()
-	state, ok := x.tx.(plugintypes.TransactionState)
+	body := hasBody(r)
+	stop, ok := x.first(r, rc, !body)
 	if !ok {
-		x.fail(errors.New("coraza's transaction shows no variables"))
 		return x
 	}
-	start := time.Now()
-	stop := h.head(x.tx, r, rc)
-	if stop == nil && hasBody(r) {
-		var waited time.Duration
-		if waited, ok = x.receive(w, r, state); !ok {
+	if body && stop == nil {
+		// While the client sends, nothing is held at the gate.
+		n, first, ok := x.receive(w, r)
+		if !ok {
 			return x
 		}
-		start = start.Add(waited)
-	}
-	if stop == nil {
-		var err error
-		if stop, err = x.tx.ProcessRequestBody(); err != nil {
-			// Fail closed: the body was not inspected.
-			x.fail(err)
+		if stop, ok = x.second(r, n, first); !ok {
 			return x
 		}
 	}
 	x.tx.ProcessLogging()
-	inspection.Observe(time.Since(start).Seconds())
-	x.judge(stop, state, rc)
+	inspection.Observe(x.took.Seconds())
+	x.judge(stop, rc)
 	return x
+}
+
+// enter waits for room at the gate. Without it the request is refused: fail closed.
+func (x *exchange) enter(r *http.Request, bytes int64) (seat, bool) {
+	t, err := x.h.gate.enter(r.Context(), x.client, bytes, time.Duration(x.h.QueueTimeout))
+	if err != nil {
+		x.unseen = true
+		x.refuse(err)
+	}
+	return t, err == nil
+}
+
+// first begins the transaction and runs phase 1, and phase 2 where nothing follows the headers. It tells whether the inspection goes on.
+func (x *exchange) first(r *http.Request, rc *reqctx.Request, all bool) (stop *types.Interruption, ok bool) {
+	t, ok := x.enter(r, x.head)
+	if !ok {
+		return nil, false
+	}
+	defer t.leave()
+	defer x.clock(time.Now())
+	x.tx = x.h.rules.begin(experimental.Options{ID: rc.ID, Context: r.Context()})
+	if _, ok := x.tx.(plugintypes.TransactionState); !ok {
+		x.fail(errors.New("coraza's transaction shows no variables"))
+		return nil, false
+	}
+	if stop = x.h.head(x.tx, r, rc); stop != nil || !all {
+		return stop, true
+	}
+	return x.phase2()
+}
+
+// second runs phase 2 over a body that was received: its length, and its first byte.
+func (x *exchange) second(r *http.Request, n int64, first byte) (stop *types.Interruption, ok bool) {
+	t, ok := x.enter(r, x.head+min(n, x.h.BodyLimit)) // what is more than that is files
+	if !ok {
+		return nil, false
+	}
+	defer t.leave()
+	defer x.clock(time.Now())
+	if (first == '{' || first == '[') && x.state().Variables().RequestBodyProcessor().Get() != "JSON" {
+		if err := x.undeclared(); err != nil {
+			x.refuse(err)
+			return nil, false
+		}
+	}
+	return x.phase2()
+}
+
+func (x *exchange) phase2() (*types.Interruption, bool) {
+	stop, err := x.tx.ProcessRequestBody()
+	if err != nil {
+		// Fail closed: the body was not inspected.
+		x.fail(err)
+	}
+	return stop, err == nil
+}
+
+func (x *exchange) clock(start time.Time) { x.took += time.Since(start) }
+
+func (x *exchange) state() plugintypes.TransactionState { return x.tx.(plugintypes.TransactionState) }
+
+// headSize is what phase 1 reads: the request line and the headers.
+func headSize(r *http.Request) int64 {
+	n := len(r.RequestURI)
+	for name, values := range r.Header {
+		for _, v := range values {
+			n += len(name) + len(v)
+		}
+	}
+	return int64(n)
+}
+
+// cookies counts pairs, also empty ones. Coraza's limit of arguments does not count them, and each is matched by most rules.
+func cookies(r *http.Request) (n int) {
+	for _, v := range r.Header["Cookie"] {
+		n += strings.Count(v, ";") + 1
+	}
+	return n
 }
 
 // head tells the transaction of the connection, the request line and the headers, and runs phase 1.
@@ -110,6 +211,9 @@ func (h *Handler) head(tx types.Transaction, r *http.Request, rc *reqctx.Request
 	tx.ProcessURI(uri, r.Method, r.Proto)
 	for name, values := range r.Header {
 		for _, v := range values {
+			if name == "Expect" && strings.EqualFold(v, "100-continue") {
+				continue // net/http answers it; the Core Rule Set refuses the header, whatever it says
+			}
 			tx.AddRequestHeader(name, v)
 		}
 	}
@@ -132,53 +236,43 @@ func hasBody(r *http.Request) bool {
 	return r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 && r.Method != http.MethodConnect
 }
 
-// receive reads the body into the transaction and puts the replay in its place. It returns how long the client took, and
-// whether the inspection goes on.
-func (x *exchange) receive(w http.ResponseWriter, r *http.Request, state plugintypes.TransactionState) (time.Duration, bool) {
+// receive reads the body into the transaction and puts the replay in its place. It returns the body's length and its first byte, and
+// tells whether the inspection goes on.
+func (x *exchange) receive(w http.ResponseWriter, r *http.Request) (n int64, first byte, ok bool) {
 	limits := x.h.limits(r)
 	if r.ContentLength > limits.bytes && x.h.Mode == Block {
 		x.cut = true
-		x.status, x.label = statusOf(errTooLong)
-		return 0, false
+		x.refuse(errTooLong)
+		return 0, 0, false
 	}
-	start := time.Now()
+	x.read = true
 	wait, done := x.h.patience(w)
 	n, first, extra, err := receive(x.tx, r.Body, limits, wait)
 	done()
-	waited := time.Since(start)
 	rest := io.ReadCloser(r.Body)
-	if errors.Is(err, errTooLong) && x.h.Mode == Detect {
+	more := x.h.Mode == Detect && (errors.Is(err, errTooLong) || errors.Is(err, errTooMany))
+	if more {
 		// Fail open, as mode detect does: what is over the limit passes uninspected.
 		rest, err = prefixed{io.MultiReader(bytes.NewReader(extra), r.Body), r.Body}, nil
 	}
 	if err != nil {
 		x.cut = true
-		x.status, x.label = statusOf(err)
-		if x.label == failed {
-			x.err = err
-		}
-		return waited, false
+		x.refuse(err)
+		return 0, 0, false
 	}
 	buffered, err := x.tx.RequestBodyReader()
 	if err != nil {
 		x.fail(err)
-		return waited, false
+		return 0, 0, false
 	}
-	x.body = &replay{buffered: buffered, rest: rest, more: extra != nil, end: x.close}
+	x.body = &replay{buffered: buffered, rest: rest, more: more, end: x.close}
 	// Trailers are known now. Rules of phase 2 see them as headers.
 	for name, values := range r.Trailer {
 		for _, v := range values {
 			x.tx.AddRequestHeader(name, v)
 		}
 	}
-	if n > 0 && (first == '{' || first == '[') && state.Variables().RequestBodyProcessor().Get() != "JSON" {
-		if err := x.undeclared(); err != nil {
-			x.status, x.label = statusOf(err)
-			x.err = err
-			return waited, false
-		}
-	}
-	return waited, true
+	return n, first, true
 }
 
 // undeclared adds the strings of a body that is JSON but does not say so. Back ends that ignore the media type would undo
@@ -197,7 +291,7 @@ func (x *exchange) undeclared() error {
 			if size += len(s); int64(size) > x.h.BodyLimit {
 				return errTooLong
 			}
-			x.tx.AddPostRequestArgument("json", s) // counts towards the limit of arguments, which is a 400
+			x.tx.AddPostRequestArgument("json", s) // counts towards the limit of arguments
 		}
 	}
 }
@@ -209,8 +303,8 @@ type prefixed struct {
 }
 
 // judge turns what Coraza says into the verdict and the answer.
-func (x *exchange) judge(stop *types.Interruption, state plugintypes.TransactionState, rc *reqctx.Request) {
-	v := verdict(x.tx, state)
+func (x *exchange) judge(stop *types.Interruption, rc *reqctx.Request) {
+	v := verdict(x.tx, x.state())
 	rc.Verdict = v
 	if len(v.Rules) > 0 {
 		x.label = detected
@@ -221,6 +315,9 @@ func (x *exchange) judge(stop *types.Interruption, state plugintypes.Transaction
 	switch s := stop.Status; {
 	case s == http.StatusBadRequest, s == http.StatusRequestEntityTooLarge:
 		x.status, x.label = s, refused
+		if slices.Contains(argumentRules, stop.RuleID) {
+			x.problem = tooManyArguments
+		}
 	case s >= 500 && s < 600: // the rules found themselves misconfigured
 		x.fail(fmt.Errorf("rule %d asked for status %d", stop.RuleID, s))
 	case s >= 400 && s < 500:

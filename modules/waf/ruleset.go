@@ -79,6 +79,17 @@ func digest(base string, deps []dependency) string {
 	return base + hex.EncodeToString(h.Sum(nil))
 }
 
+// filesRevision names what the files that the text reads hold now: the first 12 digits of a digest.
+func filesRevision(text string) (string, error) {
+	loadMu.Lock()
+	defer loadMu.Unlock()
+	set, deps, err := compile(text)
+	if err != nil {
+		return "", err
+	}
+	return digest("", deps)[:12], set.Destruct()
+}
+
 func compile(text string) (*ruleSet, []dependency, error) {
 	files := new(rulesFS)
 	waf, err := coraza.NewWAF(coraza.NewWAFConfig().WithRootFS(files).WithDirectives(text))

@@ -52,21 +52,20 @@ func TestNothingIsLeftForLater(t *testing.T) {
 func TestFuzzTargetsAreAlwaysBuilt(t *testing.T) {
 	fuzz := regexp.MustCompile(`(?m)^func Fuzz[A-Z]`)
 	tag := regexp.MustCompile(`(?m)^//go:build `)
-	files, err := filepath.Glob(filepath.Join(root, "modules", "*", "*_test.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	deeper, err := filepath.Glob(filepath.Join(root, "modules", "*", "*", "*_test.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range append(files, deeper...) {
+	err := filepath.WalkDir(root, func(f string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(f, "_test.go") {
+			return err
+		}
 		b, err := os.ReadFile(f)
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
 		if fuzz.Match(b) && tag.Match(b) {
 			t.Errorf("%s: fuzz targets behind a build tag", f)
 		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

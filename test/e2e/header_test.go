@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"net/url"
@@ -31,6 +32,20 @@ var forgeries = map[string][]string{
 	"named by Proxy-Connection": {"Proxy-Connection: X-User-Id"},
 	"Keep-Alive":                {"Keep-Alive: X-User-Id", "Connection: keep-alive, X-User-Roles"},
 	"Te":                        {"TE: trailers, X-User-Id"},
+}
+
+func TestNothingBelowTLS13(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		for _, name := range []string{"localhost", "evil.test", ""} {
+			c, err := tls.Dial("tcp", s.a.Addr, &tls.Config{ServerName: name, InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12}) //nolint:gosec // the version is what is tested
+			if err == nil {
+				c.Close()
+				t.Errorf("TLS 1.2 is spoken with a client that asks for %q", name)
+			} else if !strings.Contains(err.Error(), "protocol version") {
+				t.Errorf("asked for %q: %v, want a refusal of the version", name, err)
+			}
+		}
+	})
 }
 
 // A host that no site has gets no empty 200: it is refused, and there is an event.

@@ -133,17 +133,22 @@ func TestWrongCaddyfiles(t *testing.T) {
 		old, new string
 		say      []string
 	}{
-		"part unknown":        {"gw_secure\n", "gw_secure {\n\t\tfirewall\n\t}\n", []string{"firewall"}},
-		"option unknown":      {"store {$GW_STORE}", "stor memory", []string{"stor"}},
+		"part unknown":        {"gw_secure\n", "gw_secure {\n\t\tfirewall\n\t}\n", []string{"firewall", "knows without"}},
+		"option unknown":      {"store {$GW_STORE}", "stor memory", []string{"stor", "knows data_dir, store"}},
 		"store unknown":       {"store {$GW_STORE}", "store mysql", []string{"redis"}},
-		"store without value": {"store {$GW_STORE}", "store", []string{"store"}},
+		"store without value": {"store {$GW_STORE}", "store", []string{"store memory"}},
 		"database unknown":    {"database {$GW_DATABASE}", "database oracle", []string{"sqlite"}},
-		"limit malformed":     {"gw_secure\n", "gw_secure {\n\t\trate_limit {\n\t\t\tzone x {\n\t\t\t\tnonsense 1\n\t\t\t}\n\t\t}\n\t}\n", []string{"nonsense"}},
-		"route malformed":     {"gw_secure\n", "gw_secure {\n\t\tauthorize {\n\t\t\tnonsense\n\t\t}\n\t}\n", []string{"nonsense"}},
-		"waf malformed":       {"gw_secure\n", "gw_secure {\n\t\twaf {\n\t\t\tnonsense\n\t\t}\n\t}\n", []string{"nonsense"}},
-		"portal malformed":    {"gw_secure\n", "gw_secure {\n\t\tportal {\n\t\t\tnonsense\n\t\t}\n\t}\n", []string{"nonsense"}},
-		"identity malformed":  {"data_dir {$GW_DATA}", "data_dir {$GW_DATA}\n\t\tidentity {\n\t\t\tnonsense\n\t\t}", []string{"nonsense"}},
-		"policy malformed":    {"data_dir {$GW_DATA}", "data_dir {$GW_DATA}\n\t\tpolicy {\n\t\t\tnonsense\n\t\t}", []string{"nonsense"}},
+		"limit malformed":     {"gw_secure\n", "gw_secure {\n\t\trate_limit {\n\t\t\tzone x {\n\t\t\t\tnonsense 1\n\t\t\t}\n\t\t}\n\t}\n", []string{"nonsense", "zone knows match"}},
+		"route malformed":     {"gw_secure\n", "gw_secure {\n\t\tauthorize {\n\t\t\tnonsense\n\t\t}\n\t}\n", []string{"nonsense", "gw_authorize knows audience"}},
+		"waf malformed":       {"gw_secure\n", "gw_secure {\n\t\twaf {\n\t\t\tnonsense\n\t\t}\n\t}\n", []string{"nonsense", "gw_waf knows mode"}},
+		"portal malformed":    {"gw_secure\n", "gw_secure {\n\t\tportal {\n\t\t\tnonsense\n\t\t}\n\t}\n", []string{"nonsense", "gw_portal knows brand"}},
+		"identity malformed":  {"data_dir {$GW_DATA}", "data_dir {$GW_DATA}\n\t\tidentity {\n\t\t\tnonsense\n\t\t}", []string{"nonsense", "identity knows issuer"}},
+		"policy malformed":    {"data_dir {$GW_DATA}", "data_dir {$GW_DATA}\n\t\tpolicy {\n\t\t\tnonsense\n\t\t}", []string{"nonsense", "policy knows timeout"}},
+		"lifetime too long":   {"data_dir {$GW_DATA}", "data_dir {$GW_DATA}\n\t\tidentity {\n\t\t\taccess_lifetime 2h\n\t\t}", []string{"between 30s and 1h"}},
+		"folder not there":    {"data_dir {$GW_DATA}", "data_dir {$GW_DATA}\n\t\tpolicy {\n\t\t\tfolder /no/such\n\t\t}", []string{"/no/such"}},
+		"zone without rate":   {"gw_secure\n", "gw_secure {\n\t\trate_limit {\n\t\t\tzone x {\n\t\t\t\tburst 3\n\t\t\t}\n\t\t}\n\t}\n", []string{"rate 10/1m"}},
+		"login elsewhere":     {"gw_secure\n", "gw_secure {\n\t\tauthenticate {\n\t\t\tlogin_url https://x\n\t\t}\n\t}\n", []string{"path of this site"}},
+		"WAF limit too small": {"gw_secure\n", "gw_secure {\n\t\twaf {\n\t\t\tupload_limit 1KiB\n\t\t}\n\t}\n", []string{"upload_limit"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := strings.Replace(ownCaddyfile, c.old, c.new, 1)

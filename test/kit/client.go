@@ -80,7 +80,7 @@ func (c *Client) Anonymous(t T) *Client {
 
 // TLS is the configuration that trusts the node's certificate authority and speaks HTTP/1.1.
 func (n *Node) TLS() *tls.Config {
-	return &tls.Config{RootCAs: n.Roots, ServerName: "localhost", MinVersion: tls.VersionTLS12}
+	return &tls.Config{RootCAs: n.Roots, ServerName: "localhost", MinVersion: tls.VersionTLS13}
 }
 
 // dialer connects to the node, whatever the name, from the address.

@@ -197,6 +197,7 @@ func (n *Node) Admin(t T, method, path, contentType, body string) *Answer {
 	if contentType != "" {
 		r.Header.Set("Content-Type", contentType)
 	}
+	r.Header.Set("Cache-Control", "must-revalidate") // a load is one, also of what is in force already
 	res, err := (&http.Client{Transport: tr, Timeout: 60 * time.Second}).Do(r)
 	if err != nil {
 		t.Fatalf("admin: %s %s: %v", method, path, err)

@@ -140,18 +140,6 @@ func (p *Process) WaitUntil(t T, within time.Duration, what string, ok func() bo
 	}
 }
 
-// Wait waits for the process to end by itself and returns its exit code.
-func (p *Process) Wait(t T, within time.Duration) int {
-	t.Helper()
-	select {
-	case <-p.done:
-		return p.code()
-	case <-time.After(within):
-		t.Fatalf("%s: still running after %s:\n%s", p.Name, within, tail(p.Output(), 40))
-		return -1
-	}
-}
-
 func (p *Process) code() int {
 	var e *exec.ExitError
 	switch {

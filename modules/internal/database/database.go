@@ -30,6 +30,21 @@ type Config struct {
 	Postgres string // postgres:// URL
 }
 
+// Parse reads a database's name as configurations have it: "" or "sqlite" is gateway.db in the data folder, "sqlite:PATH" a file,
+// postgres:// or postgresql:// a URL. Nothing else is taken for a path: it may be an address with a password.
+func Parse(name, dataDir string) (Config, error) {
+	path, isFile := strings.CutPrefix(name, "sqlite:")
+	switch {
+	case name == "" || name == "sqlite":
+		return Config{SQLite: filepath.Join(dataDir, "gateway.db")}, nil
+	case isFile && path != "":
+		return Config{SQLite: path}, nil
+	case strings.HasPrefix(name, "postgres://") || strings.HasPrefix(name, "postgresql://"):
+		return Config{Postgres: name}, nil
+	}
+	return Config{}, errors.New("database: it is neither sqlite, nor a file as sqlite:PATH, nor a postgres:// URL")
+}
+
 // DB runs the same queries on both: written with ? for values, in SQL that both understand. Times
 // are stored as BIGINT microseconds since 1970 (Micros, Time), truth values as 0 and 1.
 type DB struct {
@@ -125,13 +140,6 @@ func (db *DB) Close() error { return db.sql.Close() }
 
 // Ping tells whether the database answers.
 func (db *DB) Ping(ctx context.Context) error { return db.sql.PingContext(ctx) }
-
-// Querier is what DB and Tx have in common. Queries name values with ?.
-type Querier interface {
-	Exec(ctx context.Context, query string, args ...any) (sql.Result, error)
-	Query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRow(ctx context.Context, query string, args ...any) *sql.Row
-}
 
 // turn waits until this process may write. SQLite has one writer, and those who wait for it look again now and then, in no order: under
 // steady writes one of them starves until busy_timeout. Here they queue. PostgreSQL needs none of it.

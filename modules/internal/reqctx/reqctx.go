@@ -59,19 +59,6 @@ type Identity struct {
 	Cookie   bool      // the token came in a cookie, so the browser attached it by itself
 }
 
-// HasRole tells whether the subject has the role.
-func (i *Identity) HasRole(role string) bool {
-	if i == nil {
-		return false
-	}
-	for _, r := range i.Roles {
-		if r == role {
-			return true
-		}
-	}
-	return false
-}
-
 // Verdict is what the WAF saw.
 type Verdict struct {
 	Blocked bool

@@ -28,10 +28,3 @@ func TestClientKey(t *testing.T) {
 		t.Fatal("IPv4 addresses share a key")
 	}
 }
-
-func TestHasRole(t *testing.T) {
-	var anonymous *Identity
-	if anonymous.HasRole("admin") || !(&Identity{Roles: []string{"user", "admin"}}).HasRole("admin") {
-		t.Fatal("HasRole")
-	}
-}
