@@ -54,6 +54,7 @@ func (h *Handler) limits(r *http.Request) limits {
 func receive(tx types.Transaction, body io.Reader, l limits, wait func(received int64)) (n int64, first byte, extra []byte, err error) {
 	buf := chunks.Get().(*[chunk]byte)
 	defer chunks.Put(buf)
+	found := false      // first, which may itself be 0
 	parts, tail := 0, 0 // boundaries seen; bytes kept from the chunk before, for one that lies across
 	for {
 		wait(n)
@@ -64,8 +65,8 @@ func receive(tx types.Transaction, body io.Reader, l limits, wait func(received 
 			extra, fresh = []byte{fresh[k-1]}, fresh[:k-1]
 			readErr = errTooLong
 		}
-		if first == 0 {
-			first = firstByte(fresh)
+		if !found {
+			first, found = firstByte(fresh)
 		}
 		n += int64(len(fresh))
 		// The transaction's own limit is above ours, so it interrupts nothing here.
@@ -90,14 +91,14 @@ func receive(tx types.Transaction, body io.Reader, l limits, wait func(received 
 	}
 }
 
-// firstByte is the first one that is not white space, 0 if there is none.
-func firstByte(b []byte) byte {
+// firstByte is the first one that is not white space, false if there is none.
+func firstByte(b []byte) (byte, bool) {
 	for _, c := range b {
 		if c != ' ' && c != '\t' && c != '\r' && c != '\n' {
-			return c
+			return c, true
 		}
 	}
-	return 0
+	return 0, false
 }
 
 // patience gives a client BodyTimeout for a body, and a second more for each 32 KiB that came, by the connection's read
