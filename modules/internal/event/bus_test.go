@@ -142,6 +142,24 @@ func TestAFullDiskIsCounted(t *testing.T) {
 	}
 }
 
+// Whatever a client sends, its event stays small.
+func TestAnEventIsBounded(t *testing.T) {
+	dir := t.TempDir()
+	b, err := Open(Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("x", 16<<10)
+	b.Emit(&Event{Action: "http-request", Method: long, Host: long, Path: long, UserAgent: long})
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, "events.jsonl"))
+	if err != nil || len(raw) > 2048 {
+		t.Fatalf("%d bytes, %v", len(raw), err)
+	}
+}
+
 func TestCut(t *testing.T) {
 	if Cut(strings.Repeat("x", 10), 3) != "xxx" || Cut("ab", 3) != "ab" {
 		t.Fatal("Cut")

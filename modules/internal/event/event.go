@@ -25,8 +25,8 @@ type Event struct {
 	Reason   string // event.reason: short, for people, never from input
 
 	RequestID string        // http.request.id
-	Method    string        // http.request.method
-	Host      string        // url.domain
+	Method    string        // http.request.method; cut at 32 bytes
+	Host      string        // url.domain; cut at 256 bytes
 	Path      string        // url.path; escaped, cut at 512 bytes
 	Route     string        // gateway.route
 	Status    int           // http.response.status_code
@@ -61,8 +61,8 @@ func (e *Event) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	str("event.outcome", e.Outcome)
 	str("event.reason", e.Reason)
 	str("http.request.id", e.RequestID)
-	str("http.request.method", e.Method)
-	str("url.domain", e.Host)
+	str("http.request.method", Cut(e.Method, 32))
+	str("url.domain", Cut(e.Host, 256))
 	str("url.path", Cut(e.Path, 512))
 	str("gateway.route", e.Route)
 	num("http.response.status_code", int64(e.Status))
