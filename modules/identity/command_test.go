@@ -131,3 +131,16 @@ func TestUserCommandFindsTheGateway(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestAnUnknownRoleIsWarnedOf(t *testing.T) {
+	var out bytes.Buffer
+	for _, role := range []string{"user", "premium", "moderator", "admin"} {
+		warnOfRole(&out, role)
+	}
+	if out.Len() > 0 {
+		t.Errorf("a role of the shipped policy: %s", &out)
+	}
+	if warnOfRole(&out, "modertor"); !strings.Contains(out.String(), `"modertor"`) {
+		t.Errorf("a slip of the pen: %q", &out)
+	}
+}

@@ -286,6 +286,23 @@ func TestAnEditedPolicyChangesTheConfiguration(t *testing.T) {
 	}
 }
 
+// A policy whose answers are malformed would refuse everybody, the login page included: it does not load, and the old one stays.
+func TestAMalformedPolicyDoesNotLoad(t *testing.T) {
+	a := start(t, `{}`)
+	dir := t.TempDir()
+	for _, decision := range []string{`"yes"`, `{"allow": 1}`} {
+		if err := os.WriteFile(filepath.Join(dir, "p.rego"), []byte("package gateway\n\ndecision := "+decision+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := load(t.TempDir(), `{"folder":"`+dir+`"}`); err == nil {
+			t.Errorf("%s was loaded", decision)
+		}
+		if running(t) != a {
+			t.Errorf("%s replaced the policy in force", decision)
+		}
+	}
+}
+
 func BenchmarkDecide(b *testing.B) {
 	a := start(b, `{}`)
 	ctx := context.Background()

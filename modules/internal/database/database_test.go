@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -34,6 +35,33 @@ func TestOpenMakesPrivateFile(t *testing.T) {
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatalf("mode %v, %v", info.Mode(), err)
+	}
+}
+
+// A relative path is a path, not the host of a URL.
+func TestOpenRelativePath(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := open(t, filepath.Join("data", "gateway.db")).Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join("data", "gateway.db")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestParse(t *testing.T) {
+	for name, want := range map[string]Config{
+		"": {SQLite: "/d/gateway.db"}, "sqlite": {SQLite: "/d/gateway.db"}, "sqlite:/x/y.db": {SQLite: "/x/y.db"},
+		"postgres://u@h/n": {Postgres: "postgres://u@h/n"}, "postgresql://u@h/n": {Postgres: "postgresql://u@h/n"},
+	} {
+		if got, err := Parse(name, "/d"); err != nil || got != want {
+			t.Errorf("%q: %+v %v", name, got, err)
+		}
+	}
+	for _, name := range []string{"sqlite:", "host=db user=x password=s3cret", "mysql://x", "./my.db"} {
+		if _, err := Parse(name, "/d"); err == nil || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%q: %v", name, err)
+		}
 	}
 }
 
