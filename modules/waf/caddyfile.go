@@ -30,6 +30,7 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		max_arguments <count>                # 250
 //		max_cookies   <count>                # 50
 //		queue_timeout <duration>             # 1s
+//		screen        on | off               # on: rules that can't match are not run
 //		rules_file    <path> [<path>…]       # SecLang, before the Core Rule Set; a relative path begins at the working directory
 //		exclude       <rule id> [<rule id>…]
 //		exclude_field <path> <field> [<field>…]
@@ -45,7 +46,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	for d.NextBlock(0) {
 		name, args := d.Val(), d.RemainingArgs()
 		switch name {
-		case "mode", "paranoia", "body_limit", "upload_limit", "body_timeout", "max_arguments", "max_cookies", "queue_timeout":
+		case "mode", "paranoia", "body_limit", "upload_limit", "body_timeout", "max_arguments", "max_cookies", "queue_timeout", "screen":
 			if len(args) != 1 {
 				return d.ArgErr()
 			}
@@ -82,7 +83,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			h.ExcludeFields = append(h.ExcludeFields, x)
 		default:
-			return d.Errf("unknown subdirective %q: gw_waf knows mode, paranoia, body_limit, upload_limit, body_timeout, max_arguments, max_cookies, queue_timeout, rules_file, exclude and exclude_field", name)
+			return d.Errf("unknown subdirective %q: gw_waf knows mode, paranoia, body_limit, upload_limit, body_timeout, max_arguments, max_cookies, queue_timeout, screen, rules_file, exclude and exclude_field", name)
 		}
 		if d.NextBlock(1) {
 			return d.Errf("%s takes no block", name)
@@ -139,6 +140,11 @@ func (h *Handler) single(d *caddyfile.Dispenser, name, arg string) error {
 			return d.Errf("queue_timeout %q: it is a duration as 1s, at least 1ms", arg)
 		}
 		h.QueueTimeout = caddy.Duration(t)
+	case "screen":
+		if arg != "on" && arg != "off" {
+			return d.Errf("screen %q: it is on or off", arg)
+		}
+		h.ScreenOff = arg == "off"
 	case "max_arguments":
 		return count(d, name, arg, mostArguments, &h.MaxArguments)
 	case "max_cookies":

@@ -11,6 +11,7 @@ const (
 	ruleFieldsSize  = 590001
 	ruleArguments   = 590002
 	ruleXML         = 590003
+	ruleOctetStream = 590020
 	ruleTokenCookie = 590010 // and the ones after it, one a cookie
 	ruleFields      = 590100 // and the ones after it, one a path
 )

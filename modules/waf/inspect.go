@@ -19,6 +19,7 @@ import (
 	"github.com/corazawaf/coraza/v3/types"
 
 	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/modules/waf/screen"
 )
 
 // exchange is the inspection of one request, and what came of it.
@@ -37,6 +38,10 @@ type exchange struct {
 	cut     bool          // the body was not read to its end
 	body    *replay       // what the next handler reads, nil: the request's own
 	ended   bool
+
+	out       []int            // rules that the screen knows not to match
+	screened  *screen.Exchange // nil: the screen was not asked, or knows nothing
+	undecided bool             // the screen has not seen the body
 }
 
 func (x *exchange) fail(err error) {
@@ -94,6 +99,9 @@ func (h *Handler) inspect(w http.ResponseWriter, r *http.Request, rc *reqctx.Req
 			x.fail(fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 		}
 	}()
+	if h.rules.screen != nil && !h.ScreenOff && x.screen(w, r, rc) {
+		return x
+	}
 	body := hasBody(r)
 	stop, ok := x.first(r, rc, !body)
 	if !ok {
@@ -138,6 +146,7 @@ func (x *exchange) first(r *http.Request, rc *reqctx.Request, all bool) (stop *t
 		x.fail(errors.New("coraza's transaction shows no variables"))
 		return nil, false
 	}
+	takeOut(x.tx, x.out)
 	if stop = x.h.head(x.tx, r, rc); stop != nil || !all {
 		return stop, true
 	}
@@ -154,6 +163,12 @@ func (x *exchange) second(r *http.Request, n int64, first byte) (stop *types.Int
 	defer x.clock(time.Now())
 	if (first == '{' || first == '[') && x.state().Variables().RequestBodyProcessor().Get() != "JSON" {
 		if err := x.undeclared(); err != nil {
+			x.refuse(err)
+			return nil, false
+		}
+	}
+	if x.undecided && n <= x.h.BodyLimit && plainBody(r) {
+		if err := x.screenBody(r, n); err != nil {
 			x.refuse(err)
 			return nil, false
 		}
@@ -204,29 +219,12 @@ func (h *Handler) head(tx types.Transaction, r *http.Request, rc *reqctx.Request
 	}
 	n, _ := strconv.Atoi(port) // no port: 0
 	tx.ProcessConnection(peer, n, "", 0)
-	uri := r.RequestURI // as the client escaped it
-	if uri == "" {
-		uri = r.URL.RequestURI()
+	tx.ProcessURI(requestURI(r), r.Method, r.Proto)
+	for name, v := range told(r) {
+		tx.AddRequestHeader(name, v)
 	}
-	tx.ProcessURI(uri, r.Method, r.Proto)
-	for name, values := range r.Header {
-		for _, v := range values {
-			if name == "Expect" && strings.EqualFold(v, "100-continue") {
-				continue // net/http answers it; the Core Rule Set refuses the header, whatever it says
-			}
-			tx.AddRequestHeader(name, v)
-		}
-	}
-	// net/http takes these out of the headers.
 	if r.Host != "" {
-		tx.AddRequestHeader("Host", r.Host)
 		tx.SetServerName(r.Host)
-	}
-	for _, v := range r.TransferEncoding {
-		tx.AddRequestHeader("Transfer-Encoding", v)
-	}
-	if r.ContentLength >= 0 && r.Header.Get("Content-Length") == "" && hasBody(r) {
-		tx.AddRequestHeader("Content-Length", strconv.FormatInt(r.ContentLength, 10))
 	}
 	return tx.ProcessRequestHeaders()
 }

@@ -24,6 +24,9 @@ var (
 		Name: "gateway_waf_inspection_seconds", Help: "Time the rules took for a request, without the time its body took to arrive.",
 		Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
 	})
+	screened = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gateway_waf_screened_total", Help: "Requests screened, by result: clean (no rule was run), named (only rules that might match were), unknown (all were).",
+	}, []string{"result"})
 	overload = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gateway_waf_overload_total", Help: "Requests not inspected because the inspections in flight left no room in time, by whose room it was: client, gateway.",
 	}, []string{"room"})
@@ -33,5 +36,5 @@ var (
 )
 
 func registerMetrics(reg prometheus.Registerer) error {
-	return metrics.Register(reg, requests, inspection, overload, ruleSets)
+	return metrics.Register(reg, requests, inspection, screened, overload, ruleSets)
 }

@@ -76,6 +76,9 @@ type Handler struct {
 	// Fields whose values are not inspected, by path. The password fields of the portal's API are always excluded.
 	ExcludeFields []FieldExclusion `json:"exclude_fields,omitempty"`
 
+	// Whether every rule is run on every request, also those that the screen knows not to match. The verdicts are the same.
+	ScreenOff bool `json:"screen_off,omitempty"`
+
 	rules  *ruleSet // nil in mode off
 	gate   *gate
 	logger *zap.Logger
@@ -114,6 +117,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("loading the rules: %w", err)
 	}
 	h.rules, h.gate = rules, theGate()
+	if rules.opaque != nil && !h.ScreenOff {
+		h.logger.Warn("the rules are run without a screen, which costs milliseconds a request", zap.Error(rules.opaque))
+	}
 	h.logger.Info("rules loaded", zap.Int("rules", rules.count), zap.Bool("reused", reused), zap.Duration("took", time.Since(start)),
 		zap.String("mode", h.Mode), zap.Int("paranoia", h.Paranoia))
 	return nil

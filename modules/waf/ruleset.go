@@ -12,16 +12,20 @@ import (
 	"github.com/corazawaf/coraza/v3"
 	"github.com/corazawaf/coraza/v3/experimental"
 	"github.com/corazawaf/coraza/v3/types"
+
+	"github.com/convosphere/gateway/modules/waf/screen"
 )
 
 // ruleSet is compiled rules, shared by all handlers, and all configurations in turn, that ask for the same. It is
 // closed when no handler and no request uses it any more.
 type ruleSet struct {
-	key   string
-	waf   experimental.WAFWithOptions
-	count int
-	refs  atomic.Int64 // the pool's one, and one for each transaction
-	once  sync.Once
+	key    string
+	waf    experimental.WAFWithOptions
+	count  int
+	screen *screen.Screen // nil: every rule is run on every request
+	opaque error          // why there is no screen
+	refs   atomic.Int64   // the pool's one, and one for each transaction
+	once   sync.Once
 }
 
 // Compiled sets by the digest of their text and of every file they read. What a text last read is remembered, so that
@@ -91,8 +95,9 @@ func filesRevision(text string) (string, error) {
 }
 
 func compile(text string) (*ruleSet, []dependency, error) {
-	files := new(rulesFS)
-	waf, err := coraza.NewWAF(coraza.NewWAFConfig().WithRootFS(files).WithDirectives(text))
+	files, seen := new(rulesFS), new(compiled)
+	config := experimental.WAFConfigWithRuleObserver(coraza.NewWAFConfig().WithRootFS(files), seen.observe)
+	waf, err := coraza.NewWAF(config.WithDirectives(text))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -104,6 +109,7 @@ func compile(text string) (*ruleSet, []dependency, error) {
 	if n, ok := waf.(experimental.WAFWithRules); ok {
 		set.count = n.RulesCount()
 	}
+	set.screen, set.opaque = seen.screen(text, files.again(), set.count)
 	set.refs.Store(1)
 	ruleSets.Inc()
 	if len(files.seen) > 0 {

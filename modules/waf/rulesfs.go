@@ -15,8 +15,9 @@ import (
 // rulesFS is what Coraza reads rules and their data from: paths with @ are the Core Rule Set in the binary, all others
 // are the disk's. It remembers what was asked of the disk and what the answer was.
 type rulesFS struct {
-	mu   sync.Mutex
-	seen []dependency
+	mu     sync.Mutex
+	seen   []dependency
+	silent bool // nothing is remembered
 }
 
 // dependency is one question to the disk while rules were loaded.
@@ -26,7 +27,13 @@ type dependency struct {
 	sum  [sha256.Size]byte // of the answer
 }
 
+// again is for reading the same files a second time, which are no new dependencies.
+func (f *rulesFS) again() *rulesFS { return &rulesFS{silent: true} }
+
 func (f *rulesFS) record(glob bool, name string, answer []byte) {
+	if f.silent {
+		return
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.seen = append(f.seen, dependency{glob, name, sha256.Sum256(answer)})

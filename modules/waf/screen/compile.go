@@ -1,0 +1,290 @@
+package screen
+
+import (
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/convosphere/gateway/modules/waf/seclang"
+)
+
+// rule is one that is asked about in each exchange.
+type rule struct {
+	src      *seclang.Rule
+	first    *condition   // nil: only the search for its texts tells whether it may match
+	chain    []*condition // nil: that the first condition holds is enough to name the rule
+	whole    bool         // first and chain together tell whether the rule matches
+	keeps    bool         // it is never taken out of a transaction
+	unsettle bool         // once it matches, nothing that the screen said holds
+	search   *search      // nil: first is evaluated in each exchange
+}
+
+func (r *rule) response() bool { return r.src.Phase > 2 }
+
+// compiler sorts the rules of a program.
+type compiler struct {
+	program  *seclang.Program
+	root     fs.FS
+	modelled []int
+
+	live   []*seclang.Rule // they look at the exchange
+	fixed  []*seclang.Rule // they look at TX alone and are evaluated once
+	state  *exchange       // TX, as it is in every transaction in which no live rule matches
+	speaks bool            // a fixed rule says something in each transaction
+}
+
+// harmless are directives that change nothing the screen relies on.
+var harmless = []string{"seccomponentsignature", "secresponsebodyaccess", "secrequestbodylimit", "secrequestbodyaccess", "secrequestbodyjsondepthlimit",
+	"secresponsebodyjsondepthlimit", "secruleengine", "secwebappid", "secserversignature", "secruleremovebytag", "secruleremovebyid", "secresponsebodymimetypesclear",
+	"secresponsebodymimetype", "secresponsebodylimitaction", "secresponsebodylimit", "secrequestbodylimitaction", "secrequestbodyinmemorylimit", "secsensorid",
+	"seccollectiontimeout", "secauditlog", "secauditlogtype", "secauditlogformat", "secauditlogstoragedir", "secauditlogdirmode", "secauditlogfilemode",
+	"secauditlogrelevantstatus", "secauditlogparts", "secauditengine", "secdatadir", "secuploadkeepfiles", "secuploadfilemode", "secuploadfilelimit", "secuploaddir",
+	"secrequestbodynofileslimit", "secdebuglog", "secdebugloglevel", "secdataset", "secargumentslimit", "secrxprefilter", "secunicodemap", "sectmpdir"}
+
+// settings refuses directives that would make the screen wrong.
+func settings(p *seclang.Program) error {
+	for _, s := range p.Settings {
+		switch s.Name {
+		case "secruleupdatetargetbyid", "secruleupdatetargetbytag", "secruleupdatetargetbymsg":
+			fields := strings.Fields(s.Args)
+			for _, t := range strings.Split(strings.Trim(fields[len(fields)-1], `"`), "|") {
+				if !strings.HasPrefix(t, "!") {
+					return fmt.Errorf("%s adds %s to rules", s.Name, t)
+				}
+			}
+		case "secdefaultaction":
+			for _, a := range strings.Split(strings.Trim(s.Args, `"`), ",") {
+				name, _, _ := strings.Cut(strings.TrimSpace(a), ":")
+				if !slices.Contains(plain, strings.ToLower(name)) {
+					return fmt.Errorf("a default action is %s", name)
+				}
+			}
+		default:
+			if !slices.Contains(harmless, s.Name) {
+				return fmt.Errorf("%s is not known here", s.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// looksAtTX tells whether a link depends on nothing but TX.
+func looksAtTX(l *seclang.Link) bool {
+	return l.Always || !slices.ContainsFunc(l.Targets, func(t seclang.Target) bool { return t.Name != "TX" })
+}
+
+// run evaluates the fixed rules in order, phase by phase, and finds out which live rules are reached.
+func (c *compiler) run() error {
+	for phase := 1; phase <= 5; phase++ {
+		after, skip := "", 0
+		for _, r := range c.program.Rules {
+			switch {
+			case r.Removed || r.Marker == "" && r.Phase != phase:
+				continue
+			case after != "":
+				if r.Marker == after {
+					after = ""
+				}
+				continue
+			case skip > 0:
+				skip--
+				continue
+			case r.Marker != "":
+				continue
+			}
+			if !looksAtTX(&r.Links[0]) {
+				c.live = append(c.live, r)
+				continue
+			}
+			matched, err := c.fix(r)
+			if err != nil {
+				return err
+			}
+			if matched {
+				after, skip = flow(r)
+			}
+		}
+	}
+	return nil
+}
+
+// fix evaluates a rule that begins with TX alone. One whose chain looks at the exchange is a live one, if its beginning holds.
+func (c *compiler) fix(r *seclang.Rule) (matched bool, err error) {
+	for i := range r.Links {
+		l := &r.Links[i]
+		if !looksAtTX(l) {
+			c.live = append(c.live, r)
+			return false, nil
+		}
+		test, ok := newTest(l, c.root)
+		if ok && !test.holds(c.state) {
+			c.fixed = append(c.fixed, r)
+			return false, nil
+		}
+		if test, ok = newCondition(l, c.root); !ok {
+			return false, fmt.Errorf("rule %d can't be evaluated ahead", r.ID)
+		}
+		test.holds(c.state)
+	}
+	c.fixed = append(c.fixed, r)
+	for _, ctl := range controls(r) {
+		if ctl.unsettles() {
+			return false, fmt.Errorf("rule %d always does ctl:%s", r.ID, ctl.name)
+		}
+	}
+	for _, l := range r.Links {
+		for _, a := range l.Actions {
+			if !slices.Contains(plain, a.Name) && !slices.Contains([]string{"setvar", "skip", "skipafter", "ctl"}, a.Name) {
+				return false, fmt.Errorf("rule %d always does %s", r.ID, a.Name)
+			}
+		}
+	}
+	c.speaks = c.speaks || !silent(r)
+	return true, nil
+}
+
+// ignorable tells whether a live rule may match without consequence: it can only take rules or targets away, or is modelled by extract.
+func (c *compiler) ignorable(r *seclang.Rule) bool {
+	if slices.Contains(c.modelled, r.ID) {
+		return true
+	}
+	if !silent(r) {
+		return false
+	}
+	for _, l := range r.Links {
+		for _, a := range l.Actions {
+			if !slices.Contains(plain, a.Name) && a.Name != "ctl" && a.Name != "skip" {
+				return false
+			}
+		}
+	}
+	for _, ctl := range controls(r) {
+		if !ctl.lessens(c.fixed) {
+			return false
+		}
+	}
+	_, skip := flow(r)
+	return skip == 0 || !slices.ContainsFunc(c.skipped(r, skip), func(s *seclang.Rule) bool { return s.Marker != "" || slices.Contains(c.fixed, s) })
+}
+
+// skipped are the rules that a rule passes over, if it matches and none of them is taken out.
+func (c *compiler) skipped(r *seclang.Rule, n int) (out []*seclang.Rule) {
+	from := slices.Index(c.program.Rules, r)
+	for _, s := range c.program.Rules[from+1:] {
+		if len(out) == n {
+			break
+		}
+		if !s.Removed && (s.Marker != "" || s.Phase == r.Phase) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// compile makes the live rules. What they may write on the way to not matching must be read by no fixed rule; those that do are evaluated in each exchange.
+func (c *compiler) compile() ([]*rule, error) {
+	var kept []*seclang.Rule // counted by a skip
+	for _, r := range c.live {
+		if _, n := flow(r); n > 0 {
+			kept = append(kept, c.skipped(r, n)...)
+		}
+	}
+	var out []*rule
+	var w writes
+	for _, src := range c.live {
+		if c.ignorable(src) {
+			continue
+		}
+		r, err := c.rule(src)
+		if err != nil {
+			return nil, err
+		}
+		r.keeps = r.keeps || slices.Contains(kept, src)
+		if r.whole {
+			w.addAll(src)
+		}
+		out = append(out, r)
+	}
+	for again := true; again; {
+		again = false
+		for i, src := range c.fixed {
+			if src == nil || !slices.ContainsFunc(src.Links, func(l seclang.Link) bool { return w.meet(&l) }) {
+				continue
+			}
+			r, err := c.rule(src)
+			if err != nil {
+				return nil, err
+			}
+			if after, skip := flow(src); after != "" || skip > 0 || !r.whole || len(controls(src)) > 0 {
+				return nil, fmt.Errorf("rule %d reads what others set", src.ID)
+			}
+			w.addAll(src)
+			r.keeps, again, c.fixed[i] = true, true, nil
+			out = append(out, r)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *rule) int {
+		if a.src.Phase != b.src.Phase {
+			return a.src.Phase - b.src.Phase
+		}
+		return slices.Index(c.program.Rules, a.src) - slices.Index(c.program.Rules, b.src)
+	})
+	return out, nil
+}
+
+// rule decides how a live rule is asked about.
+func (c *compiler) rule(src *seclang.Rule) (*rule, error) {
+	r := &rule{src: src}
+	first := &src.Links[0]
+	r.first, r.chain, r.whole = c.conditions(src)
+	for i := range src.Links {
+		if keys, _ := reads(&src.Links[i]); len(keys) > 0 {
+			r.keeps = true // what it reads may be set by a rule that matched, and then it must be run
+		}
+	}
+	for _, ctl := range controls(src) {
+		r.unsettle = r.unsettle || ctl.unsettles()
+	}
+	if s, ok := newSearch(first, c.root); ok {
+		r.search = s
+	} else if r.first == nil {
+		r.keeps = true // always named
+		if r.unsettle {
+			return nil, fmt.Errorf("rule %d does ctl, and when is not known here", src.ID)
+		}
+	}
+	return r, nil
+}
+
+// conditions makes as much of a rule's chain as may be evaluated: all of it, where that a part holds has no effect but on TX variables; else the first link. What
+// the last link sets does not matter: when it holds, the rule matches.
+func (c *compiler) conditions(src *seclang.Rule) (first *condition, chain []*condition, whole bool) {
+	first, ok := newTest(&src.Links[0], c.root)
+	if !ok {
+		return nil, nil, false
+	}
+	last := len(src.Links) - 1
+	for i := range src.Links {
+		l := &src.Links[i]
+		if i == last {
+			test, ok := newTest(l, c.root)
+			if !ok {
+				return first, nil, false
+			}
+			chain = append(chain, test)
+			break
+		}
+		cond, ok := newCondition(l, c.root)
+		if !ok || slices.ContainsFunc(cond.sets, func(s setvar) bool { return s.remove }) {
+			return first, nil, false
+		}
+		for _, a := range l.Actions { // the flow of a rule needs its whole chain to match
+			if !slices.Contains(plain, a.Name) && a.Name != "setvar" && a.Name != "skip" && a.Name != "skipafter" {
+				return first, nil, false
+			}
+		}
+		chain = append(chain, cond)
+	}
+	return chain[0], chain[1:], true
+}

@@ -1,0 +1,85 @@
+package screen
+
+import (
+	"math/rand/v2"
+	"regexp"
+	"slices"
+	"testing"
+
+	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
+	"pgregory.net/rapid"
+
+	"github.com/convosphere/gateway/modules/waf/seclang"
+)
+
+// The automaton says what regexp says.
+func TestDFA(t *testing.T) {
+	for _, expr := range []string{"a", "^a", "a$", `\ba`, `a\b`, `\Ba\B`, "^$", "", "(?i)ks", "(?m)^b$", "a.c", "(?s)a.c", "[^a]b", "(?i)[^k]", `\x{fffd}`, "ab*c+d?", "(a|b)*abb", "x{2,4}y", `\z`, `\Aab\z`, "é|ü", `[à-ÿ]x`, `(?i)ÿ`} {
+		d, re := newDFA(expr), regexp.MustCompile(expr)
+		rapid.Check(t, func(t *rapid.T) {
+			text := rapid.StringOfN(rapid.SampledFrom([]rune("abcdxy ksKS\nſKéüÿŸ�_0")), 0, 12, -1).Draw(t, "text")
+			if rapid.Bool().Draw(t, "broken") {
+				text = text[:rapid.IntRange(0, len(text)).Draw(t, "cut")] + "\xff" + "\xc3"
+			}
+			if d.match(text) != re.MatchString(text) {
+				t.Fatalf("%q on %q: %v", expr, text, d.match(text))
+			}
+		})
+	}
+}
+
+// So it does for the expressions of the Core Rule Set, on texts made of their own letters.
+func TestDFARules(t *testing.T) {
+	p, err := seclang.Parse("Include @owasp_crs/*.conf", coreruleset.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen, rng := map[string]bool{}, rand.New(rand.NewPCG(1, 2))
+	for _, r := range p.Rules {
+		for _, l := range r.Links {
+			if l.Op != "rx" || seen[l.Arg] || binary(l.Arg) {
+				continue
+			}
+			seen[l.Arg] = true
+			d, re := newDFA(expression(l.Arg)), regexp.MustCompile(expression(l.Arg))
+			if d == nil {
+				t.Errorf("rule %d has no automaton", r.ID)
+				continue
+			}
+			for range 40 {
+				text := generate(expression(l.Arg), rng)
+				for range 1 + rng.IntN(3) {
+					if got, want := d.match(text), re.MatchString(text); got != want {
+						t.Fatalf("rule %d on %q: %v, not %v", r.ID, text, got, want)
+					}
+					text = mutate(text, rng)
+				}
+			}
+		}
+	}
+	if len(seen) < 150 {
+		t.Fatalf("only %d expressions", len(seen))
+	}
+}
+
+const punctuation = " '\"\\/*;%+&\n-#kKsS"
+
+// mutate changes a text a little.
+func mutate(s string, rng *rand.Rand) string {
+	b := []byte(s)
+	if len(b) == 0 {
+		return "x"
+	}
+	switch i := rng.IntN(len(b)); rng.IntN(4) {
+	case 0:
+		b[i] = byte(rng.IntN(256))
+	case 1:
+		b = slices.Delete(b, i, i+1)
+	case 2:
+		b = slices.Insert(b, i, punctuation[rng.IntN(len(punctuation))])
+	default:
+		j := i + rng.IntN(len(b)-i)
+		b = append(b[:j:j], b[i:]...)
+	}
+	return string(b)
+}

@@ -1,0 +1,322 @@
+package screen
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
+)
+
+// Request is what a transaction is told of a request.
+type Request struct {
+	Method, URI, Proto string
+	Header             func(yield func(name, value string) bool) // in the order and spelling in which the transaction is told
+	Body               []byte                                    // whole
+}
+
+// Limits are those of the rule set, beyond which Coraza leaves things out or refuses.
+type Limits struct {
+	Arguments int // of a query, and of a body
+	Depth     int // of JSON
+}
+
+// The body processors that extract knows: as the rules 200000 and 200001 of the engine's configuration choose them.
+var (
+	isJSON = regexp.MustCompile(`^(?:application|text)/(?:[^;,\s]+\+)?json`)
+	isXML  = regexp.MustCompile(`^(?:application|text)/(?:[^;,\s]+\+)?xml`)
+	isRaw  = regexp.MustCompile(`^application/octet-stream(?:$|[;\s])`)
+)
+
+// Plain tells whether bodies of a media type are of the shapes that are known here.
+func Plain(contentType string) bool {
+	t := strings.ToLower(contentType)
+	return !isXML.MatchString(t) && (isJSON.MatchString(t) || isForm(t) || isRaw.MatchString(t))
+}
+
+func isForm(t string) bool {
+	return strings.HasPrefix(strings.TrimSpace(t), "application/x-www-form-urlencoded")
+}
+
+// extract fills the variables as Coraza does. ok is false for a request that is not of the plain shapes known here: then nothing is known of it.
+func extract(r *Request, l Limits, x *exchange) (ok bool) {
+	b := builder{x: x, limits: l}
+	b.add(method, "", r.Method)
+	b.add(protocol, "", r.Proto)
+	b.add(line, "", r.Method+" "+r.URI+" "+r.Proto)
+	contentType, ok := b.headers(r.Header)
+	if !ok || !b.uri(r.URI) {
+		return false
+	}
+	if !b.body(r.Body, contentType) {
+		return false
+	}
+	b.finish()
+	return true
+}
+
+type builder struct {
+	x      *exchange
+	limits Limits
+	got    map[string]bool
+}
+
+func (b *builder) add(s source, key, value string) {
+	b.x.members = append(b.x.members, member{s, key, value})
+}
+
+// finish orders the members by source.
+func (b *builder) finish() { b.x.order() }
+
+func (x *exchange) order() {
+	slices.SortStableFunc(x.members, func(a, b member) int { return int(a.source) - int(b.source) })
+	i := 0
+	for s := range sources + 1 {
+		for i < len(x.members) && x.members[i].source < s {
+			i++
+		}
+		x.from[s] = i
+	}
+}
+
+func (b *builder) headers(each func(yield func(name, value string) bool)) (contentType string, ok bool) {
+	types := 0
+	each(func(name, value string) bool {
+		b.add(headers, name, value)
+		b.add(headerNames, name, name)
+		switch {
+		case strings.EqualFold(name, "Cookie"):
+			b.cookies(value)
+		case strings.EqualFold(name, "Content-Type"):
+			types++
+			contentType = value
+		}
+		return true
+	})
+	return contentType, types < 2
+}
+
+// cookies takes a header apart as Coraza's cookies.ParseCookies does.
+func (b *builder) cookies(s string) {
+	for more := true; more; {
+		var part string
+		part, s, more = strings.Cut(s, ";")
+		name, value, _ := strings.Cut(trimControls(part), "=")
+		if name, value = trimControls(name), trimControls(value); name == "" && value == "" {
+			continue
+		}
+		b.add(cookies, name, value)
+		b.add(cookieNames, name, name)
+	}
+}
+
+func trimControls(s string) string {
+	return strings.TrimFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7F })
+}
+
+func (b *builder) uri(raw string) bool {
+	b.add(uriRaw, "", raw)
+	plain, _, fragment := strings.Cut(raw, "#")
+	u, err := url.ParseRequestURI(plain)
+	if err != nil || fragment {
+		return false
+	}
+	b.add(uri, "", u.String())
+	b.add(filename, "", u.Path)
+	base := u.Path
+	if i := strings.LastIndexAny(base, `/\`); i >= 0 && len(base) > i+1 {
+		base = base[i+1:]
+	}
+	b.add(basename, "", base)
+	b.add(query, "", u.RawQuery)
+	return b.form(u.RawQuery, argsGet, argsGetNames)
+}
+
+// form takes a query apart as Coraza's url.ParseQuery does.
+func (b *builder) form(s string, values, names source) bool {
+	n := 0
+	for s != "" {
+		var pair string
+		pair, s, _ = strings.Cut(s, "&")
+		if pair == "" {
+			continue
+		}
+		if n++; n > b.limits.Arguments {
+			return false
+		}
+		key, value, _ := strings.Cut(pair, "=")
+		key, value = unescape(key), unescape(value)
+		b.add(values, key, value)
+		b.add(names, key, key)
+	}
+	return true
+}
+
+// unescape undoes what can be undone and leaves the rest.
+func unescape(s string) string {
+	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
+		return s
+	}
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '+':
+			out = append(out, ' ')
+		case s[i] == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]):
+			out = append(out, nibble(s[i+1])<<4|nibble(s[i+2]))
+			i += 2
+		default:
+			out = append(out, s[i])
+		}
+	}
+	return string(out)
+}
+
+func nibble(b byte) byte {
+	switch {
+	case b >= 'a':
+		return b - 'a' + 10
+	case b >= 'A':
+		return b - 'A' + 10
+	}
+	return b - '0'
+}
+
+// body fills in what the processor that the media type chooses makes of the body.
+func (b *builder) body(data []byte, contentType string) bool {
+	if len(data) == 0 {
+		kind := ""
+		switch t := strings.ToLower(contentType); {
+		case isJSON.MatchString(t):
+			kind = "JSON"
+		case isXML.MatchString(t):
+			kind = "XML"
+		case isForm(t):
+			kind = "URLENCODED"
+		case strings.HasPrefix(strings.TrimSpace(t), "multipart/form-data"):
+			kind = "MULTIPART"
+		}
+		b.noBody(kind)
+		return true
+	}
+	switch t := strings.ToLower(contentType); {
+	case isXML.MatchString(t):
+		return false
+	case isJSON.MatchString(t):
+		b.noBody("JSON")
+		return b.json(string(data))
+	case isForm(t):
+		if c := firstByte(data); c == '{' || c == '[' {
+			return false // the handler inspects such a body as JSON too
+		}
+		s := string(data)
+		b.add(processor, "", "URLENCODED")
+		b.add(body, "", s)
+		b.add(bodyLength, "", strconv.Itoa(len(s)))
+		return b.form(s, argsPost, argsPostNames)
+	case isRaw.MatchString(t):
+		if c := firstByte(data); c == '{' || c == '[' {
+			return false
+		}
+		b.noBody("")
+		return true
+	}
+	return false
+}
+
+func (b *builder) noBody(kind string) {
+	b.add(processor, "", kind)
+	b.add(body, "", "")
+	b.add(bodyLength, "", "0")
+}
+
+// firstByte is the first that is not white space, 0 if there is none.
+func firstByte(data []byte) byte {
+	for _, c := range data {
+		if c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+			return c
+		}
+	}
+	return 0
+}
+
+// json flattens a body as Coraza's processor does: json.a.b for members, json.0 for elements, and the length of each array under the array's own name.
+func (b *builder) json(s string) bool {
+	if !shallow(s, b.limits.Depth) || !gjson.Valid(s) || !utf8.ValidString(s) {
+		return false
+	}
+	f := flattening{b: b, budget: max(len(s)*8, 4096), values: b.limits.Arguments, lengths: b.limits.Arguments}
+	return f.items(gjson.Parse(s), []byte("json"), b.limits.Depth)
+}
+
+type flattening struct {
+	b                       *builder
+	budget, values, lengths int // what is left of them
+}
+
+func (f *flattening) items(v gjson.Result, path []byte, depth int) bool {
+	if depth <= 0 {
+		return false
+	}
+	ok, n := true, 0
+	v.ForEach(func(key, value gjson.Result) bool {
+		at := append(path, '.')
+		if key.Type == gjson.String {
+			at = append(at, key.Str...)
+		} else {
+			at = strconv.AppendInt(at, int64(key.Num), 10)
+			n++
+		}
+		switch value.Type {
+		case gjson.JSON:
+			ok = f.items(value, at, depth-1)
+		case gjson.String:
+			ok = f.leaf(at, value.Str, &f.values)
+		case gjson.Null:
+			ok = f.leaf(at, "", &f.values)
+		default:
+			ok = f.leaf(at, value.Raw, &f.values)
+		}
+		return ok
+	})
+	if ok && n > 0 {
+		ok = f.leaf(path, strconv.Itoa(n), &f.lengths)
+	}
+	return ok
+}
+
+func (f *flattening) leaf(path []byte, value string, left *int) bool {
+	*left--
+	f.budget -= len(path) + len(value)
+	if *left < 0 || f.budget < 0 {
+		return false
+	}
+	key := string(path)
+	f.b.add(argsPost, key, value)
+	f.b.add(argsPostNames, key, key)
+	return true
+}
+
+// shallow tells whether containers in a JSON text nest no deeper than limit, without recursion.
+func shallow(s string, limit int) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > limit {
+				return false
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return true
+}
