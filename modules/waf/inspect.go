@@ -19,13 +19,15 @@ import (
 	"github.com/corazawaf/coraza/v3/types"
 
 	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/modules/internal/wire"
 )
 
 // exchange is the inspection of one request, and what came of it.
 type exchange struct {
 	h       *Handler
-	client  string // whose share of the gate it takes
-	head    int64  // bytes of the request line and the headers
+	client  string       // whose share of the gate it takes
+	head    int64        // bytes of the request line and the headers
+	hidden  []wire.Field // headers that no handler sees
 	tx      types.Transaction
 	took    time.Duration // the rules, without waiting
 	status  int           // of the answer, 0: pass it on
@@ -82,8 +84,11 @@ func (x *exchange) close() {
 
 // inspect runs the rules of the phases 1, 2 and 5 over the request and records the verdict.
 func (h *Handler) inspect(w http.ResponseWriter, r *http.Request, rc *reqctx.Request) (x *exchange) {
-	x = &exchange{h: h, label: passed, client: clientKey(r, rc), head: headSize(r)}
-	if cookies(r) > h.MaxCookies {
+	x = &exchange{h: h, label: passed, client: clientKey(r, rc), head: headSize(r), hidden: hiddenHeaders(r)}
+	for _, f := range x.hidden {
+		x.head += int64(len(f.Name) + len(f.Value))
+	}
+	if cookies(r) > h.MaxCookies || len(x.hidden) > maxHidden {
 		x.unseen = true
 		x.refuse(errCookies)
 		return x
@@ -112,6 +117,10 @@ func (h *Handler) inspect(w http.ResponseWriter, r *http.Request, rc *reqctx.Req
 	x.tx.ProcessLogging()
 	inspection.Observe(x.took.Seconds())
 	x.judge(stop, rc)
+	h.explain(x.tx, rc.ID)
+	if x.status == 0 && h.Mode == Block && malformed(r) {
+		x.status, x.label = http.StatusBadRequest, refused
+	}
 	return x
 }
 
@@ -137,6 +146,9 @@ func (x *exchange) first(r *http.Request, rc *reqctx.Request, all bool) (stop *t
 	if _, ok := x.tx.(plugintypes.TransactionState); !ok {
 		x.fail(errors.New("coraza's transaction shows no variables"))
 		return nil, false
+	}
+	for _, f := range x.hidden {
+		x.tx.AddRequestHeader(f.Name, f.Value)
 	}
 	if stop = x.h.head(x.tx, r, rc); stop != nil || !all {
 		return stop, true
