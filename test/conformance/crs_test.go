@@ -2,11 +2,14 @@ package conformance
 
 import (
 	"embed"
+	"encoding/json"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime"
 	"sort"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -49,6 +52,8 @@ func gateway(t kit.T) *kit.Node {
 type outcome struct {
 	id      string
 	failure string // "": passed
+	answer  answer // of the stage that failed, or the last
+	verdict verdict
 }
 
 func TestCoreRuleSet(t *testing.T) {
@@ -71,8 +76,9 @@ func TestCoreRuleSet(t *testing.T) {
 	for i, one := range all {
 		o := outcome{id: one.ID}
 		for s, stage := range one.Stages {
-			a := answers[i][s]
-			if o.failure = stage.Output.judge(a, verdicts[a.requestID], texts); o.failure != "" {
+			o.answer = answers[i][s]
+			o.verdict = verdicts[o.answer.requestID]
+			if o.failure = stage.Output.judge(o.answer, o.verdict, texts); o.failure != "" {
 				break
 			}
 		}
@@ -108,8 +114,9 @@ func drive(t *testing.T, n *kit.Node, all []test) [][]answer {
 	return answers
 }
 
-// verdicts reads the rules that matched from the security events, by request id, and waits for the last of them to be written.
-func verdicts(t *testing.T, n *kit.Node, answers [][]answer) map[string][]int {
+// verdicts reads what the WAF recorded, by request id: the rules from the security events, of which it waits for the last to be
+// written, and the places from the log.
+func verdicts(t *testing.T, n *kit.Node, answers [][]answer) map[string]verdict {
 	t.Helper()
 	want := map[string]bool{}
 	for _, stages := range answers {
@@ -119,7 +126,7 @@ func verdicts(t *testing.T, n *kit.Node, answers [][]answer) map[string][]int {
 			}
 		}
 	}
-	all := map[string][]int{}
+	all := map[string]verdict{}
 	kit.Eventually(t, 10*time.Second, "an event for every request", func() bool {
 		clear(all)
 		for _, e := range n.Events(t) {
@@ -127,36 +134,55 @@ func verdicts(t *testing.T, n *kit.Node, answers [][]answer) map[string][]int {
 			if !want[id] {
 				continue
 			}
-			all[id] = []int{}
+			v := verdict{places: map[int][]string{}}
 			rules, _ := e["rule.id"].([]any)
 			for _, r := range rules {
-				all[id] = append(all[id], int(r.(float64)))
+				v.rules = append(v.rules, int(r.(float64)))
 			}
+			all[id] = v
 		}
 		return len(all) == len(want)
 	})
+	b, err := os.ReadFile(filepath.Join(n.Data, "places.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		var l struct {
+			RequestID string   `json:"request_id"`
+			Rule      int      `json:"rule"`
+			FoundIn   []string `json:"found_in"`
+		}
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		if v, ok := all[l.RequestID]; ok {
+			v.places[l.Rule] = append(v.places[l.Rule], l.FoundIn...)
+		}
+	}
 	return all
 }
 
 // report counts, and fails for each test that failed without being ignored, and each entry of the list that is not needed.
 func report(t *testing.T, outcomes []outcome, took time.Duration) {
 	t.Helper()
-	passed, failed, left := 0, 0, map[string]string{}
-	for id, reason := range ignored {
-		left[id] = reason
-	}
+	passed, failed := 0, 0
 	var lines []string
+	left := maps.Clone(ignored)
 	for _, o := range outcomes {
-		reason, listed := left[o.id]
+		entry, listed := left[o.id]
 		delete(left, o.id)
 		switch {
-		case listed && o.failure == "":
-			passed++
-			t.Errorf("%s passes and is ignored all the same: take it from the list", o.id)
-		case listed:
-			lines = append(lines, o.id+": "+reason)
 		case o.failure == "":
 			passed++
+			if listed {
+				t.Errorf("%s passes and is ignored all the same: take it from the list", o.id)
+			}
+		case listed:
+			lines = append(lines, o.id+": "+entry.reason)
+			if other := entry.holds(o.answer, o.verdict); other != "" {
+				t.Errorf("%s is ignored for another reason: %s", o.id, other)
+			}
 		default:
 			failed++
 			t.Errorf("%s: %s", o.id, o.failure)

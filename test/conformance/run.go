@@ -63,9 +63,15 @@ func response(r *bufio.Reader, method string) (*http.Response, error) {
 	}
 }
 
-// judge tells why a stage did not come out as expected, "" where it did. rules are the ids that the event names; messages what the
-// suite's log says of them.
-func (out output) judge(a answer, rules []int, messages map[int]string) string {
+// verdict is what the WAF recorded of one request.
+type verdict struct {
+	rules  []int            // of the event
+	places map[int][]string // where each found what it matched, of the log
+}
+
+// judge tells why a stage did not come out as expected, "" where it did. messages are the rules' texts.
+func (out output) judge(a answer, v verdict, messages map[int]string) string {
+	rules := v.rules
 	if out.ExpectError {
 		// A server that says 400 and ends the connection has refused as firmly as one that only ends it.
 		if a.err != nil || a.status == http.StatusBadRequest && a.requestID == "" {
@@ -99,9 +105,9 @@ func (out output) judge(a answer, rules []int, messages map[int]string) string {
 	if out.Isolated && len(rules) != 1 {
 		return fmt.Sprintf("one rule was expected to match, not %v", rules)
 	}
-	log := logOf(rules, messages)
+	log := v.log(messages)
 	if re := out.Log.MatchRegex; re != "" && !regexp.MustCompile(re).MatchString(log) {
-		return fmt.Sprintf("the log does not match %q", re)
+		return fmt.Sprintf("the log does not match %q, with rules %v", re, rules)
 	}
 	if re := out.Log.NoMatchRegex; re != "" && regexp.MustCompile(re).MatchString(log) {
 		return fmt.Sprintf("the log matches %q", re)
@@ -109,11 +115,15 @@ func (out output) judge(a answer, rules []int, messages map[int]string) string {
 	return ""
 }
 
-// logOf writes what an error log would hold of the rules that matched, but for what the client sent, which our events never hold.
-func logOf(rules []int, messages map[int]string) string {
+// log writes what an engine's error log would hold of the rules that matched, but for what the client sent, which we never write down.
+func (v verdict) log(messages map[int]string) string {
 	var b strings.Builder
-	for _, id := range rules {
-		fmt.Fprintf(&b, "[id \"%d\"] [msg %q]\n", id, messages[id])
+	for _, id := range v.rules {
+		fmt.Fprintf(&b, "[id \"%d\"] [msg %q]", id, messages[id])
+		for _, p := range v.places[id] {
+			fmt.Fprintf(&b, " found within %s: …", p)
+		}
+		b.WriteString("\n")
 	}
 	return b.String()
 }
