@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -43,4 +44,46 @@ func (d deviation) holds(a answer, v verdict) string {
 		return fmt.Sprintf("rule %d did not match, only %v", d.rule, v.rules)
 	}
 	return ""
+}
+
+// outcome is one test's.
+type outcome struct {
+	id      string
+	failure string // "": passed
+	answer  answer // of the stage that failed, or the last
+	verdict verdict
+}
+
+// result is what a run comes to.
+type result struct {
+	passed, failed int
+	ignored        []string // with their reasons
+	problems       []string // each fails the run: tests that failed, and entries of the list that are not right any more
+}
+
+func tally(outcomes []outcome, list map[string]deviation) (r result) {
+	left := maps.Clone(list)
+	for _, o := range outcomes {
+		entry, listed := left[o.id]
+		delete(left, o.id)
+		switch {
+		case o.failure == "":
+			r.passed++
+			if listed {
+				r.problems = append(r.problems, o.id+" passes and is ignored all the same: take it from the list")
+			}
+		case listed:
+			r.ignored = append(r.ignored, o.id+": "+entry.reason)
+			if other := entry.holds(o.answer, o.verdict); other != "" {
+				r.problems = append(r.problems, o.id+" is ignored for another reason: "+other)
+			}
+		default:
+			r.failed++
+			r.problems = append(r.problems, o.id+": "+o.failure)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(left)) {
+		r.problems = append(r.problems, id+" is ignored, and there is no such test")
+	}
+	return r
 }

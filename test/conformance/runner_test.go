@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"slices"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
@@ -67,5 +68,26 @@ func TestJudge(t *testing.T) {
 	refused.requestID = "x"
 	if why := (output{ExpectError: true}).judge(refused, verdict{}, nil); why == "" {
 		t.Error("a handler's answer passed for an error")
+	}
+}
+
+// The list of ignored tests can't go stale unseen.
+func TestTally(t *testing.T) {
+	bad := outcome{failure: "why", answer: answer{status: 505}, verdict: verdict{rules: []int{7}}}
+	named := func(id string, o outcome) outcome { o.id = id; return o }
+	r := tally([]outcome{
+		{id: "passes"}, named("fails", bad), named("ignored", bad), named("by rule", bad), {id: "stale"}, named("other status", bad), named("other rule", bad),
+	}, map[string]deviation{
+		"ignored": {reason: "a", status: 505}, "by rule": {reason: "b", rule: 7}, "stale": {}, "gone": {}, "other status": {status: 400}, "other rule": {rule: 8},
+	})
+	want := []string{
+		"fails: why",
+		"stale passes and is ignored all the same: take it from the list",
+		"other status is ignored for another reason: status 505, not 400",
+		"other rule is ignored for another reason: rule 8 did not match, only [7]",
+		"gone is ignored, and there is no such test",
+	}
+	if !slices.Equal(r.problems, want) || r.passed != 2 || r.failed != 1 || len(r.ignored) != 4 {
+		t.Errorf("%+v", r)
 	}
 }
