@@ -14,7 +14,7 @@ FUZZTIME ?= 3s
 
 export GOFLAGS ?= -mod=readonly
 
-.PHONY: help build demo test deps lint unit arch e2e fuzz-short bench measure clean
+.PHONY: help build demo test deps lint unit arch conformance e2e fuzz-short bench measure clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 20
@@ -26,7 +26,7 @@ build: ## Builds bin/convosphere and bin/chat, static
 demo: build ## Runs the gateway with everything embedded, on https://localhost:8443
 	exec $(BIN)/convosphere demo $(DEMO_FLAGS)
 
-test: deps lint unit arch e2e fuzz-short ## Everything: lint, unit, arch, end to end, short fuzzing
+test: deps lint unit arch conformance e2e fuzz-short ## Everything: lint, unit, arch, conformance, end to end, short fuzzing
 	@echo "make test: all passed"
 
 deps: ## Installs the servers and the browser that tests need, from Debian's packages, when it may
@@ -40,6 +40,9 @@ unit: ## Tests of every package, with the race detector
 
 arch: ## The rules of the house: imports, manifest, directives, Caddyfiles
 	go test -timeout 5m ./test/arch/...
+
+conformance: build ## The test suite of the Core Rule Set, whole, against the built gateway
+	GATEWAY_BIN_DIR=$(BIN) go test -count=1 -timeout 10m -v ./test/conformance/...
 
 e2e: build ## The built binaries with a real Redis and a real browser
 	GATEWAY_BIN_DIR=$(BIN) go test -count=1 -timeout 10m ./test/kit/... ./test/e2e/...

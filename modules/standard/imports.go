@@ -12,6 +12,7 @@ import (
 	_ "github.com/convosphere/gateway/modules/policy"
 	_ "github.com/convosphere/gateway/modules/portal"
 	_ "github.com/convosphere/gateway/modules/ratelimit"
+	_ "github.com/convosphere/gateway/modules/rawhead"
 	_ "github.com/convosphere/gateway/modules/secure"
 	_ "github.com/convosphere/gateway/modules/waf"
 )

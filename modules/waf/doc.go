@@ -1,6 +1,8 @@
 // Package waf is the directive gw_waf: is the request an attack? It runs Coraza with the OWASP Core Rule Set, which is
 // compiled into the binary, over the request line, the headers, the cookies and the body.
 //
+// Of an HTTP/1 request it also shows the rules the header names that Caddy drops, where the listener wrapper gw_raw_head keeps them.
+//
 // Its place on the path is inside encode, after identity and limits, before the portal and authorization: what it refuses
 // never reaches a handler that interprets input. A WebSocket's handshake is inspected as the request that it is.
 //

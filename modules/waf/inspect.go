@@ -19,14 +19,16 @@ import (
 	"github.com/corazawaf/coraza/v3/types"
 
 	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/modules/internal/wire"
 	"github.com/convosphere/gateway/modules/waf/screen"
 )
 
 // exchange is the inspection of one request, and what came of it.
 type exchange struct {
 	h       *Handler
-	client  string // whose share of the gate it takes
-	head    int64  // bytes of the request line and the headers
+	client  string       // whose share of the gate it takes
+	head    int64        // bytes of the request line and the headers
+	hidden  []wire.Field // headers that no handler sees
 	tx      types.Transaction
 	took    time.Duration // the rules, without waiting
 	status  int           // of the answer, 0: pass it on
@@ -87,8 +89,11 @@ func (x *exchange) close() {
 
 // inspect runs the rules of the phases 1, 2 and 5 over the request and records the verdict.
 func (h *Handler) inspect(w http.ResponseWriter, r *http.Request, rc *reqctx.Request) (x *exchange) {
-	x = &exchange{h: h, label: passed, client: clientKey(r, rc), head: headSize(r)}
-	if cookies(r) > h.MaxCookies {
+	x = &exchange{h: h, label: passed, client: clientKey(r, rc), head: headSize(r), hidden: hiddenHeaders(r)}
+	for _, f := range x.hidden {
+		x.head += int64(len(f.Name) + len(f.Value))
+	}
+	if cookies(r) > h.MaxCookies || len(x.hidden) > maxHidden {
 		x.unseen = true
 		x.refuse(errCookies)
 		return x
@@ -120,6 +125,10 @@ func (h *Handler) inspect(w http.ResponseWriter, r *http.Request, rc *reqctx.Req
 	x.tx.ProcessLogging()
 	inspection.Observe(x.took.Seconds())
 	x.judge(stop, rc)
+	h.explain(x.tx, rc.ID)
+	if x.status == 0 && h.Mode == Block && malformed(r) {
+		x.status, x.label = http.StatusBadRequest, refused
+	}
 	return x
 }
 
@@ -147,7 +156,7 @@ func (x *exchange) first(r *http.Request, rc *reqctx.Request, all bool) (stop *t
 		return nil, false
 	}
 	takeOut(x.tx, x.out)
-	if stop = x.h.head(x.tx, r, rc); stop != nil || !all {
+	if stop = x.h.head(x.tx, r, rc, x.hidden...); stop != nil || !all {
 		return stop, true
 	}
 	return x.phase2()
@@ -208,8 +217,8 @@ func cookies(r *http.Request) (n int) {
 	return n
 }
 
-// head tells the transaction of the connection, the request line and the headers, and runs phase 1.
-func (h *Handler) head(tx types.Transaction, r *http.Request, rc *reqctx.Request) *types.Interruption {
+// head tells the transaction of the connection, the request line and the headers, also of hidden ones, and runs phase 1.
+func (h *Handler) head(tx types.Transaction, r *http.Request, rc *reqctx.Request, hidden ...wire.Field) *types.Interruption {
 	peer, port, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		peer = r.RemoteAddr
@@ -220,7 +229,7 @@ func (h *Handler) head(tx types.Transaction, r *http.Request, rc *reqctx.Request
 	n, _ := strconv.Atoi(port) // no port: 0
 	tx.ProcessConnection(peer, n, "", 0)
 	tx.ProcessURI(requestURI(r), r.Method, r.Proto)
-	for name, v := range told(r) {
+	for name, v := range told(r, hidden) {
 		tx.AddRequestHeader(name, v)
 	}
 	if r.Host != "" {

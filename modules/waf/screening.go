@@ -15,6 +15,7 @@ import (
 	"github.com/corazawaf/coraza/v3/types"
 
 	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/modules/internal/wire"
 	"github.com/convosphere/gateway/modules/waf/screen"
 	"github.com/convosphere/gateway/modules/waf/seclang"
 )
@@ -59,8 +60,13 @@ func (c *compiled) screen(text string, files fs.FS, count int) (*screen.Screen, 
 }
 
 // told is what a transaction is told of a request's headers, in one order for the screen and the rules.
-func told(r *http.Request) func(yield func(name, value string) bool) {
+func told(r *http.Request, hidden []wire.Field) func(yield func(name, value string) bool) {
 	return func(yield func(name, value string) bool) {
+		for _, f := range hidden {
+			if !yield(f.Name, f.Value) {
+				return
+			}
+		}
 		for name, values := range r.Header {
 			for _, v := range values {
 				if name == "Expect" && strings.EqualFold(v, "100-continue") {
@@ -103,8 +109,20 @@ func plainBody(r *http.Request) bool {
 }
 
 // ask screens a request with as much of its body as is known.
-func (s *ruleSet) ask(r *http.Request, body []byte) (*screen.Exchange, screen.Result) {
-	return s.screen.Request(&screen.Request{Method: r.Method, URI: requestURI(r), Proto: r.Proto, Header: told(r), Body: body})
+func (x *exchange) ask(r *http.Request, body []byte) screen.Result {
+	e, res := x.h.rules.screen.Request(&screen.Request{Method: r.Method, URI: requestURI(r), Proto: r.Proto, Header: told(r, x.hidden), Body: body})
+	label := "unknown"
+	switch {
+	case res.Clean:
+		label = "clean"
+	case res.Known:
+		label = "named"
+	}
+	screened.WithLabelValues(label).Inc()
+	if x.screened = nil; res.Known {
+		x.screened = e
+	}
+	return res
 }
 
 // takeOut removes rules that the screen knows not to match from a transaction, before they are run.
@@ -118,6 +136,9 @@ func takeOut(tx types.Transaction, rules []int) {
 
 // screen asks the screen about the whole request, with its body if that is short, and tells whether the inspection is over: a clean request needs no rules.
 func (x *exchange) screen(w http.ResponseWriter, r *http.Request, rc *reqctx.Request) (over bool) {
+	if malformed(r) {
+		return false // every rule sees it, for the event
+	}
 	if !plainBody(r) || r.ContentLength > memoryLimit {
 		x.screenHead(r)
 		return false
@@ -146,9 +167,8 @@ func (x *exchange) screen(w http.ResponseWriter, r *http.Request, rc *reqctx.Req
 	}
 	defer seat.leave()
 	start := time.Now()
-	exchange, res := x.h.rules.ask(r, body)
+	res := x.ask(r, body)
 	x.clock(start)
-	x.note(exchange, res)
 	if !res.Clean {
 		x.out = res.Out
 		return false
@@ -166,8 +186,7 @@ const screenedBytes = 64
 
 // screenHead asks about what phase 1 sees, before there is a body.
 func (x *exchange) screenHead(r *http.Request) {
-	exchange, res := x.h.rules.ask(r, nil)
-	x.note(exchange, res)
+	res := x.ask(r, nil)
 	x.out, x.undecided = res.Out[:res.Early], true
 }
 
@@ -181,24 +200,9 @@ func (x *exchange) screenBody(r *http.Request, n int64) error {
 	if _, err := io.ReadFull(reader, body); err != nil {
 		return errors.Join(errNoStorage, err)
 	}
-	exchange, res := x.h.rules.ask(r, body)
-	x.note(exchange, res)
+	res := x.ask(r, body)
 	takeOut(x.tx, res.Out)
 	return nil
-}
-
-func (x *exchange) note(e *screen.Exchange, res screen.Result) {
-	label := "unknown"
-	switch {
-	case res.Clean:
-		label = "clean"
-	case res.Known:
-		label = "named"
-	}
-	screened.WithLabelValues(label).Inc()
-	if x.screened = nil; res.Known {
-		x.screened = e
-	}
 }
 
 // keep reads a body into memory, up to what may be there; whole tells whether that was all of it.
