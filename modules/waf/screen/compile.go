@@ -160,12 +160,22 @@ func (c *compiler) ignorable(r *seclang.Rule) bool {
 		}
 	}
 	for _, ctl := range controls(r) {
-		if !ctl.lessens(c.fixed) {
+		if !ctl.lessens(append(c.models(), c.fixed...)) {
 			return false
 		}
 	}
 	_, skip := flow(r)
 	return skip == 0 || !slices.ContainsFunc(c.skipped(r, skip), func(s *seclang.Rule) bool { return s.Marker != "" || slices.Contains(c.fixed, s) })
+}
+
+// models are the modelled rules of the program.
+func (c *compiler) models() (out []*seclang.Rule) {
+	for _, r := range c.program.Rules {
+		if !r.Removed && r.ID != 0 && slices.Contains(c.modelled, r.ID) {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // skipped are the rules that a rule passes over, if it matches and none of them is taken out.

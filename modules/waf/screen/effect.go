@@ -59,8 +59,8 @@ func controls(r *seclang.Rule) (out []control) {
 	return out
 }
 
-// lessens tells whether the control can only take rules and targets away, none of the fixed rules among them, or concerns logs.
-func (c control) lessens(fixed []*seclang.Rule) bool {
+// lessens tells whether the control can only take rules and targets away, none of the rules that are relied on among them, or concerns logs.
+func (c control) lessens(relied []*seclang.Rule) bool {
 	switch c.name {
 	case "auditengine", "auditlogparts", "debugloglevel":
 		return true
@@ -69,9 +69,9 @@ func (c control) lessens(fixed []*seclang.Rule) bool {
 		return !strings.EqualFold(variable, "tx")
 	case "ruleremovebyid":
 		from, to, err := seclang.IDs(c.value)
-		return err == nil && !slices.ContainsFunc(fixed, func(r *seclang.Rule) bool { return r.ID >= from && r.ID <= to })
+		return err == nil && !slices.ContainsFunc(relied, func(r *seclang.Rule) bool { return r.ID >= from && r.ID <= to })
 	case "ruleremovebytag":
-		return !slices.ContainsFunc(fixed, func(r *seclang.Rule) bool { return slices.Contains(r.Tags, c.value) })
+		return !slices.ContainsFunc(relied, func(r *seclang.Rule) bool { return slices.Contains(r.Tags, c.value) })
 	}
 	return false
 }

@@ -14,12 +14,14 @@ func rulesAt(level int) string {
 	return `Include @crs-setup.conf.example
 SecRequestBodyAccess On
 SecResponseBodyAccess On
+SecResponseBodyMimeType text/plain text/html
 SecRequestBodyLimit 2000001
 SecRequestBodyInMemoryLimit 131072
 SecRequestBodyJsonDepthLimit 1024
 SecArgumentsLimit 250
 SecRule REQUEST_HEADERS:Content-Type "@rx ^(?:application|text)/(?:[^;,\s]+\+)?xml" "id:200000,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=XML"
 SecRule REQUEST_HEADERS:Content-Type "@rx ^(?:application|text)/(?:[^;,\s]+\+)?json" "id:200001,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=JSON"
+SecRule REQUEST_HEADERS:Content-Type "@rx ^application/octet-stream(?:$|[;\s])" "id:590020,phase:1,t:none,t:lowercase,pass,nolog,ctl:ruleRemoveById=901340"
 SecRule REQBODY_ERROR "!@eq 0" "id:200002,phase:2,t:none,log,deny,status:400,msg:'The body is malformed'"
 SecAction "id:900200,phase:1,pass,t:none,nolog,setvar:'tx.allowed_methods=GET HEAD POST OPTIONS PUT PATCH DELETE'"
 SecAction "id:900000,phase:1,pass,t:none,nolog,setvar:tx.blocking_paranoia_level=` + fmt.Sprint(level) + `"
@@ -35,7 +37,7 @@ func newScreen(t testing.TB, rules string) *Screen {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(p, Options{Root: coreruleset.FS, Limits: Limits{Arguments: 250, Depth: 1024}, Modelled: []int{200000, 200001, 901340}})
+	s, err := New(p, Options{Root: coreruleset.FS, Limits: Limits{Arguments: 250, Depth: 1024}, Modelled: []int{200000, 200001, 590020, 901340}})
 	if err != nil {
 		t.Fatal(err)
 	}

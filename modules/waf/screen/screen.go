@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"fmt"
 	"io/fs"
 	"sync"
 
@@ -22,7 +23,7 @@ type Screen struct {
 type Options struct {
 	Root     fs.FS  // where rules and their data are read from
 	Limits   Limits // of the rule set
-	Modelled []int  // rules that choose how a body is read, as the package expects them to
+	Modelled []int  // rules that choose how a body is read, as extract does; all of them must be there
 }
 
 // New makes the screen of a program. An error says what in it can't be screened soundly; the rules must then be run without one.
@@ -34,6 +35,9 @@ func New(p *seclang.Program, o Options) (*Screen, error) {
 		return nil, err
 	}
 	c := &compiler{program: p, root: o.Root, modelled: o.Modelled, state: &exchange{tx: newTX()}}
+	if n := len(c.models()); n != len(o.Modelled) {
+		return nil, fmt.Errorf("of %d rules that choose how a body is read, there are %d", len(o.Modelled), n)
+	}
 	if err := c.run(); err != nil {
 		return nil, err
 	}
