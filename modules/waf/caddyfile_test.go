@@ -15,9 +15,9 @@ func TestCaddyfiles(t *testing.T) { golden.Caddyfiles(t) }
 
 func TestValidate(t *testing.T) {
 	for _, h := range []Handler{
-		{Mode: "on"}, {Paranoia: 5}, {BodyLimit: -1}, {BodyLimit: 2, UploadLimit: 1}, {UploadLimit: 1 << 31}, {BodyTimeout: -1}, {MaxArguments: -1}, {MaxArguments: 10_001}, {MaxCookies: 1_001}, {QueueTimeout: -1}, {ExcludeRules: []int{0}},
-		{ExcludeFields: []FieldExclusion{{Path: "/x\" \"id:1", Fields: []string{"a"}}}}, {ExcludeFields: []FieldExclusion{{Path: "/x", Fields: []string{"a,deny"}}}},
-		{ExcludeFields: []FieldExclusion{{Path: "/x"}}}, {RulesFiles: []string{"a\nSecRuleEngine Off"}},
+		{Mode: "on"}, {Paranoia: 5}, {BodyLimit: -1}, {BodyLimit: 2, UploadLimit: 1}, {UploadLimit: 1 << 31}, {BodyTimeout: -1}, {MaxArguments: -1}, {MaxArguments: 10_001}, {MaxCookies: 1_001}, {QueueTimeout: -1}, {Exclusions: []Exclusion{{Rules: []string{"0"}}}},
+		{Exclusions: []Exclusion{fieldExclusion("/x\" \"id:1", "a")}}, {Exclusions: []Exclusion{fieldExclusion("/x", "a,deny")}},
+		{Exclusions: []Exclusion{{At: []PathPattern{"/x"}}}}, {RulesFiles: []string{"a\nSecRuleEngine Off"}},
 	} {
 		h.defaults()
 		if err := h.Validate(); err == nil {

@@ -20,7 +20,8 @@ type ruleSet struct {
 	key   string
 	waf   experimental.WAFWithOptions
 	count int
-	refs  atomic.Int64 // the pool's one, and one for each transaction
+	ids   map[int]string // the rules that were read, and their messages, whose macros are not filled in
+	refs  atomic.Int64   // the pool's one, and one for each transaction
 	once  sync.Once
 }
 
@@ -92,7 +93,9 @@ func filesRevision(text string) (string, error) {
 
 func compile(text string) (*ruleSet, []dependency, error) {
 	files := new(rulesFS)
-	waf, err := coraza.NewWAF(coraza.NewWAFConfig().WithRootFS(files).WithDirectives(text))
+	ids := map[int]string{}
+	note := func(r types.RuleMetadata) { ids[r.ID()] = message(r.Raw()) }
+	waf, err := coraza.NewWAF(experimental.WAFConfigWithRuleObserver(coraza.NewWAFConfig().WithRootFS(files).WithDirectives(text), note))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -100,7 +103,7 @@ func compile(text string) (*ruleSet, []dependency, error) {
 	if !ok {
 		return nil, nil, errors.New("coraza gives no transactions with options")
 	}
-	set := &ruleSet{waf: w}
+	set := &ruleSet{waf: w, ids: ids}
 	if n, ok := waf.(experimental.WAFWithRules); ok {
 		set.count = n.RulesCount()
 	}
