@@ -159,7 +159,7 @@ func validateSelector(s string, targeted bool) error {
 		if from == to {
 			return fmt.Errorf("%d can't be excluded: %s", id, why)
 		}
-		return fmt.Errorf("%s: %d in it can't be excluded: %s", s, id, why)
+		return fmt.Errorf("%d of %s can't be excluded: %s", id, s, why)
 	}
 	return nil
 }
