@@ -157,8 +157,8 @@ func TestRefusedExclusions(t *testing.T) {
 		"942100 on ARGS_GET:a": "write ARGS", "942100 on TX:a": "variables are", "942100 on args": "variables are", "942100 on REQUEST_BODY:a": "no names",
 		"942100 on ARGS:": "a name has", "942100 on ARGS:a;b": "a name has", "942100 on ARGS:a'b": "a name has", "942100 on ARGS:/a/": "a name has",
 		"942100 on ARGS:*": "every name", "942100 on ARGS:a,": "variables are", `942100 on ARGS:a"`: "a name has", "942100 on ARGS:a|b": "a name has",
-		"942100 at x": "begins with /", "942100 at /a**": "a single *", "942100 at /a*/b": "whole segment", "942100 at /*a": "whole segment", "942100 at /../a": "..",
-		"942100 at /.": "..", "942100 at /..*": "..", `942100 at /a"b`: "letters", "942100 at /a'b": "letters", "942100 at /a\\": "letters", "942100 at /a,b": "letters",
+		"942100 at x": "begins with /", "942100 at /a**": "a single *", "942100 at /a*/b": "whole segment", "942100 at /*a": "whole segment", "942100 at /../a": "a dot",
+		"942100 at /.": "a dot", "942100 at /..*": "a dot", `942100 at /a"b`: "letters", "942100 at /a'b": "letters", "942100 at /a\\": "letters", "942100 at /a,b": "letters",
 		"942100 at /%61": "letters", "942100 at /*/*/*/*/*/*/*/*/*": "at most 8", "942100 at /" + strings.Repeat("a", 256): "at most 256",
 		strings.Repeat("942100 ", 65): "at most 64",
 	} {

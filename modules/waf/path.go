@@ -50,7 +50,7 @@ func (p PathPattern) validate() error {
 			name, rest = strings.CutSuffix(part, "*")
 		}
 		if name == "." || strings.HasPrefix(name, "..") {
-			return fmt.Errorf("path %q: no segment is . or begins with ..", s)
+			return fmt.Errorf("path %q: no segment is a dot or begins with two", s)
 		}
 		if strings.Contains(name, "*") && (name != "*" || rest) {
 			return fmt.Errorf("path %q: a * is a whole segment, or stands at the end", s)
