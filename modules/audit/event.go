@@ -78,9 +78,9 @@ func eventOf(s seen, rc *reqctx.Request, status int, out, in int64, ctxErr error
 	}
 	add("gateway.problem", rc.Problem)
 	add("gateway.zone", rc.Limited)
-	if v := rc.Verdict; v != nil && len(v.Rules) > 0 {
+	if v := rc.Verdict; v != nil {
 		e.RuleIDs = v.Rules
-		e.Fields = append(e.Fields, zap.Bool("gateway.waf.blocked", v.Blocked), zap.Int("gateway.waf.score", v.Score))
+		e.Fields = append(e.Fields, verdictFields(v)...)
 	}
 	if d := rc.Decision; d != nil {
 		e.Fields = append(e.Fields, zap.Bool("gateway.decision.allow", d.Allow))

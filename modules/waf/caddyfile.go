@@ -1,15 +1,9 @@
 package waf
 
 import (
-	"strconv"
-	"strings"
-	"time"
-
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/dustin/go-humanize"
 )
 
 func init() { httpcaddyfile.RegisterHandlerDirective("gw_waf", parse) }
@@ -23,20 +17,25 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //
 //	gw_waf [<matcher>] {
 //		mode          block | detect | off
-//		paranoia      1 | 2 | 3 | 4
-//		body_limit    <size>                 # 128KiB
+//		mode          block | detect | off at <path> [<path>…]   # the first that names the path decides
+//		paranoia      <blocking> [<detection>]                   # 1 to 4
+//		thresholds    <inbound> [<outbound>]                     # 5 4
+//		body_limit    <size> [reject | pass]                     # 128KiB
 //		upload_limit  <size>                 # 16MiB, multipart bodies
 //		body_timeout  <duration>             # 30s, and 1s more for each 32 KiB received
 //		max_arguments <count>                # 250
 //		max_cookies   <count>                # 50
 //		queue_timeout <duration>             # 1s
 //		screen        on | off               # on: rules that can't match are not run
+//		plugin        <folder> [<folder>…]   # *-config.conf, *-before.conf, *-after.conf
 //		rules_file    <path> [<path>…]       # SecLang, before the Core Rule Set; a relative path begins at the working directory
-//		exclude       <rule id> [<rule id>…]
+//		rules_after   <path> [<path>…]       # SecLang, after it
+//		exclude       <rule>… [on <variable>[,<variable>…]] [at <path>…]
 //		exclude_field <path> <field> [<field>…]
 //	}
 //
-// mode, paranoia, the limits and the timeouts may be given once; the others add up.
+// A rule is an id, a range <from>-<to>, or tag:<tag>. A path is a PathPattern.
+// mode without at, paranoia, thresholds, the limits and the timeouts may be given once; the others add up.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
 	if d.NextArg() {
@@ -45,45 +44,20 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	seen := map[string]bool{}
 	for d.NextBlock(0) {
 		name, args := d.Val(), d.RemainingArgs()
-		switch name {
-		case "mode", "paranoia", "body_limit", "upload_limit", "body_timeout", "max_arguments", "max_cookies", "queue_timeout", "screen":
-			if len(args) != 1 {
-				return d.ArgErr()
-			}
-			if seen[name] {
-				return d.Errf("%s is given twice", name)
-			}
+		read := h.subdirective(name)
+		if read == nil {
+			return d.Errf("unknown subdirective %q: gw_waf knows mode, paranoia, thresholds, body_limit, upload_limit, body_timeout, max_arguments, max_cookies, queue_timeout, screen, plugin, rules_file, rules_after, exclude and exclude_field", name)
+		}
+		if len(args) == 0 {
+			return d.ArgErr()
+		}
+		if once := single(name, args); once && seen[name] {
+			return d.Errf("%s is given twice", name)
+		} else if once {
 			seen[name] = true
-			if err := h.single(d, name, args[0]); err != nil {
-				return err
-			}
-		case "rules_file":
-			if len(args) == 0 {
-				return d.ArgErr()
-			}
-			h.RulesFiles = append(h.RulesFiles, args...)
-		case "exclude":
-			if len(args) == 0 {
-				return d.ArgErr()
-			}
-			for _, a := range args {
-				id, err := strconv.Atoi(a)
-				if err != nil || id < 1 {
-					return d.Errf("exclude %q: it is no rule id", a)
-				}
-				h.ExcludeRules = append(h.ExcludeRules, id)
-			}
-		case "exclude_field":
-			if len(args) < 2 {
-				return d.ArgErr()
-			}
-			x := FieldExclusion{Path: args[0], Fields: args[1:]}
-			if err := x.validate(); err != nil {
-				return d.WrapErr(err)
-			}
-			h.ExcludeFields = append(h.ExcludeFields, x)
-		default:
-			return d.Errf("unknown subdirective %q: gw_waf knows mode, paranoia, body_limit, upload_limit, body_timeout, max_arguments, max_cookies, queue_timeout, screen, rules_file, exclude and exclude_field", name)
+		}
+		if err := read(d, name, args); err != nil {
+			return err
 		}
 		if d.NextBlock(1) {
 			return d.Errf("%s takes no block", name)
@@ -95,70 +69,44 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err := filled.Validate(); err != nil {
 		return d.Errf("gw_waf: %v", err)
 	}
-	if len(h.RulesFiles) == 0 {
-		return nil
-	}
-	var err error
-	if h.RulesRevision, err = filesRevision(filled.directives()); err != nil {
-		return d.Errf("gw_waf: rules_file %s: %v", strings.Join(h.RulesFiles, " "), err)
-	}
-	return nil
+	return h.revise(d, &filled)
 }
 
-func (h *Handler) single(d *caddyfile.Dispenser, name, arg string) error {
+// single tells what may be given once.
+func single(name string, args []string) bool {
 	switch name {
 	case "mode":
-		if arg != Block && arg != Detect && arg != Off {
-			return d.Errf("mode %q: it is block, detect or off", arg)
-		}
-		h.Mode = arg
-	case "paranoia":
-		n, err := strconv.Atoi(arg)
-		if err != nil || n < 1 || n > 4 {
-			return d.Errf("paranoia %q: it is 1 to 4", arg)
-		}
-		h.Paranoia = n
-	case "body_limit", "upload_limit":
-		n, err := humanize.ParseBytes(arg)
-		if err != nil || n < 1 || n > maxLimit {
-			return d.Errf("%s %q: it is a size as 1MiB, below 1GiB", name, arg)
-		}
-		if name == "body_limit" {
-			h.BodyLimit = int64(n)
-		} else {
-			h.UploadLimit = int64(n)
-		}
-	case "body_timeout":
-		t, err := caddy.ParseDuration(arg)
-		if err != nil || t < time.Second {
-			return d.Errf("body_timeout %q: it is a duration as 30s, at least 1s", arg)
-		}
-		h.BodyTimeout = caddy.Duration(t)
-	case "queue_timeout":
-		t, err := caddy.ParseDuration(arg)
-		if err != nil || t < time.Millisecond {
-			return d.Errf("queue_timeout %q: it is a duration as 1s, at least 1ms", arg)
-		}
-		h.QueueTimeout = caddy.Duration(t)
-	case "screen":
-		if arg != "on" && arg != "off" {
-			return d.Errf("screen %q: it is on or off", arg)
-		}
-		h.ScreenOff = arg == "off"
-	case "max_arguments":
-		return count(d, name, arg, mostArguments, &h.MaxArguments)
-	case "max_cookies":
-		return count(d, name, arg, mostCookies, &h.MaxCookies)
+		return len(args) == 1
+	case "plugin", "rules_file", "rules_after", "exclude", "exclude_field":
+		return false
 	}
-	return nil
+	return true
 }
 
-func count(d *caddyfile.Dispenser, name, arg string, most int, to *int) error {
-	n, err := strconv.Atoi(arg)
-	if err != nil || n < 1 || n > most {
-		return d.Errf("%s %q: it is 1 to %d", name, arg, most)
+// subdirective finds the reader of a line, nil for an unknown one.
+func (h *Handler) subdirective(name string) func(d *caddyfile.Dispenser, name string, args []string) error {
+	switch name {
+	case "mode":
+		return h.readMode
+	case "paranoia":
+		return h.readParanoia
+	case "thresholds":
+		return h.readThresholds
+	case "body_limit", "upload_limit":
+		return h.readLimit
+	case "body_timeout", "queue_timeout":
+		return h.readTimeout
+	case "max_arguments", "max_cookies":
+		return h.readCount
+	case "screen":
+		return h.readScreen
+	case "plugin", "rules_file", "rules_after":
+		return h.readFiles
+	case "exclude":
+		return h.readExclude
+	case "exclude_field":
+		return h.readExcludeField
 	}
-	*to = n
 	return nil
 }
 

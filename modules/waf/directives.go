@@ -2,7 +2,7 @@ package waf
 
 import (
 	"fmt"
-	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -13,7 +13,7 @@ const (
 	ruleXML         = 590003
 	ruleOctetStream = 590020
 	ruleTokenCookie = 590010 // and the ones after it, one a cookie
-	ruleFields      = 590100 // and the ones after it, one a path
+	ruleExclusion   = 590100 // and the ones after it, one an exclusion
 )
 
 // engine is what Coraza's recommended configuration sets, for requests alone. The media types of JSON and XML are wider here: every
@@ -67,33 +67,22 @@ func (h *Handler) argumentLimits(b *strings.Builder) {
 var tokenCookies = []string{"__Host-gw_access", "__Secure-gw_refresh"}
 
 // Password fields of the portal's API.
-var defaultFields = []FieldExclusion{
-	{Path: "/auth/api/login", Fields: []string{"password"}},
-	{Path: "/auth/api/account/password", Fields: []string{"password", "old", "new"}},
+var passwords = []Exclusion{
+	fieldExclusion("/auth/api/login", "password"),
+	fieldExclusion("/auth/api/account/password", "password", "old", "new"),
 }
 
-var (
-	fieldPath = regexp.MustCompile(`^/[A-Za-z0-9/_.~-]*\*?$`)
-	fieldName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
-)
-
-func (x FieldExclusion) validate() error {
-	if !fieldPath.MatchString(x.Path) {
-		return fmt.Errorf("exclude_field %q: the path begins with / and has letters, digits and /_.~- with an optional * at its end", x.Path)
+// fieldExclusion keeps the Core Rule Set off values that hold secrets of people, where attack patterns mean nothing.
+func fieldExclusion(path PathPattern, fields ...string) Exclusion {
+	x := Exclusion{Rules: []string{"tag:OWASP_CRS"}, At: []PathPattern{path}}
+	for _, f := range fields {
+		x.On = append(x.On, "ARGS:"+f)
 	}
-	if len(x.Fields) == 0 {
-		return fmt.Errorf("exclude_field %s: it names no field", x.Path)
-	}
-	for _, f := range x.Fields {
-		if !fieldName.MatchString(f) {
-			return fmt.Errorf("exclude_field %s: field %q: it has letters, digits and _.-", x.Path, f)
-		}
-	}
-	return nil
+	return x
 }
 
-// directives is the whole configuration of Coraza, as text. Order matters: settings, exclusions by path (phase 1), the operator's
-// rules, the Core Rule Set, and last what changes loaded rules.
+// directives is the whole configuration of Coraza, as text. Order matters: settings, exclusions (phase 1), plugins' and the
+// operator's rules, the Core Rule Set, what comes after it, and last what changes loaded rules.
 func (h *Handler) directives() string {
 	b := new(strings.Builder)
 	b.WriteString(engine)
@@ -103,29 +92,28 @@ func (h *Handler) directives() string {
 	// A multipart body may be long for its files; its fields are matched by every rule and may not.
 	fmt.Fprintf(b, "SecRule REQBODY_PROCESSOR \"@streq MULTIPART\" \"id:%d,phase:2,t:none,log,deny,status:413,msg:'The fields are too long',chain\"\n", ruleFieldsSize)
 	fmt.Fprintf(b, "SecRule ARGS_COMBINED_SIZE \"@gt %d\" \"t:none\"\n", h.BodyLimit)
-	fmt.Fprintf(b, "SecAction \"id:900000,phase:1,pass,t:none,nolog,setvar:tx.blocking_paranoia_level=%d\"\n", h.Paranoia)
+	h.levels(b)
 	for i, c := range tokenCookies {
 		fmt.Fprintf(b, "SecRule REQUEST_COOKIES:%s \"!@rx ^[A-Za-z0-9_.~+/=-]*$\" \"id:%d,phase:1,t:none,log,deny,status:403,msg:'A token cookie holds no token'\"\n", c, ruleTokenCookie+i)
 	}
-	for i, x := range append(defaultFields[:len(defaultFields):len(defaultFields)], h.ExcludeFields...) {
-		op, path := "@streq", x.Path
-		if p, ok := strings.CutSuffix(path, "*"); ok {
-			op, path = "@beginsWith", p
-		}
-		fmt.Fprintf(b, "SecRule REQUEST_FILENAME \"%s %s\" \"id:%d,phase:1,t:none,pass,nolog", op, path, ruleFields+i)
-		for _, f := range x.Fields {
-			fmt.Fprintf(b, ",ctl:ruleRemoveTargetByTag=OWASP_CRS;ARGS:%s,ctl:ruleRemoveTargetByTag=OWASP_CRS;ARGS:json.%s", f, f)
-		}
-		b.WriteString("\"\n")
+	exclusions := slices.Concat(passwords, h.Exclusions)
+	for i, x := range exclusions {
+		b.WriteString(x.inPhase1(ruleExclusion + i))
 	}
+	include(b, h.Plugins, pluginConfig)
+	include(b, h.Plugins, pluginBefore)
 	for _, f := range h.RulesFiles {
 		fmt.Fprintf(b, "Include %s\n", f)
 	}
 	b.WriteString("Include @owasp_crs/REQUEST-*.conf\n")
+	for _, f := range h.RulesAfter {
+		fmt.Fprintf(b, "Include %s\n", f)
+	}
+	include(b, h.Plugins, pluginAfter)
 	// The rules that let a local Apache talk to itself: whoever connects from this machine could use them.
 	b.WriteString("SecRuleRemoveById 905100 905110\n")
-	for _, id := range h.ExcludeRules {
-		fmt.Fprintf(b, "SecRuleRemoveById %d\n", id)
+	for _, x := range exclusions {
+		b.WriteString(x.atLoad())
 	}
 	for _, c := range tokenCookies {
 		fmt.Fprintf(b, "SecRuleUpdateTargetByTag OWASP_CRS \"!REQUEST_COOKIES:%s\"\n", c)
@@ -139,4 +127,17 @@ func (h *Handler) directives() string {
 		b.WriteString("SecRuleEngine On\n")
 	}
 	return b.String()
+}
+
+// levels sets, with the ids that the Core Rule Set's own set-up file has for it, only what differs from its defaults, so that a rules file
+// may hold the rest.
+func (h *Handler) levels(b *strings.Builder) {
+	fmt.Fprintf(b, "SecAction \"id:900000,phase:1,pass,t:none,nolog,setvar:tx.blocking_paranoia_level=%d\"\n", h.Paranoia)
+	if h.DetectionParanoia != h.Paranoia {
+		fmt.Fprintf(b, "SecAction \"id:900001,phase:1,pass,t:none,nolog,setvar:tx.detection_paranoia_level=%d\"\n", h.DetectionParanoia)
+	}
+	if h.InboundThreshold != defaultInbound || h.OutboundThreshold != defaultOutbound {
+		fmt.Fprintf(b, "SecAction \"id:900110,phase:1,pass,t:none,nolog,setvar:tx.inbound_anomaly_score_threshold=%d,setvar:tx.outbound_anomaly_score_threshold=%d\"\n",
+			h.InboundThreshold, h.OutboundThreshold)
+	}
 }

@@ -12,9 +12,11 @@
 //
 // Responses, and messages on sockets, are not inspected by this package yet; no rule of the phases 3 and 4 is run.
 //
-// What it learned stands in reqctx.Request.Verdict: whether it blocked, the ids of the rules that matched, the score. The
-// client is told 403 and nothing of the rules.
+// Of several of these handlers on a request's way the first decides (reqctx.Request.Inspected); the others pass it on.
 //
-// Metrics: gateway_waf_requests_total, gateway_waf_inspection_seconds, gateway_waf_overload_total,
-// gateway_waf_rule_sets.
+// What it learned stands in reqctx.Request.Verdict: whether it blocked, the rules that matched, on which variables, the shape of what they matched, the
+// scores, and what was not inspected. The client is told 403 and nothing of the rules.
+//
+// Metrics: gateway_waf_requests_total, gateway_waf_inspection_seconds, gateway_waf_phase_seconds,
+// gateway_waf_rule_hits_total, gateway_waf_overload_total, gateway_waf_rule_sets.
 package waf

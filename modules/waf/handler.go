@@ -17,10 +17,14 @@ import (
 
 // ServeHTTP inspects the request, then passes it on whole, or answers it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if h.rules == nil {
+	r, rc := reqctx.Ensure(r)
+	if rc.Inspected {
+		return next.ServeHTTP(w, r) // a gw_waf further out has decided
+	}
+	rc.Inspected = true
+	if h = h.of(r); h.rules == nil {
 		return next.ServeHTTP(w, r)
 	}
-	r, rc := reqctx.Ensure(r)
 	x := h.inspect(w, r, rc)
 	defer x.end()
 	requests.WithLabelValues(x.label).Inc()

@@ -153,7 +153,7 @@ func TestOffDoesNothing(t *testing.T) {
 }
 
 func TestPasswordsAreNotInspected(t *testing.T) {
-	h := provision(t, &Handler{ExcludeFields: []FieldExclusion{{Path: "/admin/*", Fields: []string{"secret.value"}}}})
+	h := provision(t, &Handler{Exclusions: []Exclusion{fieldExclusion("/admin/*", "secret.value")}})
 	login := func(user, password string) string {
 		b, _ := json.Marshal(map[string]string{"username": user, "password": password})
 		return string(b)

@@ -25,21 +25,22 @@ import (
 
 // exchange is the inspection of one request, and what came of it.
 type exchange struct {
-	h       *Handler
-	client  string       // whose share of the gate it takes
-	head    int64        // bytes of the request line and the headers
-	hidden  []wire.Field // headers that no handler sees
-	tx      types.Transaction
-	took    time.Duration // the rules, without waiting
-	status  int           // of the answer, 0: pass it on
-	problem string        // the answer's type, "": as the status says
-	label   string        // of the metric
-	err     error         // with label failed
-	unseen  bool          // refused before the rules saw all of it
-	read    bool          // the reading of the body has begun
-	cut     bool          // the body was not read to its end
-	body    *replay       // what the next handler reads, nil: the request's own
-	ended   bool
+	h           *Handler
+	client      string       // whose share of the gate it takes
+	head        int64        // bytes of the request line and the headers
+	hidden      []wire.Field // headers that no handler sees
+	tx          types.Transaction
+	took        time.Duration // the rules, without waiting
+	status      int           // of the answer, 0: pass it on
+	problem     string        // the answer's type, "": as the status says
+	label       string        // of the metric
+	err         error         // with label failed
+	unseen      bool          // refused before the rules saw all of it
+	read        bool          // the reading of the body has begun
+	cut         bool          // the body was not read to its end
+	uninspected string        // what no rule sees of a body that is over its limit
+	body        *replay       // what the next handler reads, nil: the request's own
+	ended       bool
 
 	out       []int            // rules that the screen knows not to match
 	screened  *screen.Exchange // nil: the screen was not asked, or knows nothing
@@ -156,7 +157,10 @@ func (x *exchange) first(r *http.Request, rc *reqctx.Request, all bool) (stop *t
 		return nil, false
 	}
 	takeOut(x.tx, x.out)
-	if stop = x.h.head(x.tx, r, rc, x.hidden...); stop != nil || !all {
+	start := time.Now()
+	stop = x.h.head(x.tx, r, rc, x.hidden...)
+	observe(phaseHeaders, start)
+	if stop != nil || !all {
 		return stop, true
 	}
 	return x.phase2()
@@ -170,13 +174,13 @@ func (x *exchange) second(r *http.Request, n int64, first byte) (stop *types.Int
 	}
 	defer t.leave()
 	defer x.clock(time.Now())
-	if (first == '{' || first == '[') && x.state().Variables().RequestBodyProcessor().Get() != "JSON" {
+	if x.uninspected == "" && (first == '{' || first == '[') && x.state().Variables().RequestBodyProcessor().Get() != "JSON" {
 		if err := x.undeclared(); err != nil {
 			x.refuse(err)
 			return nil, false
 		}
 	}
-	if x.undecided && n <= x.h.BodyLimit && plainBody(r) {
+	if x.undecided && x.uninspected == "" && n <= x.h.BodyLimit && plainBody(r) {
 		if err := x.screenBody(r, n); err != nil {
 			x.refuse(err)
 			return nil, false
@@ -186,6 +190,7 @@ func (x *exchange) second(r *http.Request, n int64, first byte) (stop *types.Int
 }
 
 func (x *exchange) phase2() (*types.Interruption, bool) {
+	defer observe(phaseBody, time.Now())
 	stop, err := x.tx.ProcessRequestBody()
 	if err != nil {
 		// Fail closed: the body was not inspected.
@@ -247,7 +252,7 @@ func hasBody(r *http.Request) bool {
 // tells whether the inspection goes on.
 func (x *exchange) receive(w http.ResponseWriter, r *http.Request) (n int64, first byte, ok bool) {
 	limits := x.h.limits(r)
-	if r.ContentLength > limits.bytes && x.h.Mode == Block {
+	if r.ContentLength > limits.bytes && x.h.Mode == Block && x.h.OverLimit != Pass {
 		x.cut = true
 		x.refuse(errTooLong)
 		return 0, 0, false
@@ -257,9 +262,10 @@ func (x *exchange) receive(w http.ResponseWriter, r *http.Request) (n int64, fir
 	n, first, extra, err := receive(x.tx, r.Body, limits, wait)
 	done()
 	rest := io.ReadCloser(r.Body)
-	more := x.h.Mode == Detect && (errors.Is(err, errTooLong) || errors.Is(err, errTooMany))
+	more := x.h.Mode == Detect && errors.Is(err, errTooMany) || (x.h.Mode == Detect || x.h.OverLimit == Pass) && errors.Is(err, errTooLong)
 	if more {
-		// Fail open, as mode detect does: what is over the limit passes uninspected.
+		// Fail open, as mode detect does and as the operator may choose: what is over the limit passes uninspected.
+		x.abridge(errors.Is(err, errTooLong))
 		rest, err = prefixed{io.MultiReader(bytes.NewReader(extra), r.Body), r.Body}, nil
 	}
 	if err != nil {
@@ -280,6 +286,23 @@ func (x *exchange) receive(w http.ResponseWriter, r *http.Request) (n int64, fir
 		}
 	}
 	return n, first, true
+}
+
+// abridge keeps the rules from taking the beginning of a body for a malformed one. The beginning of a form is a form, so it is matched;
+// of JSON, XML and multipart no part is. One that has too many parts is cut, too, but tells by them what it is.
+func (x *exchange) abridge(long bool) {
+	x.uninspected = "body-rest"
+	if !long {
+		return
+	}
+	processor := x.state().Variables().RequestBodyProcessor()
+	switch processor.Get() {
+	case "JSON", "XML", "MULTIPART":
+		if p, ok := processor.(interface{ Set(string) }); ok {
+			p.Set("")
+			x.uninspected = "body"
+		}
+	}
 }
 
 // undeclared adds the strings of a body that is JSON but does not say so. Back ends that ignore the media type would undo
@@ -311,8 +334,10 @@ type prefixed struct {
 
 // judge turns what Coraza says into the verdict and the answer.
 func (x *exchange) judge(stop *types.Interruption, rc *reqctx.Request) {
-	v := verdict(x.tx, x.state())
+	v := verdict(x.tx, x.state(), x.h.rules.ids)
+	v.Uninspected = x.uninspected
 	rc.Verdict = v
+	countRules(v.Rules, x.h.rules.ids)
 	if len(v.Rules) > 0 {
 		x.label = detected
 	}

@@ -1,6 +1,9 @@
 package waf
 
 import (
+	"strconv"
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/convosphere/gateway/modules/internal/metrics"
@@ -14,6 +17,16 @@ const (
 	refused  = "refused"  // too much, malformed or too slow to be inspected, or more than there is room for
 	failed   = "failed"   // the rules could not be run
 )
+
+// Phases, the values of the label "phase".
+const (
+	phaseScreen  = "screen" // before them
+	phaseHeaders = "request_headers"
+	phaseBody    = "request_body"
+)
+
+// other is the label of what is not among the known values.
+const other = "_other"
 
 // The collectors belong to the package, so that a reload does not reset them.
 var (
@@ -30,11 +43,34 @@ var (
 	overload = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gateway_waf_overload_total", Help: "Requests not inspected because the inspections in flight left no room in time, by whose room it was: client, gateway.",
 	}, []string{"room"})
+	phases = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "gateway_waf_phase_seconds", Help: "Time the rules of one phase took for a request: request_headers, request_body.",
+		Buckets: []float64{.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
+	}, []string{"phase"})
+	ruleHits = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gateway_waf_rule_hits_total", Help: "Requests in which a rule matched and said so, by the id of a loaded rule; _other for any other.",
+	}, []string{"rule"})
 	ruleSets = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "gateway_waf_rule_sets", Help: "Compiled rule sets in memory.",
 	})
 )
 
 func registerMetrics(reg prometheus.Registerer) error {
-	return metrics.Register(reg, requests, inspection, screened, overload, ruleSets)
+	return metrics.Register(reg, requests, inspection, screened, phases, ruleHits, overload, ruleSets)
+}
+
+// countRules counts the rules of a verdict. Ids are those of loaded rules, so the label is bounded by what an operator loads.
+func countRules(ids []int, known map[int]string) {
+	for _, id := range ids {
+		label := other
+		if _, ok := known[id]; ok {
+			label = strconv.Itoa(id)
+		}
+		ruleHits.WithLabelValues(label).Inc()
+	}
+}
+
+// observe tells how long a phase took that began at start.
+func observe(phase string, start time.Time) {
+	phases.WithLabelValues(phase).Observe(time.Since(start).Seconds())
 }

@@ -1,8 +1,8 @@
 package waf
 
 import (
+	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -21,6 +21,12 @@ const (
 	Off    = "off"    // do nothing; no rules are loaded
 )
 
+// Pass lets a body that is over its limit through, uninspected.
+const (
+	Reject = "reject"
+	Pass   = "pass"
+)
+
 // Defaults of the handler, and the bounds that Coraza sets.
 const (
 	defaultBodyLimit   = 128 << 10 // the rules take half a second of a core for so much text, and for more as much more
@@ -35,6 +41,11 @@ const (
 	defaultQueueTimeout = time.Second
 	mostArguments       = 10_000
 	mostCookies         = 1_000
+
+	// The Core Rule Set's own thresholds: one critical match.
+	defaultInbound  = 5
+	defaultOutbound = 4
+	mostThreshold   = 10_000
 )
 
 // Handler inspects requests with the OWASP Core Rule Set.
@@ -42,11 +53,26 @@ type Handler struct {
 	// What happens to an attack: "block" (default), "detect" or "off".
 	Mode string `json:"mode,omitempty"`
 
+	// Other modes at some paths. The first that names the path decides.
+	Modes []ModeAt `json:"modes,omitempty"`
+
 	// The paranoia level, 1 (default) to 4: higher ones add rules, and false positives.
 	Paranoia int `json:"paranoia,omitempty"`
 
-	// The largest body that is accepted, in bytes; default 128 KiB. A longer one is 413: it can't be inspected whole.
+	// The level of the rules that are run and recorded, paranoia (default) to 4. Those above paranoia don't count for blocking.
+	DetectionParanoia int `json:"detection_paranoia,omitempty"`
+
+	// The score at which a request is refused; default 5, one critical match.
+	InboundThreshold int `json:"inbound_threshold,omitempty"`
+
+	// The score at which a response is refused; default 4.
+	OutboundThreshold int `json:"outbound_threshold,omitempty"`
+
+	// The largest body that is accepted, in bytes; default 128 KiB. What happens to a longer one is told by over_limit.
 	BodyLimit int64 `json:"body_limit,omitempty"`
+
+	// What happens to a body over its limit: "reject" (default) answers 413, "pass" lets it through uninspected.
+	OverLimit string `json:"over_limit,omitempty"`
 
 	// The largest multipart or octet-stream body, in bytes; default 16 MiB. Fields together may have body_limit bytes; the rest is files.
 	UploadLimit int64 `json:"upload_limit,omitempty"`
@@ -66,15 +92,18 @@ type Handler struct {
 	// Files of SecLang rules, read after the setup and before the Core Rule Set. Relative to the working directory.
 	RulesFiles []string `json:"rules_files,omitempty"`
 
+	// Files of SecLang rules, read after the Core Rule Set.
+	RulesAfter []string `json:"rules_after,omitempty"`
+
+	// Folders of plugins of the Core Rule Set: *-config.conf and *-before.conf are read before its rules, *-after.conf after them.
+	Plugins []string `json:"plugins,omitempty"`
+
 	// The revision of the files and of what they include, when the Caddyfile was read. It only makes the configuration another one
 	// when a file was edited, since Caddy passes over a reload that changes nothing; what counts is what the files hold at load.
 	RulesRevision string `json:"rules_revision,omitempty"`
 
-	// Ids of rules that are not loaded.
-	ExcludeRules []int `json:"exclude_rules,omitempty"`
-
-	// Fields whose values are not inspected, by path. The password fields of the portal's API are always excluded.
-	ExcludeFields []FieldExclusion `json:"exclude_fields,omitempty"`
+	// Rules that don't match, on some values, at some paths. The password fields of the portal's API are always excluded.
+	Exclusions []Exclusion `json:"exclusions,omitempty"`
 
 	// Whether every rule is run on every request, also those that the screen knows not to match. The verdicts are the same.
 	ScreenOff bool `json:"screen_off,omitempty"`
@@ -82,15 +111,8 @@ type Handler struct {
 	rules  *ruleSet // nil in mode off
 	gate   *gate
 	logger *zap.Logger
-}
-
-// FieldExclusion names values that hold secrets of people, where attack patterns mean nothing.
-type FieldExclusion struct {
-	// The path, without escapes; a trailing * stands for any rest.
-	Path string `json:"path"`
-
-	// Names of fields: a form field, or a path in a JSON body as a.b.
-	Fields []string `json:"fields"`
+	modes  map[string]*Handler // by mode, h itself among them
+	routes []modeRoute
 }
 
 // CaddyModule implements caddy.Module.
@@ -108,6 +130,25 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.Validate(); err != nil { // before the rules are built of it: field names and paths become rule text
 		return err
 	}
+	for _, folder := range h.Plugins {
+		if err := validatePlugin(folder); err != nil {
+			return err
+		}
+	}
+	var err error
+	if h.modes, h.routes, err = h.variants(); err != nil {
+		return err
+	}
+	for _, v := range h.modes {
+		if err := v.load(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// load compiles the rules of the handler's mode, or joins a loaded set.
+func (h *Handler) load() error {
 	if h.Mode == Off {
 		return nil
 	}
@@ -122,6 +163,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	h.logger.Info("rules loaded", zap.Int("rules", rules.count), zap.Bool("reused", reused), zap.Duration("took", time.Since(start)),
 		zap.String("mode", h.Mode), zap.Int("paranoia", h.Paranoia))
+	for _, x := range h.Exclusions {
+		if ids := x.unknown(rules.ids); len(ids) > 0 {
+			h.logger.Warn("an exclusion names rules that there are not", zap.Ints("rules", ids))
+		}
+	}
 	return nil
 }
 
@@ -131,6 +177,18 @@ func (h *Handler) defaults() {
 	}
 	if h.Paranoia == 0 {
 		h.Paranoia = 1
+	}
+	if h.DetectionParanoia == 0 {
+		h.DetectionParanoia = h.Paranoia
+	}
+	if h.InboundThreshold == 0 {
+		h.InboundThreshold = defaultInbound
+	}
+	if h.OutboundThreshold == 0 {
+		h.OutboundThreshold = defaultOutbound
+	}
+	if h.OverLimit == "" {
+		h.OverLimit = Reject
 	}
 	if h.BodyLimit == 0 {
 		h.BodyLimit = defaultBodyLimit
@@ -159,6 +217,12 @@ func (h *Handler) Validate() error {
 		return fmt.Errorf("mode %q: it is block, detect or off", h.Mode)
 	case h.Paranoia < 1 || h.Paranoia > 4:
 		return fmt.Errorf("paranoia %d: it is 1 to 4", h.Paranoia)
+	case h.DetectionParanoia < h.Paranoia || h.DetectionParanoia > 4:
+		return fmt.Errorf("paranoia %d %d: detection is the blocking level to 4", h.Paranoia, h.DetectionParanoia)
+	case h.InboundThreshold < 1 || h.InboundThreshold > mostThreshold || h.OutboundThreshold < 1 || h.OutboundThreshold > mostThreshold:
+		return fmt.Errorf("thresholds %d %d: they are 1 to %d", h.InboundThreshold, h.OutboundThreshold, mostThreshold)
+	case h.OverLimit != Reject && h.OverLimit != Pass:
+		return fmt.Errorf("over_limit %q: it is reject or pass", h.OverLimit)
 	case h.BodyLimit < 1 || h.BodyLimit > maxLimit:
 		return fmt.Errorf("body_limit %d: it is 1 byte to 1 GiB", h.BodyLimit)
 	case h.UploadLimit < h.BodyLimit || h.UploadLimit > maxLimit:
@@ -172,19 +236,28 @@ func (h *Handler) Validate() error {
 	case h.QueueTimeout < 0:
 		return fmt.Errorf("queue_timeout %s: it can't be negative", time.Duration(h.QueueTimeout))
 	}
-	for _, id := range h.ExcludeRules {
-		if id < 1 {
-			return fmt.Errorf("exclude %d: it is no rule id", id)
+	return h.validateLists()
+}
+
+func (h *Handler) validateLists() error {
+	if len(h.Exclusions) > maxExclusions {
+		return fmt.Errorf("%d exclusions: there are at most %d", len(h.Exclusions), maxExclusions)
+	}
+	for _, x := range h.Exclusions {
+		if err := x.validate(); err != nil {
+			return fmt.Errorf("exclude: %w", err)
 		}
 	}
-	for _, x := range h.ExcludeFields {
-		if err := x.validate(); err != nil {
+	for _, m := range h.Modes {
+		if err := m.validate(); err != nil {
 			return err
 		}
 	}
-	for _, f := range h.RulesFiles {
-		if f == "" || strings.ContainsAny(f, "\"\n\r") {
-			return fmt.Errorf("rules_file %q: no file can be called so", f)
+	for directive, names := range map[string][]string{"rules_file": h.RulesFiles, "rules_after": h.RulesAfter, "plugin": h.Plugins} {
+		for _, name := range names {
+			if err := validateFile(directive, name, directive != "plugin"); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -192,10 +265,13 @@ func (h *Handler) Validate() error {
 
 // Cleanup lets go of the rules. Requests that still use them keep them.
 func (h *Handler) Cleanup() error {
-	if h.rules == nil {
-		return nil
+	var err error
+	for _, v := range h.modes {
+		if v.rules != nil {
+			err = errors.Join(err, v.rules.unload())
+		}
 	}
-	return h.rules.unload()
+	return err
 }
 
 // Interface guards

@@ -22,6 +22,7 @@ type ruleSet struct {
 	key    string
 	waf    experimental.WAFWithOptions
 	count  int
+	ids    map[int]string // the rules that were read, and their messages, whose macros are not filled in
 	screen *screen.Screen // nil: every rule is run on every request
 	opaque error          // why there is no screen
 	refs   atomic.Int64   // the pool's one, and one for each transaction
@@ -105,7 +106,7 @@ func compile(text string) (*ruleSet, []dependency, error) {
 	if !ok {
 		return nil, nil, errors.New("coraza gives no transactions with options")
 	}
-	set := &ruleSet{waf: w}
+	set := &ruleSet{waf: w, ids: seen.messages()}
 	if n, ok := waf.(experimental.WAFWithRules); ok {
 		set.count = n.RulesCount()
 	}

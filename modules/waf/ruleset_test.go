@@ -137,7 +137,7 @@ func TestRulesFileCannotLogBodies(t *testing.T) {
 }
 
 func TestExclude(t *testing.T) {
-	h := provision(t, &Handler{ExcludeRules: []int{920350}})
+	h := provision(t, &Handler{Exclusions: []Exclusion{{Rules: []string{"920350"}}}})
 	r := request("GET", "/", "", "")
 	r.Host = "192.0.2.1"
 	if o := do(t, h, r); len(o.verdict.Rules) != 0 {

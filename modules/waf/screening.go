@@ -33,6 +33,15 @@ func (c *compiled) observe(r types.RuleMetadata) {
 	c.ids, c.raws = append(c.ids, r.ID()), append(c.raws, r.Raw())
 }
 
+// messages are the messages of the rules by their ids.
+func (c *compiled) messages() map[int]string {
+	out := make(map[int]string, len(c.ids))
+	for i, id := range c.ids {
+		out[id] = message(c.raws[i])
+	}
+	return out
+}
+
 // screen makes the screen of a rule set, or says why there is none: then every rule is run on every request, which is slow and safe.
 func (c *compiled) screen(text string, files fs.FS, count int) (*screen.Screen, error) {
 	p, err := seclang.Parse(text, files)
@@ -110,7 +119,9 @@ func plainBody(r *http.Request) bool {
 
 // ask screens a request with as much of its body as is known.
 func (x *exchange) ask(r *http.Request, body []byte) screen.Result {
+	start := time.Now()
 	e, res := x.h.rules.screen.Request(&screen.Request{Method: r.Method, URI: requestURI(r), Proto: r.Proto, Header: told(r, x.hidden), Body: body})
+	observe(phaseScreen, start)
 	label := "unknown"
 	switch {
 	case res.Clean:

@@ -11,6 +11,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 )
@@ -75,4 +77,36 @@ func request(method, target, contentType, body string) *http.Request {
 		r.Header.Set("Content-Type", contentType)
 	}
 	return r
+}
+
+// caddyContext is the context of a request that Caddy has rewritten.
+func caddyContext(r *http.Request, original http.Request) context.Context {
+	return context.WithValue(r.Context(), caddyhttp.OriginalRequestCtxKey, original)
+}
+
+// inspections is how many requests were inspected so far, whatever came of it.
+func inspections(t testing.TB) (n float64) {
+	t.Helper()
+	for _, label := range []string{passed, detected, blocked, refused, failed} {
+		n += counter(t, requests.WithLabelValues(label))
+	}
+	return n
+}
+
+func counter(t testing.TB, c prometheus.Counter) float64 {
+	t.Helper()
+	var m dto.Metric
+	if err := c.Write(&m); err != nil {
+		t.Fatal(err)
+	}
+	return m.GetCounter().GetValue()
+}
+
+func histogram(t testing.TB, o prometheus.Observer) uint64 {
+	t.Helper()
+	var m dto.Metric
+	if err := o.(prometheus.Metric).Write(&m); err != nil {
+		t.Fatal(err)
+	}
+	return m.GetHistogram().GetSampleCount()
 }

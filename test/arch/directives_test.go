@@ -91,6 +91,20 @@ func TestEveryDirectiveIsInTheOrder(t *testing.T) {
 	}
 }
 
+// What gw_waf knows, it knows within gw_secure.
+func TestSecureTakesTheWordsOfTheWAF(t *testing.T) {
+	const words = "mode detect at /uploads/*\n exclude 942100 on ARGS:text at /api/rooms/*/messages\n"
+	b, err := adapt([]byte(":80 {\n\tgw_secure {\n\t\twaf {\n"+words+"\t\t}\n\t}\n}\n"), "Caddyfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"modes":[{"at":["/uploads/*"],"mode":"detect"}]`, `"exclusions":[{"at":["/api/rooms/*/messages"],"on":["ARGS:text"],"rules":["942100"]}]`} {
+		if !bytes.Contains(b, []byte(want)) {
+			t.Errorf("no %s in %s", want, b)
+		}
+	}
+}
+
 // env is what the shipped Caddyfiles read.
 var env = map[string]string{
 	"GW_LISTEN": "127.0.0.1:18080", "GW_UPSTREAM": "127.0.0.1:19000", "GW_BIND": "127.0.0.1", "GW_PORT": "18443", "GW_KEYS": "keys",

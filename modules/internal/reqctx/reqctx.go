@@ -16,17 +16,18 @@ import (
 
 // Request is what is known of one request or socket.
 type Request struct {
-	ID       string    // gw_audit, or whoever stands outermost: unique, 26 characters, sortable by nothing
-	Start    time.Time // when Ensure made it
-	Client   Client    // gw_client
-	Identity *Identity // gw_authenticate; nil is anonymous
-	LoginURL string    // gw_authenticate: where a browser page without identity is sent; "" sends nobody
-	Limited  string    // gw_rate_limit: the zone that refused, "" none
-	Verdict  *Verdict  // gw_waf
-	Decision *Decision // gw_authorize, or gw_portal for its own routes
-	Route    string    // gw_authorize, gw_portal: the matched route template, bounded in number; "" unknown
-	Problem  string    // internal/problem: the type of the problem answered, "" none
-	Socket   *Socket   // internal/wsframe: what passed, once a socket is open; nil for plain requests
+	ID        string    // gw_audit, or whoever stands outermost: unique, 26 characters, sortable by nothing
+	Start     time.Time // when Ensure made it
+	Client    Client    // gw_client
+	Identity  *Identity // gw_authenticate; nil is anonymous
+	LoginURL  string    // gw_authenticate: where a browser page without identity is sent; "" sends nobody
+	Limited   string    // gw_rate_limit: the zone that refused, "" none
+	Verdict   *Verdict  // gw_waf
+	Inspected bool      // gw_waf: one of its handlers has decided, the ones further in pass the request on
+	Decision  *Decision // gw_authorize, or gw_portal for its own routes
+	Route     string    // gw_authorize, gw_portal: the matched route template, bounded in number; "" unknown
+	Problem   string    // internal/problem: the type of the problem answered, "" none
+	Socket    *Socket   // internal/wsframe: what passed, once a socket is open; nil for plain requests
 }
 
 // Client is who is calling, as far as the connection tells.
@@ -59,11 +60,27 @@ type Identity struct {
 	Cookie   bool      // the token came in a cookie, so the browser attached it by itself
 }
 
-// Verdict is what the WAF saw.
+// Verdict is what the WAF saw. It holds no text of the request: names are cut, excerpts have their letters and digits replaced.
 type Verdict struct {
-	Blocked bool
-	Rules   []int // ids of the rules that matched, at most 64
-	Score   int   // inbound anomaly score
+	Blocked           bool
+	Rules             []int   // ids of the rules that matched, at most 64
+	Matches           []Match // the same, with what they matched
+	Score             int     // inbound anomaly score, of the rules up to the blocking level
+	Detection         int     // inbound anomaly score of all that were run
+	Outbound          int     // outbound anomaly score, up to the blocking level
+	Paranoia          int     // the blocking level
+	DetectionParanoia int     // the detection level
+	Uninspected       string  // what no rule has seen: "body", or "body-rest", what is over its limit; "" nothing
+}
+
+// Match is one rule that matched.
+type Match struct {
+	Rule      int
+	Message   string   // the rule's own words, at most 128 bytes; nothing is filled in
+	Severity  string   // critical, error, warning, notice …; "" the rule has none
+	Score     int      // what the rule added to an anomaly score; 0 where it can't be told
+	Variables []string // what it matched, as ARGS:json.text; at most 8
+	Excerpt   string   // the shape of what it matched, at most 64 bytes: letters are a, digits 9; "" where it may be a secret
 }
 
 // Decision is what the policy said.

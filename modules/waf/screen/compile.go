@@ -32,6 +32,8 @@ type compiler struct {
 	fixed  []*seclang.Rule // they look at TX alone and are evaluated once
 	state  *exchange       // TX, as it is in every transaction in which no live rule matches
 	speaks bool            // a fixed rule says something in each transaction
+
+	controls []control // what fixed rules do in every transaction
 }
 
 // harmless are directives that change nothing the screen relies on.
@@ -128,11 +130,7 @@ func (c *compiler) fix(r *seclang.Rule) (matched bool, err error) {
 		test.holds(c.state)
 	}
 	c.fixed = append(c.fixed, r)
-	for _, ctl := range controls(r) {
-		if ctl.unsettles() {
-			return false, fmt.Errorf("rule %d always does ctl:%s", r.ID, ctl.name)
-		}
-	}
+	c.controls = append(c.controls, controls(r)...)
 	for _, l := range r.Links {
 		for _, a := range l.Actions {
 			if !slices.Contains(plain, a.Name) && !slices.Contains([]string{"setvar", "skip", "skipafter", "ctl"}, a.Name) {
@@ -194,6 +192,11 @@ func (c *compiler) skipped(r *seclang.Rule, n int) (out []*seclang.Rule) {
 
 // compile makes the live rules. What they may write on the way to not matching must be read by no fixed rule; those that do are evaluated in each exchange.
 func (c *compiler) compile() ([]*rule, error) {
+	for _, ctl := range c.controls {
+		if !ctl.lessens(append(c.models(), c.fixed...)) {
+			return nil, fmt.Errorf("ctl:%s=%s is always done", ctl.name, ctl.value)
+		}
+	}
 	var kept []*seclang.Rule // counted by a skip
 	for _, r := range c.live {
 		if _, n := flow(r); n > 0 {
