@@ -143,7 +143,11 @@ func (g *gateway) do(q request) (status int, id string, err error) {
 	if err != nil {
 		return 0, "", err
 	}
-	r.URL = &url.URL{Scheme: "http", Host: g.addr, Opaque: "//" + g.addr + printable(q.target)} // not cleaned, not escaped again
+	target := printable(q.target)
+	if strings.HasPrefix(target, "//") {
+		target = "/%2F" + target[2:] // net/http would take it for a host
+	}
+	r.URL = &url.URL{Scheme: "http", Host: g.addr, Opaque: target} // not cleaned, not escaped again
 	r.Host = "chat.example.com"
 	r.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36")
 	r.Header.Set("Accept", "*/*")
