@@ -137,7 +137,7 @@ func phrase(r *rand.Rand) string {
 	case 18:
 		return fmt.Sprintf("- %s brings the %s\n- I'll bring cake", name, thing)
 	case 19:
-		return fmt.Sprintf("mail it to %s@example.com, she'll know", strings.ToLower(pick(r, []string{"petra", "ada", "mona"})))
+		return fmt.Sprintf("write to %s@example.com, she'll know", strings.ToLower(pick(r, []string{"petra", "ada", "mona"})))
 	case 20:
 		return fmt.Sprintf("good morning %s, slept well? %s", name, smile)
 	case 21:
