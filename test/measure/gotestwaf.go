@@ -132,7 +132,7 @@ func (p placeholder) fill(payload string) (request, bool, error) {
 		if p.settings.Method == "GET" {
 			return request{method: "GET", target: "/?query=" + url.QueryEscape(payload)}, true, nil
 		}
-		return post("application/json", payload)
+		return post("", payload) // GoTestWAF sends no type here
 	case "RawRequest":
 		r := request{method: p.settings.Method, target: strings.ReplaceAll(p.settings.Path, "{{payload}}", payload), header: map[string]string{}}
 		for k, v := range p.settings.Headers {

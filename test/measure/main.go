@@ -54,7 +54,7 @@ func run(t kit.T, o options) {
 		}
 		o.cache = filepath.Join(dir, "convosphere-measure")
 	}
-	alone := startGateway(t, "crs", "")
+	alone := startGateway(t, "paranoia-1", "")
 	if slices.Contains(o.only, "chat") {
 		chat(t, o, alone, startGateway(t, "chat", "rules_file "+profile(root)))
 	}
