@@ -45,16 +45,18 @@ conformance: build ## The test suite of the Core Rule Set, whole, against the bu
 	GATEWAY_BIN_DIR=$(BIN) go test -count=1 -timeout 10m -v ./test/conformance/...
 
 e2e: build ## The built binaries with a real Redis and a real browser
-	GATEWAY_BIN_DIR=$(BIN) go test -count=1 -timeout 10m ./test/kit/... ./test/e2e/...
+	GATEWAY_BIN_DIR=$(BIN) go test -count=1 -timeout 10m ./test/kit/... ./test/e2e/... ./test/attacks/... ./test/bench/... ./test/measure/...
 
 fuzz-short: ## Every fuzz target for FUZZTIME
 	@test/scripts/fuzz $(FUZZTIME) modules backend
 
-bench: build ## Requests per second of plain Caddy, without the WAF, and of the whole path, by wrk
+bench: build ## Requests per second as ratios to plain Caddy, by wrk, and what single requests cost at the WAF
 	@test/scripts/deps wrk
 	GATEWAY_BIN_DIR=$(BIN) go run ./test/bench $(BENCH_FLAGS)
 
-measure: bench ## What takes long: the benchmark, and every fuzz target for a minute
+measure: bench ## What takes long: the benchmark, what the WAF refuses and should not, and every fuzz target for a minute
+	@test/scripts/deps npm
+	GATEWAY_BIN_DIR=$(BIN) go run ./test/measure $(MEASURE_FLAGS)
 	@test/scripts/fuzz 60s modules backend
 
 clean: ## Removes what was built

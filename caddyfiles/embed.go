@@ -3,7 +3,7 @@ package caddyfiles
 
 import "embed"
 
-// FS holds the Caddyfiles, *.Caddyfile whole ones and *.caddy pieces to import.
+// FS holds the Caddyfiles, *.Caddyfile whole ones, *.caddy pieces to import and *.conf rules for gw_waf.
 //
-//go:embed *.Caddyfile *.caddy
+//go:embed *.Caddyfile *.caddy *.conf
 var FS embed.FS

@@ -43,6 +43,7 @@ func (d *demo) loadGateway() error {
 	for name, value := range map[string]string{
 		"GW_DATA": d.data, "GW_BIND": d.host, "GW_PORT": d.port, "GW_UPSTREAM": d.chat.address,
 		"GW_STORE": "memory", "GW_DATABASE": "sqlite", "GW_KEYS": d.path("keys"), // as directory.At has it
+		"GW_FILES": dir,
 	} {
 		if err := os.Setenv(name, value); err != nil {
 			return fmt.Errorf("setting %s: %w", name, err)

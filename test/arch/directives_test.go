@@ -109,6 +109,7 @@ func TestSecureTakesTheWordsOfTheWAF(t *testing.T) {
 var env = map[string]string{
 	"GW_LISTEN": "127.0.0.1:18080", "GW_UPSTREAM": "127.0.0.1:19000", "GW_BIND": "127.0.0.1", "GW_PORT": "18443", "GW_KEYS": "keys",
 	"GW_REDIS": "redis://127.0.0.1:6379", "GW_POSTGRES": "postgres://gateway@127.0.0.1/gateway",
+	"GW_FILES": filepath.Join(root, "caddyfiles"),
 }
 
 func TestCaddyfilesAdaptAndAreFormatted(t *testing.T) {

@@ -1,17 +1,16 @@
 // Command bench measures requests per second, by wrk: a plain Caddy proxy, the gateway without its WAF, and the whole path, all
-// over TLS on loopback with keep-alive; and, over plain HTTP, a plain proxy and the WAF alone.
+// over TLS on loopback with keep-alive; and, over plain HTTP, a plain proxy and the WAF alone. Then what requests cost at the WAF, one at
+// a time: usual ones, attacks, long bodies, uploads, socket messages, and the worst that its limits let in.
 //
 // The rounds are interleaved, so that what else the machine does falls on all alike, and medians are printed. A round in which
 // any answer is not 2xx fails the run: a refusal is quick, and would flatter.
 //
-//	go run ./test/bench [-rounds 5] [-seconds 5] [-only NAME,…]
+//	go run ./test/bench [-rounds 5] [-seconds 5] [-only NAME,…] [-costs=false]
 package main
 
 import (
 	"flag"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,6 +23,7 @@ import (
 type options struct {
 	rounds, seconds, connections int
 	only                         string
+	costs                        bool
 }
 
 func main() {
@@ -32,6 +32,7 @@ func main() {
 	flag.IntVar(&o.seconds, "seconds", 5, "seconds for each measurement of a round")
 	flag.IntVar(&o.connections, "connections", 16, "keep-alive connections")
 	flag.StringVar(&o.only, "only", "", "comma separated names of the profiles to measure; default all")
+	flag.BoolVar(&o.costs, "costs", true, "also what single requests cost at the WAF")
 	flag.Parse()
 
 	t := kit.NewSuite("bench")
@@ -50,7 +51,8 @@ type profile struct {
 	base  string // the profile it is compared to
 	login bool   // requests carry a token
 
-	url    string
+	url    string      // where wrk connects to
+	site   string      // what its requests call it
 	client *kit.Client // signed in, where login is set
 	since  time.Time   // of the token
 }
@@ -76,11 +78,15 @@ func run(t kit.T, o options) {
 	if len(all) == 0 {
 		t.Fatalf("no profile is named %q", o.only)
 	}
-	wrk := newWrk(t, o)
 	upstream := startBackend(t)
 	for _, p := range all {
 		p.start(t, upstream)
 	}
+	bodies := messages(4000)
+	if i := slices.IndexFunc(all, func(p *profile) bool { return p.name == "waf-only" }); i >= 0 {
+		bodies = passed(t, all[i].url, bodies)
+	}
+	wrk := newWrk(t, o, bodies)
 	results := map[string]*result{}
 	for round := range o.rounds {
 		for _, p := range all {
@@ -97,29 +103,20 @@ func run(t kit.T, o options) {
 		}
 	}
 	report(all, results)
+	if o.costs {
+		costs(t, upstream)
+	}
 }
 
 // start runs the gateway of the profile, signs in where it must, and sees that both requests are answered well.
 func (p *profile) start(t kit.T, upstream string) {
 	env := []string{"GW_UPSTREAM=" + upstream}
 	if strings.HasSuffix(p.base, "-http") {
-		addr := kit.FreeAddr(t)
-		p.url = "http://" + addr
-		gw := kit.Start(t, kit.Command{
-			Name: p.name, Path: kit.Binaries(t).Gateway, Args: []string{"run", "--config", p.file, "--adapter", "caddyfile"},
-			Env: append(env, "GW_LISTEN="+addr, "HOME="+t.TempDir()),
-		})
-		gw.WaitUntil(t, kit.ReadyWithin, "a connection", func() bool {
-			conn, err := net.DialTimeout("tcp", addr, time.Second)
-			if err == nil {
-				conn.Close()
-			}
-			return err == nil
-		})
+		p.url, p.site = startHTTP(t, p.name, p.file, env...).url, "http://chat.example.com"
 		return
 	}
 	n := kit.Gateway(t, kit.Options{Name: p.name, File: p.file, Env: env})
-	p.url = n.URL
+	p.url, p.site = n.URL, n.URL
 	if !p.login {
 		return
 	}
@@ -137,26 +134,4 @@ func (p *profile) renew(t kit.T) {
 		p.client.Renew(t)
 		p.since = time.Now()
 	}
-}
-
-// startBackend serves small static JSON, as quickly as Go does.
-func startBackend(t kit.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("the back end: %v", err)
-	}
-	list := []byte(`{"messages":[{"id":"01J0000000000000000000000","room":"general","author":"petra","text":"Hello everyone","at":"2026-01-01T12:00:00Z"}],"next":""}`)
-	made := []byte(`{"id":"01J0000000000000000000001","room":"general","author":"bench","text":"Hello everyone","at":"2026-01-01T12:00:01Z"}`)
-	srv := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		if r.Method == http.MethodPost {
-			w.WriteHeader(http.StatusCreated)
-			_, _ = w.Write(made)
-			return
-		}
-		_, _ = w.Write(list)
-	})}
-	go func() { _ = srv.Serve(l) }() // ends with Close below
-	t.Cleanup(func() { srv.Close() })
-	return l.Addr().String()
 }

@@ -36,8 +36,14 @@ func ratio(r, base *result) float64 {
 	return median(all)
 }
 
-// aim is what issue 2 asks of the path without the WAF.
-const aim = 0.6
+// aims are what profiles must reach of their base.
+var aims = []struct {
+	profile, base, title string
+	ratio                float64
+}{
+	{"without-waf", "plain", "without the WAF", 0.6},
+	{"waf-only", "plain-http", "the WAF alone", 0.33},
+}
 
 func report(all []*profile, results map[string]*result) {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', tabwriter.AlignRight)
@@ -51,15 +57,17 @@ func report(all []*profile, results map[string]*result) {
 		fmt.Fprintln(w)
 	}
 	w.Flush()
-	for _, m := range []string{"GET", "POST"} {
-		r, base := results["without-waf "+m], results["plain "+m]
-		if r == nil || base == nil {
-			continue
+	for _, aim := range aims {
+		for _, m := range []string{"GET", "POST"} {
+			r, base := results[aim.profile+" "+m], results[aim.base+" "+m]
+			if r == nil || base == nil {
+				continue
+			}
+			met := "met"
+			if ratio(r, base) < aim.ratio {
+				met = "missed"
+			}
+			fmt.Printf("aim, %s at least %.2f of plain Caddy, %s: %s (%.2f)\n", aim.title, aim.ratio, m, met, ratio(r, base))
 		}
-		met := "met"
-		if ratio(r, base) < aim {
-			met = "missed"
-		}
-		fmt.Printf("aim, without the WAF at least %.1f of plain Caddy, %s: %s (%.2f)\n", aim, m, met, ratio(r, base))
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,13 +12,48 @@ import (
 	"github.com/convosphere/gateway/test/kit"
 )
 
-// script tells wrk what to send and prints what it measured as one line of JSON.
+// script tells wrk what to send and prints what it measured as one line of JSON. The requests stand in a file, each behind its length;
+// each is sent as it is, but for BEFORE, in whose place comes a new id each time.
 const script = `
-wrk.method = %q
-wrk.body = %s
-wrk.headers["Accept"] = "application/json"
-wrk.headers["User-Agent"] = "wrk"
-%s
+local requests = {}
+local alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+local threads = 0
+function setup(thread)
+  threads = threads + 1
+  thread:set("number", threads)
+end
+function init(args)
+  math.randomseed(os.time() + number * 7919)
+  local f = io.open(%q, "rb")
+  local size = f:read("*n")
+  while size do
+    f:read(1)
+    local r = f:read(size)
+    local i, j = r:find("BEFORE", 1, true)
+    if i then
+      requests[#requests + 1] = { r:sub(1, i - 1), r:sub(j + 1) }
+    else
+      requests[#requests + 1] = r
+    end
+    size = f:read("*n")
+  end
+  f:close()
+end
+local function id()
+  local t = {}
+  for i = 1, 23 do
+    local k = math.random(1, 32)
+    t[i] = alphabet:sub(k, k)
+  end
+  return "01K" .. table.concat(t)
+end
+function request()
+  local r = requests[math.random(#requests)]
+  if type(r) == "table" then
+    return r[1] .. id() .. r[2]
+  end
+  return r
+end
 function done(summary, latency, requests)
   io.write(string.format('RESULT {"requests":%%d,"micros":%%d,"bad":%%d,"errors":%%d,"p50":%%d,"p99":%%d}\n',
     summary.requests, summary.duration, summary.errors.status,
@@ -26,41 +62,77 @@ function done(summary, latency, requests)
 end
 `
 
-// body is a chat message of some 300 bytes.
-const body = `{"text":"Good morning everyone, the meeting about the new release moves to three in the afternoon; please bring the numbers of last week, the list of open questions and, if you have them, the notes from the customers. Whoever can't come writes to me and gets the minutes. See you later, and thank you all!"}`
+// messagesPath is what both requests go to.
+const messagesPath = "/api/rooms/general/messages"
 
 type wrk struct {
 	path, dir string
 	o         options
+	bodies    []string
 }
 
-func newWrk(t kit.T, o options) *wrk {
+func newWrk(t kit.T, o options, bodies []string) *wrk {
 	path, err := exec.LookPath("wrk")
 	if err != nil {
 		t.Fatalf("wrk is missing: run `make bench` as root, which installs it, or apt-get install wrk")
 	}
-	return &wrk{path: path, dir: t.TempDir(), o: o}
+	return &wrk{path: path, dir: t.TempDir(), o: o, bodies: bodies}
 }
 
 // sample is one measurement.
 type sample struct{ rate, p50, p99 float64 } // requests/s; milliseconds
 
+// raw writes the requests of a profile, as they go over the wire. There are as many browsers as connections.
+func (w *wrk) raw(p *profile, method string) []string {
+	r := rand.New(rand.NewPCG(3, 16))
+	browsers := make([]string, w.o.connections)
+	for i := range browsers {
+		browsers[i] = cookies(r)
+	}
+	site, token := p.site, ""
+	if p.client != nil {
+		token = p.client.Access
+	}
+	host := site[strings.Index(site, "//")+2:]
+	head := func(target, cookie string) string {
+		var b strings.Builder
+		fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", method, target, host)
+		for _, h := range browser(site, method) {
+			fmt.Fprintf(&b, "%s: %s\r\n", h.name, h.value)
+		}
+		if token != "" {
+			fmt.Fprintf(&b, "Authorization: Bearer %s\r\n", token)
+		}
+		fmt.Fprintf(&b, "Cookie: %s\r\n", cookie)
+		return b.String()
+	}
+	var all []string
+	if method == "GET" {
+		for _, c := range browsers {
+			all = append(all, head(messagesPath+"?limit=50&before=BEFORE", c)+"\r\n")
+		}
+		return all
+	}
+	for i, body := range w.bodies {
+		all = append(all, head(messagesPath, browsers[i%len(browsers)])+fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body))
+	}
+	return all
+}
+
 // measure runs wrk once. Any answer that is not 2xx or 3xx, and any broken connection, fails the run.
 func (w *wrk) measure(t kit.T, p *profile, method string) sample {
-	lines, payload := "", "nil"
-	if p.client != nil {
-		lines += fmt.Sprintf("wrk.headers[\"Authorization\"] = %q\n", "Bearer "+p.client.Access)
-	}
-	path := "/api/rooms"
-	if method == "POST" {
-		lines += "wrk.headers[\"Content-Type\"] = \"application/json\"\n"
-		payload = fmt.Sprintf("%q", body)
+	lines := filepath.Join(w.dir, p.name+"-"+method+".requests")
+	var b strings.Builder
+	for _, r := range w.raw(p, method) {
+		fmt.Fprintf(&b, "%d\n%s\n", len(r), r)
 	}
 	file := filepath.Join(w.dir, p.name+"-"+method+".lua")
-	if err := os.WriteFile(file, []byte(fmt.Sprintf(script, method, payload, lines)), 0o600); err != nil {
-		t.Fatalf("wrk: %v", err)
+	for name, text := range map[string]string{lines: b.String(), file: fmt.Sprintf(script, lines)} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatalf("wrk: %v", err)
+		}
 	}
-	cmd := exec.Command(w.path, "-t2", fmt.Sprintf("-c%d", w.o.connections), fmt.Sprintf("-d%ds", w.o.seconds), "--timeout", "10s", "-s", file, p.url+path)
+	cmd := exec.Command(w.path, "-t2", fmt.Sprintf("-c%d", w.o.connections), fmt.Sprintf("-d%ds", w.o.seconds), "--timeout", "10s", "-s", file, p.url+messagesPath)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("wrk %s %s: %v\n%s", p.name, method, err, out)

@@ -159,6 +159,7 @@ func Gateway(t T, o Options) *Node {
 	n.env = append(append(home(t),
 		"GW_LISTEN="+n.Addr, "GW_BIND=127.0.0.1", "GW_PORT="+port, "GW_DATA="+n.Data,
 		"GW_STORE=memory", "GW_DATABASE=sqlite", "GW_KEYS="+filepath.Join(n.Data, "keys"),
+		"GW_FILES="+filepath.Join(Root(t), "caddyfiles"),
 	), o.Env...) // of two equal names the last one counts
 	n.Process = Start(t, Command{
 		Name: n.Name, Path: Binaries(t).Gateway, Env: n.env,
