@@ -3,7 +3,6 @@ package screen
 import (
 	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -72,14 +71,18 @@ func (b *builder) add(s source, key, value string) {
 func (b *builder) finish() { b.x.order() }
 
 func (x *exchange) order() {
-	slices.SortStableFunc(x.members, func(a, b member) int { return int(a.source) - int(b.source) })
-	i := 0
-	for s := range sources + 1 {
-		for i < len(x.members) && x.members[i].source < s {
-			i++
-		}
-		x.from[s] = i
+	for i := range x.members {
+		x.from[x.members[i].source+1]++
 	}
+	for s := range sources {
+		x.from[s+1] += x.from[s]
+	}
+	next, sorted := x.from, make([]member, len(x.members))
+	for _, m := range x.members {
+		sorted[next[m.source]] = m
+		next[m.source]++
+	}
+	x.members = sorted
 }
 
 func (b *builder) headers(each func(yield func(name, value string) bool)) (contentType string, ok bool) {

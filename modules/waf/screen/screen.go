@@ -129,6 +129,7 @@ func (e *Exchange) Response(a *Answer) Result {
 	x := e.x // the request's own members stay as they are: an answer may be screened in pieces
 	b := builder{x: &x}
 	x.members = append(make([]member, 0, len(x.members)+32), x.members...)
+	clear(x.from[:])
 	b.add(status, "", a.Status)
 	b.add(responseBody, "", a.Body)
 	a.Header(func(name, value string) bool {
