@@ -3,6 +3,7 @@ package conformance
 import (
 	"embed"
 	"encoding/json"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -21,10 +22,10 @@ const suiteSize = 4674
 //go:embed crs.Caddyfile crs.conf
 var configuration embed.FS
 
-// gateway starts the binary with the WAF alone, before a back end that reflects.
-func gateway(t kit.T) *kit.Node {
+// gateway starts the binary with the WAF alone, before a back end that reflects. screen is "on" or "off".
+func gateway(t kit.T, paranoia int, screen string) *kit.Node {
 	t.Helper()
-	n := &kit.Node{Name: "conformance", Addr: kit.FreeAddr(t), Data: t.TempDir()}
+	n := &kit.Node{Name: fmt.Sprintf("conformance %d %s", paranoia, screen), Addr: kit.FreeAddr(t), Data: t.TempDir()}
 	for _, name := range []string{"crs.Caddyfile", "crs.conf"} {
 		b, err := configuration.ReadFile(name)
 		if err == nil {
@@ -38,7 +39,8 @@ func gateway(t kit.T) *kit.Node {
 	_, port, _ := net.SplitHostPort(n.Addr)
 	n.Process = kit.Start(t, kit.Command{
 		Name: n.Name, Path: kit.Binaries(t).Gateway, Args: []string{"run", "--config", n.Config, "--adapter", "caddyfile"},
-		Env: []string{"HOME=" + n.Data, "GW_DATA=" + n.Data, "GW_PORT=" + port, "GW_UPSTREAM=" + reflector(t), "GW_RULES=" + filepath.Join(n.Data, "crs.conf")},
+		Env: []string{"HOME=" + n.Data, "GW_DATA=" + n.Data, "GW_PORT=" + port, "GW_UPSTREAM=" + reflector(t), "GW_RULES=" + filepath.Join(n.Data, "crs.conf"),
+			fmt.Sprint("GW_PARANOIA=", paranoia), "GW_SCREEN=" + screen},
 	})
 	n.Process.WaitUntil(t, kit.ReadyWithin, "an answer", func() bool {
 		return send(n.Addr, []byte("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")).status == 200
@@ -58,7 +60,7 @@ func TestCoreRuleSet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := gateway(t)
+	n := gateway(t, 4, "on")
 	start := time.Now()
 	answers := drive(t, n, all)
 	verdicts := verdicts(t, n, answers)

@@ -62,7 +62,7 @@ func controls(r *seclang.Rule) (out []control) {
 // lessens tells whether the control can only take rules and targets away, none of the rules that are relied on among them, or concerns logs.
 func (c control) lessens(relied []*seclang.Rule) bool {
 	switch c.name {
-	case "auditengine", "auditlogparts", "debugloglevel":
+	case "auditengine", "auditlogparts", "debugloglevel", "ruleengine": // the engine's mode makes no rule match
 		return true
 	case "ruleremovetargetbyid", "ruleremovetargetbytag", "ruleremovetargetbymsg":
 		variable, _, _ := strings.Cut(c.target, ":")
