@@ -80,7 +80,11 @@ func eventOf(s seen, rc *reqctx.Request, status int, out, in int64, ctxErr error
 	add("gateway.zone", rc.Limited)
 	if v := rc.Verdict; v != nil && len(v.Rules) > 0 {
 		e.RuleIDs = v.Rules
-		e.Fields = append(e.Fields, zap.Bool("gateway.waf.blocked", v.Blocked), zap.Int("gateway.waf.score", v.Score))
+		e.Fields = append(e.Fields, zap.Bool("gateway.waf.blocked", v.Blocked), zap.Int("gateway.waf.score", v.Score), zap.Int("gateway.waf.score_out", v.Outbound))
+	}
+	if v := rc.Verdict; v != nil && v.Response != "" {
+		add("gateway.waf.response", v.Response)
+		e.Outcome = event.Failure // also where the status was sent already
 	}
 	if d := rc.Decision; d != nil {
 		e.Fields = append(e.Fields, zap.Bool("gateway.decision.allow", d.Allow))

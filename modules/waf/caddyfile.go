@@ -33,6 +33,7 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		rules_file    <path> [<path>…]       # SecLang, before the Core Rule Set; a relative path begins at the working directory
 //		exclude       <rule id> [<rule id>…]
 //		exclude_field <path> <field> [<field>…]
+//		responses     off | { … }            # which answers are inspected: caddyfile_response.go
 //	}
 //
 // mode, paranoia, the limits and the timeouts may be given once; the others add up.
@@ -43,6 +44,12 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	seen := map[string]bool{}
 	for d.NextBlock(0) {
+		if d.Val() == "responses" {
+			if err := h.unmarshalResponses(d); err != nil {
+				return err
+			}
+			continue
+		}
 		name, args := d.Val(), d.RemainingArgs()
 		switch name {
 		case "mode", "paranoia", "body_limit", "upload_limit", "body_timeout", "max_arguments", "max_cookies", "queue_timeout":
@@ -82,7 +89,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			h.ExcludeFields = append(h.ExcludeFields, x)
 		default:
-			return d.Errf("unknown subdirective %q: gw_waf knows mode, paranoia, body_limit, upload_limit, body_timeout, max_arguments, max_cookies, queue_timeout, rules_file, exclude and exclude_field", name)
+			return d.Errf("unknown subdirective %q: gw_waf knows mode, paranoia, body_limit, upload_limit, body_timeout, max_arguments, max_cookies, queue_timeout, rules_file, exclude, exclude_field and responses", name)
 		}
 		if d.NextBlock(1) {
 			return d.Errf("%s takes no block", name)

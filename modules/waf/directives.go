@@ -90,9 +90,12 @@ func (x FieldExclusion) validate() error {
 	return nil
 }
 
-// directives is the whole configuration of Coraza, as text. Order matters: settings, exclusions by path (phase 1), the operator's
-// rules, the Core Rule Set, and last what changes loaded rules.
-func (h *Handler) directives() string {
+// directives is the whole configuration of Coraza for requests, as text.
+func (h *Handler) directives() string { return h.rulesText("Include @owasp_crs/REQUEST-*.conf\n") }
+
+// rulesText puts the part of the Core Rule Set that is asked for among all the rest. Order matters: settings, exclusions by path (phase 1), the
+// operator's rules, the Core Rule Set, and last what changes loaded rules.
+func (h *Handler) rulesText(coreRules string) string {
 	b := new(strings.Builder)
 	b.WriteString(engine)
 	limit := max(h.BodyLimit, h.UploadLimit) + 1 // Coraza refuses what reaches its limit; ours may be reached
@@ -119,7 +122,7 @@ func (h *Handler) directives() string {
 	for _, f := range h.RulesFiles {
 		fmt.Fprintf(b, "Include %s\n", f)
 	}
-	b.WriteString("Include @owasp_crs/REQUEST-*.conf\n")
+	b.WriteString(coreRules)
 	// The rules that let a local Apache talk to itself: whoever connects from this machine could use them.
 	b.WriteString("SecRuleRemoveById 905100 905110\n")
 	for _, id := range h.ExcludeRules {

@@ -39,6 +39,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	} else {
 		x.end() // a long response or a socket needs no transaction
 	}
+	if h.responses != nil {
+		return h.respond(w, r, rc, next)
+	}
 	return next.ServeHTTP(w, r)
 }
 

@@ -33,5 +33,5 @@ var (
 )
 
 func registerMetrics(reg prometheus.Registerer) error {
-	return metrics.Register(reg, requests, inspection, overload, ruleSets)
+	return metrics.Register(reg, requests, inspection, overload, ruleSets, responses, responseInspection, partial)
 }

@@ -1,6 +1,7 @@
 package waf
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -76,9 +77,13 @@ type Handler struct {
 	// Fields whose values are not inspected, by path. The password fields of the portal's API are always excluded.
 	ExcludeFields []FieldExclusion `json:"exclude_fields,omitempty"`
 
-	rules  *ruleSet // nil in mode off
-	gate   *gate
-	logger *zap.Logger
+	// Which answers are inspected, and how. Texts are by default.
+	Responses *Responses `json:"responses,omitempty"`
+
+	rules     *ruleSet // nil in mode off
+	responses *ruleSet // nil where no answers are inspected
+	gate      *gate
+	logger    *zap.Logger
 }
 
 // FieldExclusion names values that hold secrets of people, where attack patterns mean nothing.
@@ -114,6 +119,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("loading the rules: %w", err)
 	}
 	h.rules, h.gate = rules, theGate()
+	if err := h.loadResponses(); err != nil {
+		return err
+	}
 	h.logger.Info("rules loaded", zap.Int("rules", rules.count), zap.Bool("reused", reused), zap.Duration("took", time.Since(start)),
 		zap.String("mode", h.Mode), zap.Int("paranoia", h.Paranoia))
 	return nil
@@ -144,6 +152,7 @@ func (h *Handler) defaults() {
 	if h.QueueTimeout == 0 {
 		h.QueueTimeout = caddy.Duration(defaultQueueTimeout)
 	}
+	h.Responses = h.Responses.filled()
 }
 
 // Validate implements caddy.Validator.
@@ -181,7 +190,7 @@ func (h *Handler) Validate() error {
 			return fmt.Errorf("rules_file %q: no file can be called so", f)
 		}
 	}
-	return nil
+	return h.Responses.validate()
 }
 
 // Cleanup lets go of the rules. Requests that still use them keep them.
@@ -189,7 +198,7 @@ func (h *Handler) Cleanup() error {
 	if h.rules == nil {
 		return nil
 	}
-	return h.rules.unload()
+	return errors.Join(h.rules.unload(), h.unloadResponses())
 }
 
 // Interface guards

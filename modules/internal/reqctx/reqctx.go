@@ -61,10 +61,18 @@ type Identity struct {
 
 // Verdict is what the WAF saw.
 type Verdict struct {
-	Blocked bool
-	Rules   []int // ids of the rules that matched, at most 64
-	Score   int   // inbound anomaly score
+	Blocked  bool   // the request
+	Rules    []int  // ids of the rules that matched, at most 64
+	Score    int    // inbound anomaly score
+	Outbound int    // outbound anomaly score, of the answer
+	Response string // what became of the answer: "" passed on, ResponseWithheld, ResponseEnded
 }
+
+// What becomes of an answer that must not be sent.
+const (
+	ResponseWithheld = "withheld" // nothing of it was sent
+	ResponseEnded    = "ended"    // it was cut off after its beginning was sent
+)
 
 // Decision is what the policy said.
 type Decision struct {

@@ -1,0 +1,218 @@
+package waf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/corazawaf/coraza/v3/experimental"
+	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
+	"github.com/corazawaf/coraza/v3/types"
+	"go.uber.org/zap"
+
+	"github.com/convosphere/gateway/modules/internal/problem"
+	"github.com/convosphere/gateway/modules/internal/reqctx"
+)
+
+// finding is what came of the inspection of an answer, over all its windows.
+type finding struct {
+	rules []int
+	score int   // the highest of a window
+	leak  bool  // the rules say that it must not be sent
+	err   error // the rules could not be run
+}
+
+// inspect runs the response rules over what is kept back and the end of what was passed on. It tells whether it may be passed on.
+func (a *response) inspect() bool {
+	a.began = true
+	text := a.text
+	if a.json {
+		text = unescape(text)
+	}
+	start := time.Now()
+	stop, err := a.rules(text)
+	a.took += time.Since(start)
+	switch {
+	case err != nil:
+		a.finding.err = err
+	case stop != nil:
+		a.finding.leak = true
+	}
+	if err == nil && stop == nil || a.h.Mode == Detect { // mode detect fails open
+		return true
+	}
+	// Fail closed: rules that could not be run have not said that the answer is clean.
+	if a.state == holding {
+		a.state = withheld
+	} else {
+		a.state = ended
+	}
+	a.text, a.passed = a.text[:0], 0
+	a.stop()
+	return false
+}
+
+// rules runs the rules of all phases of the response set over one window. The request's rules are not among them.
+func (a *response) rules(text []byte) (stop *types.Interruption, err error) {
+	seat, err := a.h.gate.enter(a.r.Context(), clientKey(a.r, a.rc), int64(len(text)), time.Duration(a.h.QueueTimeout))
+	if err != nil {
+		return nil, err
+	}
+	defer seat.leave()
+	tx, err := a.begin()
+	if tx != nil {
+		defer func() {
+			if e := a.h.responses.end(tx); e != nil {
+				a.h.logger.Error("closing a transaction: " + e.Error())
+			}
+		}()
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			stop, err = nil, fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	if stop, err = a.phases(tx, text); err != nil {
+		return nil, err
+	}
+	a.finding.add(tx)
+	return stop, nil
+}
+
+// begin starts the transaction in which an answer is inspected. It holds nothing that the request's own inspection left, so it may begin at any
+// time: the request's line and headers are told again, for exclusions and rules that ask for them.
+func (a *response) begin() (types.Transaction, error) {
+	tx := a.h.responses.begin(experimental.Options{ID: a.rc.ID, Context: a.r.Context()})
+	if _, ok := tx.(plugintypes.TransactionState); !ok {
+		return tx, errors.New("coraza's transaction shows no variables")
+	}
+	return tx, nil
+}
+
+func (a *response) phases(tx types.Transaction, text []byte) (*types.Interruption, error) {
+	a.h.head(tx, a.r, a.rc)
+	if _, err := tx.ProcessRequestBody(); err != nil {
+		return nil, err
+	}
+	for name, values := range a.kept {
+		for _, v := range values {
+			tx.AddResponseHeader(name, v)
+		}
+	}
+	stop := tx.ProcessResponseHeaders(a.status, a.r.Proto)
+	if stop == nil {
+		if !a.origin {
+			// Nothing that belongs at the beginning of a body stands here.
+			if _, _, err := tx.WriteResponseBody([]byte{0}); err != nil {
+				return nil, err
+			}
+		}
+		if _, _, err := tx.WriteResponseBody(text); err != nil {
+			return nil, err
+		}
+		var err error
+		if stop, err = tx.ProcessResponseBody(); err != nil {
+			return nil, err
+		}
+	}
+	tx.ProcessLogging()
+	return stop, nil
+}
+
+// add takes over what a window's transaction found.
+func (f *finding) add(tx types.Transaction) {
+	for _, m := range tx.MatchedRules() {
+		if m.Rule().Phase() < types.PhaseResponseHeaders {
+			continue // the request's own inspection has told
+		}
+		// The Core Rule Set gives no default action for these phases, so its rules don't say that they log; those that report have a message.
+		if l, ok := m.(interface{ Log() bool }); ok && !l.Log() && m.Message() == "" {
+			continue
+		}
+		if id := m.Rule().ID(); id != 0 && len(f.rules) < maxRules && !slices.Contains(f.rules, id) {
+			f.rules = append(f.rules, id)
+		}
+	}
+	if s := tx.(plugintypes.TransactionState).Variables().TX().Get("blocking_outbound_anomaly_score"); len(s) > 0 {
+		n, _ := strconv.Atoi(s[0]) // a rule of the operator may have written anything: 0
+		f.score = max(f.score, n)
+	}
+}
+
+// record puts the finding into the request's verdict and the metrics. It is called once, at the end.
+func (a *response) record() {
+	if !a.began {
+		return
+	}
+	f := &a.finding
+	label := passed
+	switch {
+	case f.leak && a.h.Mode == Block:
+		label = blocked
+		if a.state == ended {
+			label = cut
+		}
+	case f.err != nil && overloaded(f.err):
+		label = refused
+	case f.err != nil:
+		label = failed
+		a.h.logger.Error("inspecting an answer", zap.String("request_id", a.rc.ID), zap.Error(f.err))
+	case len(f.rules) > 0:
+		label = detected
+	}
+	responses.WithLabelValues(label).Inc()
+	responseInspection.Observe(a.took.Seconds())
+	if a.state == ended {
+		a.h.logger.Warn("an answer was ended after its beginning was sent", zap.String("request_id", a.rc.ID), zap.Ints("rules", f.rules))
+	}
+	if len(f.rules) == 0 && a.state != withheld && a.state != ended {
+		return
+	}
+	v := new(reqctx.Verdict)
+	if a.rc.Verdict != nil {
+		*v = *a.rc.Verdict
+	}
+	v.Rules = slices.Clone(v.Rules)
+	for _, id := range f.rules {
+		if len(v.Rules) < maxRules && !slices.Contains(v.Rules, id) {
+			v.Rules = append(v.Rules, id)
+		}
+	}
+	v.Outbound = f.score
+	switch a.state {
+	case withheld:
+		v.Response = reqctx.ResponseWithheld
+	case ended:
+		v.Response = reqctx.ResponseEnded
+	}
+	a.rc.Verdict = v
+}
+
+// overloaded: there was no room for the inspection in time, or the client has gone.
+func overloaded(err error) bool {
+	return errors.Is(err, errBusy) || errors.Is(err, errClient) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// refuse answers in the place of what is withheld. A leak is 502: the request may be as it should, what came of it is not. Nothing of the answer
+// is said, nor of the rules.
+func (a *response) refuse() {
+	p := problem.Problem{Status: http.StatusBadGateway, Type: "response-blocked"}
+	if !a.finding.leak {
+		p = problem.Problem{Status: http.StatusServiceUnavailable, RetryAfter: time.Second}
+		switch {
+		case errors.Is(a.finding.err, errClient):
+			overload.WithLabelValues("client").Inc()
+		case errors.Is(a.finding.err, errBusy):
+			overload.WithLabelValues("gateway").Inc()
+		}
+	}
+	problem.Write(a.ResponseWriter, a.r, p)
+}
