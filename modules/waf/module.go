@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	_ "github.com/convosphere/gateway/modules/internal/order" // the place of gw_waf on the path
+	"github.com/convosphere/gateway/modules/waf/leak"
 )
 
 func init() { caddy.RegisterModule(Handler{}) }
@@ -82,6 +83,8 @@ type Handler struct {
 
 	rules     *ruleSet // nil in mode off
 	responses *ruleSet // nil where no answers are inspected
+	lean      *ruleSet // the operator's response rules alone, nil if there are none
+	leaks     *leak.Screen
 	gate      *gate
 	logger    *zap.Logger
 }

@@ -57,24 +57,28 @@ func (a *response) inspect() bool {
 	return false
 }
 
-// rules runs the rules of all phases of the response set over one window. The request's rules are not among them.
+// rules runs the rules of all phases of a response set over one window, if any of them might match. The request's rules are not among them.
 func (a *response) rules(text []byte) (stop *types.Interruption, err error) {
+	set := a.h.responses
+	// From paranoia level 2 on a status of 5xx is a finding (950100), whatever the text.
+	if !a.h.leaks.Suspicious(text) && (a.status < 500 || a.h.detectionLevel() < 2) {
+		if set = a.h.lean; set == nil {
+			return nil, nil
+		}
+	}
 	seat, err := a.h.gate.enter(a.r.Context(), clientKey(a.r, a.rc), int64(len(text)), time.Duration(a.h.QueueTimeout))
 	if err != nil {
 		return nil, err
 	}
 	defer seat.leave()
-	tx, err := a.begin()
-	if tx != nil {
-		defer func() {
-			if e := a.h.responses.end(tx); e != nil {
-				a.h.logger.Error("closing a transaction: " + e.Error())
-			}
-		}()
-	}
-	if err != nil {
-		return nil, err
-	}
+	// It takes over nothing of the request's own inspection, so there need not have been any: the request's line and headers are told
+	// again, for exclusions and rules that ask for them.
+	tx := set.begin(experimental.Options{ID: a.rc.ID, Context: a.r.Context()})
+	defer func() {
+		if e := set.end(tx); e != nil {
+			a.h.logger.Error("closing a transaction: " + e.Error())
+		}
+	}()
 	defer func() {
 		if p := recover(); p != nil {
 			stop, err = nil, fmt.Errorf("panic: %v\n%s", p, debug.Stack())
@@ -87,16 +91,7 @@ func (a *response) rules(text []byte) (stop *types.Interruption, err error) {
 	return stop, nil
 }
 
-// begin starts the transaction in which an answer is inspected. It holds nothing that the request's own inspection left, so it may begin at any
-// time: the request's line and headers are told again, for exclusions and rules that ask for them.
-func (a *response) begin() (types.Transaction, error) {
-	tx := a.h.responses.begin(experimental.Options{ID: a.rc.ID, Context: a.r.Context()})
-	if _, ok := tx.(plugintypes.TransactionState); !ok {
-		return tx, errors.New("coraza's transaction shows no variables")
-	}
-	return tx, nil
-}
-
+// phases is one transaction from its beginning to its end.
 func (a *response) phases(tx types.Transaction, text []byte) (*types.Interruption, error) {
 	a.h.head(tx, a.r, a.rc)
 	if _, err := tx.ProcessRequestBody(); err != nil {

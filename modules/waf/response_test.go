@@ -50,6 +50,7 @@ var leaks = []struct {
 	{"IIS application", "<title>Server Error in '/shop' Application.</title>", 954130},
 	{"web shell", "<html><head><title>r57 shell</title></head></html>", 955110},
 	{"web shell, WSO", "<html><head><meta http-equiv='Content-Type' content='text/html; charset=UTF-8'><title>x - WSO 2.5</title>", 955120},
+	{"web shell, spaced", "<TITLE> Punk\u00a0Holic Shell </title>", 955300},
 	{"Ruby", "ActionView::Template::Error (undefined method `name' for nil:NilClass):", 956100},
 }
 

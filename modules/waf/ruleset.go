@@ -20,6 +20,7 @@ type ruleSet struct {
 	key   string
 	waf   experimental.WAFWithOptions
 	count int
+	own   ownRules
 	refs  atomic.Int64 // the pool's one, and one for each transaction
 	once  sync.Once
 }
@@ -91,8 +92,9 @@ func filesRevision(text string) (string, error) {
 }
 
 func compile(text string) (*ruleSet, []dependency, error) {
-	files := new(rulesFS)
-	waf, err := coraza.NewWAF(coraza.NewWAFConfig().WithRootFS(files).WithDirectives(text))
+	files, own := new(rulesFS), ownRules{}
+	config := experimental.WAFConfigWithRuleObserver(coraza.NewWAFConfig().WithRootFS(files), own.observe)
+	waf, err := coraza.NewWAF(config.WithDirectives(text))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -100,7 +102,7 @@ func compile(text string) (*ruleSet, []dependency, error) {
 	if !ok {
 		return nil, nil, errors.New("coraza gives no transactions with options")
 	}
-	set := &ruleSet{waf: w}
+	set := &ruleSet{waf: w, own: own}
 	if n, ok := waf.(experimental.WAFWithRules); ok {
 		set.count = n.RulesCount()
 	}
