@@ -16,6 +16,8 @@ func TestCaddyfiles(t *testing.T) { golden.Caddyfiles(t) }
 func TestValidate(t *testing.T) {
 	for _, h := range []Handler{
 		{Mode: "on"}, {Paranoia: 5}, {BodyLimit: -1}, {BodyLimit: 2, UploadLimit: 1}, {UploadLimit: 1 << 31}, {BodyTimeout: -1}, {MaxArguments: -1}, {MaxArguments: 10_001}, {MaxCookies: 1_001}, {QueueTimeout: -1}, {ExcludeRules: []int{0}},
+		{Responses: &Responses{Types: []string{"*/*"}}}, {Responses: &Responses{Types: []string{"text"}}}, {Responses: &Responses{Types: []string{"text/html; charset=utf-8"}}},
+		{Responses: &Responses{Limit: 1}}, {Responses: &Responses{Limit: 17 << 20}}, {Responses: &Responses{Stream: "x"}},
 		{ExcludeFields: []FieldExclusion{{Path: "/x\" \"id:1", Fields: []string{"a"}}}}, {ExcludeFields: []FieldExclusion{{Path: "/x", Fields: []string{"a,deny"}}}},
 		{ExcludeFields: []FieldExclusion{{Path: "/x"}}}, {RulesFiles: []string{"a\nSecRuleEngine Off"}},
 	} {
@@ -29,6 +31,8 @@ func TestValidate(t *testing.T) {
 func FuzzCaddyfile(f *testing.F) {
 	f.Add("gw_waf {\n\tmode block\n\tparanoia 2\n\tbody_limit 1MiB\n\texclude 1 2\n\texclude_field /a* b\n}")
 	f.Add("gw_waf {\n\tmax_arguments 1\n\tmax_cookies 2\n\tqueue_timeout 1s\n}")
+	f.Add("gw_waf {\n\tresponses {\n\t\ttypes text/* application/*+json\n\t\tlimit 64KiB\n\t\tstream hold\n\t}\n}")
+	f.Add("gw_waf {\n\tresponses off\n}")
 	f.Add("gw_waf { body_timeout 1s\n upload_limit 2GB }")
 	f.Fuzz(func(t *testing.T, in string) {
 		h := new(Handler)

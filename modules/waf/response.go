@@ -64,6 +64,14 @@ var errWithheld = errors.New("the answer is withheld")
 
 var texts = sync.Pool{New: func() any { b := make([]byte, 0, 8<<10); return &b }}
 
+// free gives the memory of the text back.
+func (a *response) free() {
+	if b := a.text[:0]; b != nil && cap(b) <= 2*defaultResponseLimit {
+		texts.Put(&b)
+	}
+	a.text = nil
+}
+
 // respond calls the handlers further in and inspects what they answer.
 func (h *Handler) respond(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, next caddyhttp.Handler) error {
 	// A compressed answer can't be read. encode, outside of us, has read this already and compresses what we pass on.
@@ -73,16 +81,11 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, rc *reqctx.Req
 	}
 	ctx, stop := context.WithCancel(r.Context())
 	defer stop()
-	text := texts.Get().(*[]byte)
 	a := &response{
 		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
-		h:                     h, r: r, rc: rc, stop: stop, base: w.Header().Clone(), text: (*text)[:0], origin: true,
+		h:                     h, r: r, rc: rc, stop: stop, base: w.Header().Clone(), origin: true,
 	}
-	defer func() {
-		if *text = a.text[:0]; cap(*text) <= 2*defaultResponseLimit {
-			texts.Put(text)
-		}
-	}()
+	defer a.free()
 	return a.finish(a.call(r.WithContext(ctx), next))
 }
 
@@ -168,6 +171,7 @@ func (a *response) WriteHeader(status int) {
 		}
 	}
 	if a.state == streams {
+		a.base = nil // a socket may be open for days
 		a.ResponseWriter.WriteHeader(status)
 		return
 	}
@@ -232,6 +236,9 @@ func (a *response) Write(b []byte) (int, error) {
 		room := window
 		if a.state == holding {
 			room = int(a.h.Responses.Limit)
+		}
+		if a.text == nil {
+			a.text = (*texts.Get().(*[]byte))[:0]
 		}
 		k := min(room-(len(a.text)-a.passed), len(b)-n)
 		a.text = append(a.text, b[n:n+k]...)
@@ -304,6 +311,8 @@ func (a *response) advance() error {
 	a.state = watching
 	if first && a.h.Responses.Stream == Pass {
 		a.state = streams
+		a.free()
+		a.passed = 0
 	}
 	return nil
 }
@@ -317,9 +326,12 @@ func (a *response) pass() error {
 	} else if len(fresh) > 0 {
 		_, err = a.ResponseWriter.Write(fresh)
 	}
-	if over := len(a.text) - overlap; over > 0 {
-		a.text = append(a.text[:0], a.text[over:]...)
-		a.origin = false
+	over := max(len(a.text)-overlap, 0)
+	a.origin = a.origin && over == 0
+	if end := a.text[over:]; cap(a.text) > 2*window { // an event stream may be open for days
+		a.text = append(make([]byte, 0, 2*overlap), end...)
+	} else if over > 0 {
+		a.text = append(a.text[:0], end...)
 	}
 	a.passed = len(a.text)
 	return err

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -17,7 +16,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
-	"golang.org/x/net/http2"
 
 	"github.com/convosphere/gateway/test/golden"
 )
@@ -80,12 +78,9 @@ func fetch(t *testing.T, h2 bool, addr, path string, set ...string) (resp *http.
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)
-	var transport http.RoundTripper = &http.Transport{DisableKeepAlives: true, DisableCompression: true}
-	if h2 {
-		transport = &http2.Transport{AllowHTTP: true, DisableCompression: true, DialTLSContext: func(ctx context.Context, network, a string, _ *tls.Config) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, a)
-		}}
-	}
+	transport := &http.Transport{DisableKeepAlives: true, DisableCompression: true, Protocols: new(http.Protocols)}
+	transport.Protocols.SetHTTP1(!h2)
+	transport.Protocols.SetUnencryptedHTTP2(h2)
 	resp, err = transport.RoundTrip(r.WithContext(ctx))
 	if err != nil {
 		t.Fatal(err)

@@ -32,11 +32,16 @@ type ownRules struct {
 }
 
 func (o *ownRules) observe(r types.RuleMetadata) {
-	if embedded(r.File()) || !strings.ContainsAny(r.File(), "./") {
-		return // the Core Rule Set's, or our own text's
+	if embedded(r.File()) {
+		return // the Core Rule Set's
 	}
+	raw := strings.ToLower(r.Raw())
+	o.paranoia = o.paranoia || strings.Contains(raw, "detection_paranoia_level")
+	if r.File() == "" {
+		return // our own text, in which blocking_paranoia_level is as configured
+	}
+	o.paranoia = o.paranoia || strings.Contains(raw, "paranoia_level")
 	o.response = o.response || r.Phase() >= types.PhaseResponseHeaders && r.SecMark() == ""
-	o.paranoia = o.paranoia || strings.Contains(strings.ToLower(r.Raw()), "paranoia_level")
 }
 
 // loadResponses loads the response rules and their screen, or joins loaded ones.

@@ -102,6 +102,22 @@ func TestTheScreenKnowsEveryPhrase(t *testing.T) {
 	}
 }
 
+// A rules file that raises the level has the screen look for what the higher levels report.
+func TestTheScreenFollowsTheParanoiaLevel(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir+"/local.conf", "SecAction \"id:1006,phase:1,pass,nolog,setvar:tx.blocking_paranoia_level=2,setvar:tx.detection_paranoia_level=2\"\n")
+	text := "<p><%= user.name %></p>" // 956110, of level 2
+	for _, c := range []struct {
+		h      *Handler
+		status int
+	}{{&Handler{}, 200}, {&Handler{Paranoia: 2}, 502}, {&Handler{RulesFiles: []string{dir + "/local.conf"}}, 502}} {
+		s := serveAnswers(t, provision(t, c.h), say("text/html", text))
+		if resp, _, _ := s.get(t, "GET"); resp.StatusCode != c.status {
+			t.Errorf("%+v: status %d", c.h, resp.StatusCode)
+		}
+	}
+}
+
 // Ordinary texts are clean, or the screen saves nothing.
 func TestOrdinaryTextsAreClean(t *testing.T) {
 	s, err := leakScreen(1)

@@ -526,6 +526,9 @@ SecRule RESPONSE_BODY "@contains project x" "id:1004,phase:4,deny,status:403,log
 SecRule RESPONSE_HEADERS:X-Secret "@rx ." "id:1005,phase:3,deny,log"
 `)
 	h := provision(t, &Handler{RulesFiles: []string{dir + "/local.conf"}})
+	if h.lean == nil || provision(t, &Handler{}).lean != nil {
+		t.Error("which texts the rules see depends on whether there are own rules")
+	}
 	for _, c := range []struct {
 		target, body string
 		header       string
@@ -568,9 +571,6 @@ func TestOwnProblemsPass(t *testing.T) {
 
 // However long an answer is, and whether it is read or not, little of it is in memory.
 func TestLongAnswersTakeLittleMemory(t *testing.T) {
-	if testing.Short() {
-		t.Skip()
-	}
 	h := provision(t, &Handler{})
 	line := []byte(strings.Repeat("All is well in the small room at ten. ", 100) + "\n")
 	const lines = 2000
