@@ -55,9 +55,13 @@ http://:%s {
 	}
 	@h2c path /h2c/*
 	reverse_proxy @h2c h2c://%s
+	@slow path /slow
+	reverse_proxy @slow %s {
+		flush_interval 2ms
+	}
 	reverse_proxy %s
 }
-`, addr[strings.LastIndexByte(addr, ':')+1:], waf, back.Listener.Addr(), back.Listener.Addr()))
+`, addr[strings.LastIndexByte(addr, ':')+1:], waf, back.Listener.Addr(), back.Listener.Addr(), back.Listener.Addr()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,6 +131,13 @@ func application(w http.ResponseWriter, r *http.Request) {
 			flush()
 			time.Sleep(100 * time.Millisecond)
 		}
+	case "/slow": // the proxy flushes from a goroutine of its own
+		h.Set("Content-Length", "2900")
+		for i := range 29 {
+			_, _ = io.WriteString(w, long[i*100:][:100])
+			flush()
+			time.Sleep(time.Millisecond)
+		}
 	case "/dies":
 		h.Set("Content-Length", "5000")
 		_, _ = io.WriteString(w, long)
@@ -158,6 +169,9 @@ func TestBehindCaddy(t *testing.T) {
 				if resp, body, err := fetch(t, h2, addr, prefix+"/late", "Accept-Encoding", accept); err == nil || resp.StatusCode != 200 || strings.Contains(body, "SQL") {
 					t.Errorf("%s: a late leak: %d %v %q", name, resp.StatusCode, err, body)
 				}
+			}
+			if _, body, err := fetch(t, h2, addr, "/slow"); err != nil || len(body) != 2900 {
+				t.Errorf("%s: slow: %v, %d bytes", name, err, len(body))
 			}
 			if resp, body, err := fetch(t, h2, addr, prefix+"/range", "Range", "bytes=3-6"); err != nil || resp.StatusCode != 206 || body != "Shal" || resp.Header.Get("Content-Range") != "bytes 3-6/2900" {
 				t.Errorf("%s: range: %d %v %q %v", name, resp.StatusCode, err, body, resp.Header)
