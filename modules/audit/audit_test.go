@@ -143,6 +143,19 @@ func TestPanics(t *testing.T) {
 	}
 }
 
+// An answer that was ended for what it held: its status was sent, and yet it is a failure that the event tells of.
+func TestAnAnswerThatWasEnded(t *testing.T) {
+	_, e, thrown := serve(t, httptest.NewRequest("GET", "/", nil), func(w http.ResponseWriter, r *http.Request) error {
+		_, _ = io.WriteString(w, "half")
+		reqctx.From(r.Context()).Verdict = &reqctx.Verdict{Rules: []int{951230}, Outbound: 5, Response: reqctx.ResponseEnded}
+		panic(http.ErrAbortHandler)
+	})
+	if thrown != http.ErrAbortHandler || e["event.reason"] != "the answer was ended" || e["event.outcome"] != "failure" || e["gateway.waf.response"] != "ended" ||
+		e["gateway.waf.score_out"] != 5.0 || e["gateway.waf.blocked"] != false || e["http.response.status_code"] != 200.0 {
+		t.Errorf("%v %v", thrown, e)
+	}
+}
+
 func TestAnErrorAfterTheAnswerBeganKeepsItsStatus(t *testing.T) {
 	w, e, _ := serve(t, httptest.NewRequest("GET", "/", nil), func(w http.ResponseWriter, _ *http.Request) error {
 		w.WriteHeader(200)

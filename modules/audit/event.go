@@ -80,7 +80,13 @@ func eventOf(s seen, rc *reqctx.Request, status int, out, in int64, ctxErr error
 	add("gateway.zone", rc.Limited)
 	if v := rc.Verdict; v != nil {
 		e.RuleIDs = v.Rules
-		e.Fields = append(e.Fields, verdictFields(v)...)
+		if len(v.Rules) > 0 {
+			e.Fields = append(e.Fields, verdictFields(v)...)
+		}
+		if v.Response != "" {
+			add("gateway.waf.response", v.Response)
+			e.Outcome = event.Failure // also where the status was sent already
+		}
 	}
 	if d := rc.Decision; d != nil {
 		e.Fields = append(e.Fields, zap.Bool("gateway.decision.allow", d.Allow))

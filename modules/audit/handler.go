@@ -42,6 +42,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if panicked {
 		e.Reason = "panic"
 		e.Outcome = "failure"
+		if v := rc.Verdict; v != nil && v.Response == reqctx.ResponseEnded {
+			e.Reason = "the answer was ended"
+		}
 	}
 	countRequest(e.Status, rc)
 	h.emit(e)

@@ -32,6 +32,7 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		rules_after   <path> [<path>…]       # SecLang, after it
 //		exclude       <rule>… [on <variable>[,<variable>…]] [at <path>…]
 //		exclude_field <path> <field> [<field>…]
+//		responses     off | { … }            # which answers are inspected: caddyfile_response.go
 //	}
 //
 // A rule is an id, a range <from>-<to>, or tag:<tag>. A path is a PathPattern.
@@ -43,10 +44,16 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	seen := map[string]bool{}
 	for d.NextBlock(0) {
+		if d.Val() == "responses" {
+			if err := h.unmarshalResponses(d); err != nil {
+				return err
+			}
+			continue
+		}
 		name, args := d.Val(), d.RemainingArgs()
 		read := h.subdirective(name)
 		if read == nil {
-			return d.Errf("unknown subdirective %q: gw_waf knows mode, paranoia, thresholds, body_limit, upload_limit, body_timeout, max_arguments, max_cookies, queue_timeout, screen, plugin, rules_file, rules_after, exclude and exclude_field", name)
+			return d.Errf("unknown subdirective %q: gw_waf knows mode, paranoia, thresholds, body_limit, upload_limit, body_timeout, max_arguments, max_cookies, queue_timeout, screen, plugin, rules_file, rules_after, exclude, exclude_field and responses", name)
 		}
 		if len(args) == 0 {
 			return d.ArgErr()

@@ -16,11 +16,14 @@ const (
 	ruleExclusion   = 590100 // and the ones after it, one an exclusion
 )
 
-// engine is what Coraza's recommended configuration sets, for requests alone. The media types of JSON and XML are wider here: every
+// engine is what Coraza's recommended configuration sets, and what the Core Rule Set's set-up leaves out: its rules of the later phases log as the others do. The media types of JSON and XML are wider here: every
 // +json and +xml is parsed as what it says. The bytes of an octet stream are a file's, not a form's (590020).
 const engine = `Include @crs-setup.conf.example
 SecRequestBodyAccess On
 SecResponseBodyAccess Off
+SecDefaultAction "phase:3,log,auditlog,pass"
+SecDefaultAction "phase:4,log,auditlog,pass"
+SecDefaultAction "phase:5,log,auditlog,pass"
 SecRequestBodyLimitAction Reject
 SecRequestBodyJsonDepthLimit 1024
 SecRule REQUEST_HEADERS:Content-Type "@rx ^(?:application|text)/(?:[^;,\s]+\+)?xml" "id:200000,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=XML"
@@ -106,6 +109,7 @@ func (h *Handler) directives() string {
 		fmt.Fprintf(b, "Include %s\n", f)
 	}
 	b.WriteString("Include @owasp_crs/REQUEST-*.conf\n")
+	b.WriteString(h.responseRules())
 	for _, f := range h.RulesAfter {
 		fmt.Fprintf(b, "Include %s\n", f)
 	}

@@ -43,6 +43,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	} else {
 		x.end() // a long response or a socket needs no transaction
 	}
+	if !h.Responses.Off {
+		return h.respond(w, r, rc, next)
+	}
 	return next.ServeHTTP(w, r)
 }
 

@@ -56,7 +56,7 @@ var (
 )
 
 func registerMetrics(reg prometheus.Registerer) error {
-	return metrics.Register(reg, requests, inspection, screened, phases, ruleHits, overload, ruleSets)
+	return metrics.Register(reg, requests, inspection, screened, phases, ruleHits, overload, ruleSets, responses, responseInspection, partial)
 }
 
 // countRules counts the rules of a verdict. Ids are those of loaded rules, so the label is bounded by what an operator loads.

@@ -108,6 +108,9 @@ type Handler struct {
 	// Whether every rule is run on every request, also those that the screen knows not to match. The verdicts are the same.
 	ScreenOff bool `json:"screen_off,omitempty"`
 
+	// Which answers are inspected, and how. Texts are by default.
+	Responses *Responses `json:"responses,omitempty"`
+
 	rules  *ruleSet // nil in mode off
 	gate   *gate
 	logger *zap.Logger
@@ -208,6 +211,7 @@ func (h *Handler) defaults() {
 	if h.QueueTimeout == 0 {
 		h.QueueTimeout = caddy.Duration(defaultQueueTimeout)
 	}
+	h.Responses = h.Responses.filled()
 }
 
 // Validate implements caddy.Validator.
@@ -260,7 +264,7 @@ func (h *Handler) validateLists() error {
 			}
 		}
 	}
-	return nil
+	return h.Responses.validate()
 }
 
 // Cleanup lets go of the rules. Requests that still use them keep them.

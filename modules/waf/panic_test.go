@@ -2,6 +2,7 @@ package waf
 
 import (
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/corazawaf/coraza/v3/experimental/plugins"
@@ -12,9 +13,13 @@ type panicking struct{}
 
 func (panicking) Evaluate(plugintypes.TransactionState, string) bool { panic("a fault in an operator") }
 
+var registerPanicking = sync.OnceFunc(func() {
+	plugins.RegisterOperator("panicking", func(plugintypes.OperatorOptions) (plugintypes.Operator, error) { return panicking{}, nil })
+})
+
 // A rule that panics has not said that the request is clean.
 func TestPanicFailsClosed(t *testing.T) {
-	plugins.RegisterOperator("panicking", func(plugintypes.OperatorOptions) (plugintypes.Operator, error) { return panicking{}, nil })
+	registerPanicking()
 	rules := filepath.Join(t.TempDir(), "local.conf")
 	write(t, rules, "SecRule ARGS:q \"@panicking x\" \"id:1001,phase:2,pass,log\"\n")
 	for _, body := range []string{"", `{"text":"hello"}`} {

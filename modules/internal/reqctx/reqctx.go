@@ -62,15 +62,16 @@ type Identity struct {
 
 // Verdict is what the WAF saw. It holds no text of the request: names are cut, excerpts have their letters and digits replaced.
 type Verdict struct {
-	Blocked           bool
+	Blocked           bool    // the request
 	Rules             []int   // ids of the rules that matched, at most 64
 	Matches           []Match // the same, with what they matched
 	Score             int     // inbound anomaly score, of the rules up to the blocking level
 	Detection         int     // inbound anomaly score of all that were run
-	Outbound          int     // outbound anomaly score, up to the blocking level
+	Outbound          int     // outbound anomaly score, of the answer, up to the blocking level
 	Paranoia          int     // the blocking level
 	DetectionParanoia int     // the detection level
 	Uninspected       string  // what no rule has seen: "body", or "body-rest", what is over its limit; "" nothing
+	Response          string  // what became of the answer: "" passed on, ResponseWithheld, ResponseEnded
 }
 
 // Match is one rule that matched.
@@ -82,6 +83,12 @@ type Match struct {
 	Variables []string // what it matched, as ARGS:json.text; at most 8
 	Excerpt   string   // the shape of what it matched, at most 64 bytes: letters are a, digits 9; "" where it may be a secret
 }
+
+// What becomes of an answer that must not be sent.
+const (
+	ResponseWithheld = "withheld" // nothing of it was sent
+	ResponseEnded    = "ended"    // it was cut off after its beginning was sent
+)
 
 // Decision is what the policy said.
 type Decision struct {

@@ -152,7 +152,7 @@ func (c *compiler) ignorable(r *seclang.Rule) bool {
 	}
 	for _, l := range r.Links {
 		for _, a := range l.Actions {
-			if !slices.Contains(plain, a.Name) && a.Name != "ctl" && a.Name != "skip" {
+			if !slices.Contains(plain, a.Name) && a.Name != "ctl" && a.Name != "skip" && a.Name != "skipafter" {
 				return false
 			}
 		}
@@ -162,8 +162,12 @@ func (c *compiler) ignorable(r *seclang.Rule) bool {
 			return false
 		}
 	}
-	_, skip := flow(r)
-	return skip == 0 || !slices.ContainsFunc(c.skipped(r, skip), func(s *seclang.Rule) bool { return s.Marker != "" || slices.Contains(c.fixed, s) })
+	for _, s := range c.passedOver(r) {
+		if slices.Contains(c.fixed, s) {
+			return false
+		}
+	}
+	return true
 }
 
 // models are the modelled rules of the program.
@@ -176,11 +180,11 @@ func (c *compiler) models() (out []*seclang.Rule) {
 	return out
 }
 
-// skipped are the rules that a rule passes over, if it matches and none of them is taken out.
-func (c *compiler) skipped(r *seclang.Rule, n int) (out []*seclang.Rule) {
-	from := slices.Index(c.program.Rules, r)
-	for _, s := range c.program.Rules[from+1:] {
-		if len(out) == n {
+// passedOver are the rules that are not run if a rule matches, none being taken out.
+func (c *compiler) passedOver(r *seclang.Rule) (out []*seclang.Rule) {
+	after, n := flow(r)
+	for _, s := range c.program.Rules[slices.Index(c.program.Rules, r)+1:] {
+		if after == "" && len(out) == n || after != "" && s.Marker == after {
 			break
 		}
 		if !s.Removed && (s.Marker != "" || s.Phase == r.Phase) {
@@ -200,7 +204,7 @@ func (c *compiler) compile() ([]*rule, error) {
 	var kept []*seclang.Rule // counted by a skip
 	for _, r := range c.live {
 		if _, n := flow(r); n > 0 {
-			kept = append(kept, c.skipped(r, n)...)
+			kept = append(kept, c.passedOver(r)...)
 		}
 	}
 	var out []*rule

@@ -59,10 +59,12 @@ func controls(r *seclang.Rule) (out []control) {
 	return out
 }
 
-// lessens tells whether the control can only take rules and targets away, none of the rules that are relied on among them, or concerns logs.
+// lessens tells whether the control can only take rules and targets away, none of the rules that are relied on among them, or concerns logs, or what is taken for granted.
 func (c control) lessens(relied []*seclang.Rule) bool {
 	switch c.name {
 	case "auditengine", "auditlogparts", "debugloglevel", "ruleengine": // the engine's mode makes no rule match
+		return true
+	case "forceresponsebodyvariable": // an Answer has the body that the rules see
 		return true
 	case "ruleremovetargetbyid", "ruleremovetargetbytag", "ruleremovetargetbymsg":
 		variable, _, _ := strings.Cut(c.target, ":")

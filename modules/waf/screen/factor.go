@@ -246,8 +246,8 @@ func longest(list []string) (n int) {
 }
 
 const (
-	longS  = 'ſ' // folds to s
-	kelvin = 'K' // folds to k
+	longS  = '\u017f' // folds to s
+	kelvin = '\u212a' // folds to k
 )
 
 func lowerRune(r rune) rune {

@@ -84,7 +84,7 @@ func dataLines(l *seclang.Link, root fs.FS) (out []string, ok bool) {
 	return out, true
 }
 
-const longestLiteral = 10 // bytes that the automaton looks for
+const longestLiteral = 20 // bytes that the automaton looks for
 
 // index is what all searches of a screen share.
 type index struct {

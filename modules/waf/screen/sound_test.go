@@ -341,7 +341,7 @@ func FuzzScreen(f *testing.F) {
 		{"POST", "/api/x", "Content-Type", "application/x-www-form-urlencoded", "a=%3Cscript%3E&b=c+d&&=e&f"},
 		{"PUT", "/a/../b//c/.git/x?x=%u0027&y=%", "Cookie", "a=b; =c; d; \x01e=f", ""},
 		{"POST", "/x", "Content-Type", "application/octet-stream", "\x00\x01"},
-		{"POST", "/x", "Content-Type", "application/vnd.api+json;charset=utf-8", `[[[1]],"K","ſcript"]`},
+		{"POST", "/x", "Content-Type", "application/vnd.api+json;charset=utf-8", "[[[1]],\"\u212a\",\"\u017fcript\"]"},
 		{"POST", "/x", "Content-Type", "text/plain", "<?php system('id');"},
 		{"GET", "/?multipart_headers_content_types_x=1", "multipart_headers_content_types_x", "1", ""},
 	} {
@@ -354,5 +354,23 @@ func FuzzScreen(f *testing.F) {
 		r := with(request(method, uri, ""), name, value)
 		r.Body = []byte(body)
 		p.check(t, r, nil)
+	})
+}
+
+// Whatever the answer is.
+func FuzzAnswer(f *testing.F) {
+	p := newPair(f, detecting(2))
+	for _, s := range []string{
+		"", "<html>hello</html>", "ORA-00933: SQL command not properly ended", "<?php echo 1;", "#!/bin/sh", "at java.lang.x", "JET Database Engine", "<% x %>", "<b>Warning</b>: sqlite_query(): x",
+		"C:\\inetpub", "Server Error in '/x' Application", "\x00#!/bin", "org.x.Exception", "K\u212anown \u017fql",
+	} {
+		f.Add("200", s)
+		f.Add("500", s)
+	}
+	f.Fuzz(func(t *testing.T, status, body string) {
+		if len(status) != 3 || strings.Trim(status, "0123456789") != "" || len(body) > 4000 {
+			return
+		}
+		p.check(t, request("GET", "/x", ""), &Answer{Status: status, Body: body, Header: func(yield func(name, value string) bool) { yield("Content-Type", "text/html") }})
 	})
 }
