@@ -108,47 +108,62 @@ const handshake = "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade
 // peer is a client that is no library.
 type peer struct {
 	net.Conn
-	tcp *net.TCPConn
-	br  *bufio.Reader
+	br         *bufio.Reader
+	closeWrite func() error
+	vanish     func() // ends the connection without a word
 }
 
-// connect opens a connection to the gate.
-func connect(t *testing.T, g *gate) *peer {
+func newPeer(t *testing.T, c net.Conn) *peer {
+	t.Cleanup(func() { c.Close() })
+	if err := c.SetDeadline(time.Now().Add(15 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return &peer{Conn: c, br: bufio.NewReader(c)}
+}
+
+// ask opens a connection to the gate and asks for a socket; more is sent with the handshake. The peer is of use where one opened.
+func ask(t *testing.T, g *gate, more ...byte) (*peer, *http.Response) {
 	t.Helper()
-	conn, err := net.Dial("tcp", g.addr)
+	if g.version > 1 {
+		return askExtended(t, g, handshakeHeader(), more)
+	}
+	tcp, err := net.Dial("tcp", g.addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
-	p := &peer{Conn: conn, tcp: conn.(*net.TCPConn)}
+	conn := tcp
 	if g.secure {
-		p.Conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
+		conn = tls.Client(tcp, &tls.Config{InsecureSkipVerify: true})
 	}
-	p.SetDeadline(time.Now().Add(15 * time.Second))
-	p.br = bufio.NewReader(p.Conn)
-	return p
-}
-
-func (p *peer) CloseWrite() {
-	_ = p.Conn.(interface{ CloseWrite() error }).CloseWrite() // the test sees what it did
-}
-
-// vanish ends the connection without a word.
-func (p *peer) vanish() {
-	p.tcp.SetLinger(0)
-	p.tcp.Close()
-}
-
-// dial opens a socket; more is sent in the same segment as the handshake.
-func dial(t *testing.T, g *gate, more ...byte) *peer {
-	t.Helper()
-	p := connect(t, g)
+	p := newPeer(t, conn)
+	p.closeWrite = conn.(interface{ CloseWrite() error }).CloseWrite
+	p.vanish = func() {
+		_ = tcp.(*net.TCPConn).SetLinger(0)
+		tcp.Close()
+	}
 	p.send(t, append([]byte(handshake), more...))
 	resp, err := http.ReadResponse(p.br, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if resp.StatusCode != 101 || resp.Header.Get("Sec-Websocket-Extensions") != "" {
+	return p, resp
+}
+
+func (p *peer) CloseWrite() { _ = p.closeWrite() } // the test sees what it did
+
+// openedStatus is the status that says that a socket is open.
+func (g *gate) openedStatus() int {
+	if g.version > 1 {
+		return http.StatusOK
+	}
+	return http.StatusSwitchingProtocols
+}
+
+// dial opens a socket; more is sent in the same segment as the handshake.
+func dial(t *testing.T, g *gate, more ...byte) *peer {
+	t.Helper()
+	p, resp := ask(t, g, more...)
+	if resp.StatusCode != g.openedStatus() || resp.Header.Get("Sec-Websocket-Extensions") != "" {
 		t.Fatalf("answered %s %v", resp.Status, resp.Header)
 	}
 	return p
@@ -270,9 +285,7 @@ func TestEcho(t *testing.T) {
 		if g.secure {
 			scheme = "wss://"
 		}
-		transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
-		defer transport.CloseIdleConnections()
-		c, _, err := websocket.Dial(ctx, scheme+g.addr+"/ws", &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}, CompressionMode: websocket.CompressionContextTakeover})
+		c, _, err := websocket.Dial(ctx, scheme+g.addr+"/ws", &websocket.DialOptions{HTTPClient: &http.Client{Transport: g.transport(t)}, CompressionMode: websocket.CompressionContextTakeover})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -448,6 +461,9 @@ func TestCloseWhileSilent(t *testing.T) {
 
 // flood writes until the other end takes no more.
 func flood(conn net.Conn, f []byte) {
+	if p, ok := conn.(*peer); ok {
+		conn = p.Conn
+	}
 	for {
 		conn.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
 		if _, err := conn.Write(f); err != nil {
@@ -566,12 +582,7 @@ func TestPeersVanish(t *testing.T) {
 func TestExtensionAccepted(t *testing.T) {
 	b := &raw{head: "Sec-WebSocket-Extensions: permessage-deflate\r\n"}
 	through(t, b.start, nil, func(t *testing.T, g *gate) {
-		p := connect(t, g)
-		p.send(t, []byte(handshake))
-		resp, err := http.ReadResponse(p.br, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		_, resp := ask(t, g)
 		if resp.StatusCode != 502 || resp.Header.Get("Upgrade") != "" || resp.Header.Get("Sec-WebSocket-Accept") != "" {
 			t.Errorf("answered %s %v", resp.Status, resp.Header)
 		}
@@ -736,12 +747,7 @@ func TestPlainAnswerThroughTheWriter(t *testing.T) {
 	}))
 	defer srv.Close()
 	through(t, func(*testing.T) string { return srv.Listener.Addr().String() }, nil, func(t *testing.T, g *gate) {
-		p := connect(t, g)
-		p.send(t, []byte(handshake))
-		resp, err := http.ReadResponse(p.br, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		_, resp := ask(t, g)
 		body, err := io.ReadAll(resp.Body)
 		if err != nil || resp.StatusCode != http.StatusTeapot || string(body) != "no socket here" {
 			t.Errorf("%s %q %v", resp.Status, body, err)
