@@ -19,8 +19,13 @@ import (
 //		return host.FromConnect(h, w, r, next)
 //	}
 func FromConnect(h caddyhttp.MiddlewareHandler, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	conn, _ := r.Context().Value(connKey{}).(io.Closer) // nil over HTTP/3
-	return wsframe.FromConnect(w, r, conn, func(w http.ResponseWriter, r *http.Request) error { return h.ServeHTTP(w, r, next) })
+	s := wsframe.Stream{Body: r.Body}
+	// Caddy's timeouts are for bodies: they would end a socket that is silent for a minute. The tap has its own.
+	if reader, _ := caddyhttp.IdleTimeoutsFromContext(r.Context()); reader != nil {
+		s.Body = reader.ReadCloser
+	}
+	s.Conn, _ = r.Context().Value(connKey{}).(io.Closer) // nil over HTTP/3
+	return wsframe.FromConnect(w, r, s, func(w http.ResponseWriter, r *http.Request) error { return h.ServeHTTP(w, r, next) })
 }
 
 type connKey struct{}

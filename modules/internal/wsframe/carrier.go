@@ -22,10 +22,10 @@ var longAgo = time.Unix(1, 0)
 // The servers' own write deadlines can't be used as a connection's: HTTP/2's resets a stream on which nothing is being written. So
 // the carrier watches its writes itself, and only gives up by them.
 type carrier struct {
-	w    http.ResponseWriter
+	w    http.ResponseWriter // the server's own
 	rc   *http.ResponseController
 	body io.ReadCloser
-	conn io.Closer // what carries the stream; nil: unknown
+	conn io.Closer // may be nil
 
 	local, remote net.Addr
 
@@ -43,12 +43,19 @@ type carrier struct {
 	killer   *time.Timer
 }
 
-func newCarrier(w http.ResponseWriter, r *http.Request, conn io.Closer) *carrier {
+func newCarrier(w http.ResponseWriter, r *http.Request, s Stream) *carrier {
+	for {
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		w = u.Unwrap()
+	}
 	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	if local == nil {
 		local = peerAddr("")
 	}
-	c := &carrier{w: w, rc: http.NewResponseController(w), body: r.Body, conn: conn, local: local, remote: peerAddr(r.RemoteAddr)}
+	c := &carrier{w: w, rc: http.NewResponseController(w), body: s.Body, conn: s.Conn, local: local, remote: peerAddr(r.RemoteAddr)}
 	c.idle.L = &c.mu
 	return c
 }

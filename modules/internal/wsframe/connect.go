@@ -51,12 +51,12 @@ func protocol(r *http.Request) string {
 // The client is told of a socket only when there is one: 200 answers a CONNECT that opened, so a 101 with a wrong
 // Sec-WebSocket-Accept, which no client would notice any more, an answer of the class 2xx, and none at all become a 502.
 //
-// Nobody uses w after FromConnect has returned. conn is the connection that the stream is one of, nil if unknown: it is closed where the
-// client takes nothing from it, so that even ending the stream is impossible.
-func FromConnect(w http.ResponseWriter, r *http.Request, conn io.Closer, serve func(http.ResponseWriter, *http.Request) error) error {
+// As with a hijacked connection, the frames pass by whatever wraps w and the body outside: they are written to the server's own writer.
+// Nobody uses w and the body after FromConnect has returned.
+func FromConnect(w http.ResponseWriter, r *http.Request, s Stream, serve func(http.ResponseWriter, *http.Request) error) error {
 	var nonce [16]byte
 	_, _ = rand.Read(nonce[:]) // it never fails
-	x := &exchange{ResponseWriter: w, carrier: newCarrier(w, r, conn), key: base64.StdEncoding.EncodeToString(nonce[:])}
+	x := &exchange{ResponseWriter: w, carrier: newCarrier(w, r, s), key: base64.StdEncoding.EncodeToString(nonce[:])}
 	defer x.carrier.release()
 	x.r = r.WithContext(context.WithValue(r.Context(), connectKey{}, x))
 	g := x.r
@@ -71,6 +71,12 @@ func FromConnect(w http.ResponseWriter, r *http.Request, conn io.Closer, serve f
 		x.WriteHeader(http.StatusOK) // it would be said for us
 	}
 	return err
+}
+
+// Stream is what a server has of a stream, beside the response writer.
+type Stream struct {
+	Body io.ReadCloser // the request's, without what wraps it
+	Conn io.Closer     // what carries the stream; nil if unknown. Closed where the client takes not even the end of the stream
 }
 
 type connectKey struct{}
@@ -141,7 +147,7 @@ func (x *exchange) WriteHeader(status int) {
 			deleteFold(h, name)
 		}
 		x.ResponseWriter.WriteHeader(http.StatusOK)
-		_ = x.carrier.rc.Flush() // who hijacks learns of it
+		_ = http.NewResponseController(x.ResponseWriter).Flush() // who writes learns of it
 	default:
 		x.answered = true
 		x.ResponseWriter.WriteHeader(status)
@@ -177,7 +183,7 @@ func (x *exchange) FlushError() error {
 	if x.opened {
 		return nil // it was, with the head
 	}
-	return x.carrier.rc.Flush()
+	return http.NewResponseController(x.ResponseWriter).Flush()
 }
 
 var (

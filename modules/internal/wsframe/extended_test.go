@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/convosphere/gateway/test/extended"
 )
@@ -43,4 +44,32 @@ func askExtended(t *testing.T, g *gate, h http.Header, more []byte) (*peer, *htt
 	p := newPeer(t, s)
 	p.closeWrite, p.vanish = s.CloseWrite, s.Vanish
 	return p, resp
+}
+
+// The timeouts of a server are for requests: they end no socket, be it silent.
+func TestServerTimeouts(t *testing.T) {
+	b := &raw{}
+	for _, version := range []int{1, 2, 3} {
+		t.Run((&gate{version: version}).dialer().String(), func(t *testing.T) {
+			g := newGate()
+			g.version, g.secure, g.timeout = version, true, 200*time.Millisecond
+			caddyProxy(t, g, nil, b.start(t), false)
+			defer g.stop()
+			p := dial(t, g)
+			back := b.conn(t)
+			for range 3 {
+				time.Sleep(300 * time.Millisecond)
+				p.send(t, frame(1, "in", true))
+				expect(t, back, 1, "in")
+				time.Sleep(300 * time.Millisecond)
+				if _, err := back.Write(frame(1, "out", false)); err != nil {
+					t.Fatal(err)
+				}
+				expect(t, p.br, 1, "out")
+			}
+			back.Close()
+			expectEnd(t, p.br)
+			g.over(t, time.Second)
+		})
+	}
 }

@@ -183,7 +183,10 @@ func startCaddy(t testing.TB, g *gate, backend string, accessLog bool, extra str
 	server, tlsApp := `"protocols":["h1"],`, ""
 	if g != nil {
 		handlers = `{"handler":"wsframe_test"},` + handlers
-		server = fmt.Sprintf(`"protocols":["h1","h2","h2c","h3"],"read_timeout":%d,"write_timeout":%d,`, g.timeout, g.timeout)
+		server = `"protocols":["h1","h2","h2c","h3"],`
+		if g.timeout > 0 {
+			server += fmt.Sprintf(`"read_timeout":%[1]d,"write_timeout":%[1]d,"read_idle_timeout":%[1]d,"write_idle_timeout":%[1]d,"read_min_rate":1000,`, g.timeout)
+		}
 		if g.secure {
 			server += `"tls_connection_policies":[{}],`
 			tlsApp = `"tls":{"certificates":{"load_pem":[` + certificate() + `]}},`

@@ -133,7 +133,7 @@ func ask(t *testing.T, g *gate, more ...byte) (*peer, *http.Response) {
 	}
 	conn := tcp
 	if g.secure {
-		conn = tls.Client(tcp, &tls.Config{InsecureSkipVerify: true})
+		conn = tls.Client(tcp, &tls.Config{ServerName: "localhost", InsecureSkipVerify: true})
 	}
 	p := newPeer(t, conn)
 	p.closeWrite = conn.(interface{ CloseWrite() error }).CloseWrite
