@@ -63,7 +63,11 @@ func (b *raw) start(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { ln.Close() })
+	done := make(chan struct{})
+	t.Cleanup(func() {
+		ln.Close()
+		close(done)
+	})
 	go func() {
 		for {
 			conn, err := ln.Accept()
@@ -81,7 +85,12 @@ func (b *raw) start(t *testing.T) string {
 			}
 			sum := sha1.Sum([]byte(req.Header.Get("Sec-Websocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 			fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s\r\n", base64.StdEncoding.EncodeToString(sum[:]), b.head)
-			b.conns <- conn
+			select {
+			case b.conns <- conn:
+			case <-done:
+				conn.Close()
+				return
+			}
 		}
 	}()
 	return ln.Addr().String()
