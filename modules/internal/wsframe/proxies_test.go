@@ -123,7 +123,14 @@ func httputilProxy(t testing.TB, g *gate, attach func(*wsframe.Tap), backend str
 // serve runs a handler behind the tap.
 func (g *gate) serve(attach func(*wsframe.Tap), h func(http.ResponseWriter, *http.Request) error, secure bool) {
 	h = g.wrap(attach, h)
-	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _ = h(w, r) }))
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if wsframe.Extended(r) {
+			_ = wsframe.FromConnect(w, r, wsframe.Stream{Body: r.Body}, h)
+			return
+		}
+		_ = h(w, r)
+	}))
+	srv.EnableHTTP2 = g.version == 2
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 	g.secure = secure
 	if secure {
@@ -173,12 +180,18 @@ func caddyProxy(t testing.TB, g *gate, attach func(*wsframe.Tap), backend string
 // startCaddy runs a Caddy in front of a back end and returns its address; with a gate it has the tap, and serves what the gate asks for.
 func startCaddy(t testing.TB, g *gate, backend string, accessLog bool, extra string) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	addr := ""
+	if g != nil {
+		addr = g.addr // a reload's
 	}
-	addr := ln.Addr().String()
-	ln.Close()
+	if addr == "" {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		addr = ln.Addr().String()
+		ln.Close()
+	}
 	handlers := `{"handler":"reverse_proxy","upstreams":[{"dial":"` + backend + `"}]` + extra + `}`
 	server, tlsApp := `"protocols":["h1"],`, ""
 	if g != nil {

@@ -20,7 +20,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/coder/websocket"
 
 	"github.com/convosphere/gateway/modules/internal/wsframe"
@@ -83,8 +82,7 @@ func (b *raw) start(t *testing.T) string {
 				conn.Close() // an extension was offered: no test gets what it waits for
 				continue
 			}
-			sum := sha1.Sum([]byte(req.Header.Get("Sec-Websocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
-			fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s\r\n", base64.StdEncoding.EncodeToString(sum[:]), b.head)
+			fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s\r\n", acceptOf(req), b.head)
 			select {
 			case b.conns <- conn:
 			case <-done:
@@ -94,6 +92,12 @@ func (b *raw) start(t *testing.T) string {
 		}
 	}()
 	return ln.Addr().String()
+}
+
+// acceptOf is what proves that a handshake was understood.
+func acceptOf(r *http.Request) string {
+	sum := sha1.Sum([]byte(r.Header.Get("Sec-Websocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 func (b *raw) conn(t *testing.T) net.Conn {
@@ -681,69 +685,104 @@ func TestClosedAtOpen(t *testing.T) {
 	})
 }
 
-// Caddy writes a close frame through the connection when it stops, while the back end's bytes are being copied.
-func TestCaddyStops(t *testing.T) {
+// Caddy writes a close frame through the connection when it stops or takes another configuration, while the back end's bytes are being
+// copied. (Where it stops altogether, it closes QUIC connections at once.)
+func TestCaddyGoes(t *testing.T) {
 	b := &raw{}
-	g := newGate()
-	caddyProxy(t, g, nil, b.start(t), false)
-	p := dial(t, g)
-	back := b.conn(t)
-	if _, err := back.Write([]byte{0x81, 50, 'h', 'a'}); err != nil { // half a message is under way
-		t.Fatal(err)
-	}
-	g.conn(t)
-	if err := caddy.Stop(); err != nil {
-		t.Fatal(err)
-	}
-	expectClose(t, p.br, 1001, "")
-	expectEnd(t, p.br)
-	if s := g.over(t, 3*time.Second); s.CloseCode != 1001 {
-		t.Errorf("recorded %+v", s)
+	for _, c := range []struct {
+		version int
+		reloads bool
+	}{{1, false}, {2, false}, {1, true}, {2, true}, {3, true}} {
+		t.Run(fmt.Sprintf("HTTP/%d, reloads %v", c.version, c.reloads), func(t *testing.T) {
+			g := newGate()
+			g.version, g.secure = c.version, true
+			addr := b.start(t)
+			caddyProxy(t, g, nil, addr, false)
+			p := dial(t, g)
+			back := b.conn(t)
+			if _, err := back.Write([]byte{0x81, 50, 'h', 'a'}); err != nil { // half a message is under way
+				t.Fatal(err)
+			}
+			g.conn(t)
+			if c.reloads {
+				startCaddy(t, g, addr, true, "")
+				defer g.stop()
+			} else {
+				g.stop()
+			}
+			expectClose(t, p.br, 1001, "")
+			expectEnd(t, p.br)
+			if s := g.over(t, 3*time.Second); s.CloseCode != 1001 {
+				t.Errorf("recorded %+v", s)
+			}
+			p.Close()
+		})
 	}
 }
 
 // A handler that reads and writes the connection itself, without copying, gets the same.
 func TestServedInProcess(t *testing.T) {
-	g := newGate()
-	g.serve(refuseBad, func(w http.ResponseWriter, r *http.Request) error { serveEcho(w, r); return nil }, false)
-	defer g.stop()
-	p := dial(t, g, frame(1, "early", true)...)
-	expect(t, p.br, 1, "early")
-	big := strings.Repeat("x", 65536)
-	p.send(t, frame(2, big, true))
-	expect(t, p.br, 2, big)
-	p.send(t, frame(9, "p", true))
-	expect(t, p.br, 10, "p")
-	p.send(t, frame(1, "bad", true))
-	expectClose(t, p.br, 1008, "refused")
-	p.send(t, frame(8, "\x03\xf0", true))
-	expectEnd(t, p.br)
-	if s := g.over(t, time.Second); s.CloseCode != 1008 || s.MessagesIn != 2 || s.MessagesOut != 2 {
-		t.Errorf("recorded %+v", s)
+	for _, version := range []int{1, 2} {
+		g := newGate()
+		g.version = version
+		g.serve(refuseBad, func(w http.ResponseWriter, r *http.Request) error { serveEcho(w, r); return nil }, version == 2)
+		defer g.stop()
+		p := dial(t, g, frame(1, "early", true)...)
+		expect(t, p.br, 1, "early")
+		big := strings.Repeat("x", 65536)
+		p.send(t, frame(2, big, true))
+		expect(t, p.br, 2, big)
+		p.send(t, frame(9, "p", true))
+		expect(t, p.br, 10, "p")
+		p.send(t, frame(1, "bad", true))
+		expectClose(t, p.br, 1008, "refused")
+		p.send(t, frame(8, "\x03\xf0", true))
+		expectEnd(t, p.br)
+		if s := g.over(t, time.Second); s.CloseCode != 1008 || s.MessagesIn != 2 || s.MessagesOut != 2 {
+			t.Errorf("recorded %+v", s)
+		}
+		p.Close()
 	}
 }
 
-// A handler that panics, or forgets the connection, leaves nothing open.
+// A handler that panics, or forgets the connection, leaves nothing open; nor does one that forgets a goroutine that writes.
 func TestForgotten(t *testing.T) {
-	for _, panics := range []bool{true, false} {
-		g := newGate()
-		g.serve(nil, func(w http.ResponseWriter, r *http.Request) error {
-			w.WriteHeader(http.StatusSwitchingProtocols)
-			if _, _, err := http.NewResponseController(w).Hijack(); err != nil {
-				t.Error(err)
+	for _, version := range []int{1, 2} {
+		for _, panics := range []bool{true, false} {
+			g := newGate()
+			g.version = version
+			var writers sync.WaitGroup
+			g.serve(nil, func(w http.ResponseWriter, r *http.Request) error {
+				head := w.Header()
+				head.Set("Sec-WebSocket-Accept", acceptOf(r))
+				w.WriteHeader(http.StatusSwitchingProtocols)
+				conn, _, err := http.NewResponseController(w).Hijack()
+				if err != nil {
+					t.Error(err)
+					return err
+				}
+				writers.Go(func() {
+					for err == nil {
+						_, err = conn.Write(frame(1, "still here", false))
+					}
+				})
+				writers.Go(func() { _, _ = conn.Read(make([]byte, 1)) })
+				if panics {
+					panic(http.ErrAbortHandler)
+				}
+				return nil
+			}, version == 2)
+			p := dial(t, g)
+			_, _ = io.Copy(io.Discard, p.br) // to the end, or to where it was cut
+			writers.Wait()
+			for start := time.Now(); g.closed.Load() != 1; time.Sleep(time.Millisecond) {
+				if time.Since(start) > time.Second {
+					t.Fatal("onEnd was not called")
+				}
 			}
-			if panics {
-				panic(http.ErrAbortHandler)
-			}
-			return nil
-		}, false)
-		expectEnd(t, dial(t, g).br)
-		for start := time.Now(); g.closed.Load() != 1; time.Sleep(time.Millisecond) {
-			if time.Since(start) > time.Second {
-				t.Fatal("onEnd was not called")
-			}
+			p.Close()
+			g.stop()
 		}
-		g.stop()
 	}
 }
 
