@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/test/extended"
 )
 
 // provision loads a handler as Caddy does.
@@ -75,4 +76,23 @@ func request(method, target, contentType, body string) *http.Request {
 		r.Header.Set("Content-Type", contentType)
 	}
 	return r
+}
+
+// A socket's handshake by extended CONNECT is inspected as the GET that it stands for: CONNECT itself would be refused by the rules.
+func TestExtendedConnect(t *testing.T) {
+	h := provision(t, &Handler{})
+	for _, version := range []int{2, 3} {
+		for target, reaches := range map[string]bool{"/api/ws": true, "/api/ws?q=%3Cscript%3Ealert(1)%3C/script%3E": false} {
+			r := extended.Request(version, target)
+			like := request("GET", target, "", "")
+			for name, values := range like.Header {
+				r.Header[name] = values
+			}
+			r.Host = like.Host
+			o := do(t, h, r)
+			if o.reached != reaches || !reaches && o.status != http.StatusForbidden {
+				t.Errorf("HTTP/%d %s: reached %v, %d, %+v", version, target, o.reached, o.status, o.verdict)
+			}
+		}
+	}
 }
