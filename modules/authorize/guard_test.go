@@ -374,7 +374,7 @@ func TestSocketByExtendedConnect(t *testing.T) {
 	for user, status := range map[string]int{"": http.StatusUnauthorized, "ursula/user": http.StatusForbidden} {
 		path := "/api/ws"
 		if user != "" {
-			path = "/nowhere"
+			path = "/api/nowhere"
 		}
 		header := http.Header{}
 		if user != "" {
