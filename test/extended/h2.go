@@ -37,10 +37,10 @@ func (d *Dialer) open2(ctx context.Context, r *http.Request, early []byte) (Stre
 	life, s.cancel = context.WithCancel(context.Background())
 	stop := context.AfterFunc(ctx, s.cancel) // for the time of the opening
 	defer stop()
-	var body io.Reader
-	body, s.body = io.Pipe()
+	body, pipe := io.Pipe()
+	s.body = pipe
 	r.Header[":protocol"] = []string{d.protocol()}
-	r.Body = io.NopCloser(body)
+	r.Body = body // the transport closes it when the stream has ended, which ends what is being written
 	r.ContentLength = -1
 	sent := make(chan struct{})
 	go func() {
@@ -152,6 +152,7 @@ func (s *stream2) SetDeadline(t time.Time) error {
 		s.late = true
 		s.mu.Unlock()
 		s.cancel()
+		_ = s.body.CloseWithError(os.ErrDeadlineExceeded) // a pipe's has no error
 	})
 	return nil
 }
