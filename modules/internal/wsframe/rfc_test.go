@@ -18,12 +18,13 @@ import (
 func strictEcho(t *testing.T) string {
 	b := &raw{}
 	addr := b.start(t)
+	conns := b.conns
 	done := make(chan struct{})
 	t.Cleanup(func() { close(done) })
 	go func() {
 		for {
 			select {
-			case conn := <-b.conns:
+			case conn := <-conns:
 				go echoStrictly(conn)
 			case <-done:
 				return
