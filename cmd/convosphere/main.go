@@ -6,6 +6,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/convosphere/gateway/modules/standard"
+	_ "github.com/convosphere/gateway/modules/standard/xconnect"
 )
 
 func main() { caddycmd.Main() }

@@ -20,6 +20,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/test/extended"
 )
 
 // serve runs one request through the handler and returns the answer and the event.
@@ -190,5 +191,22 @@ func TestCaddyfile(t *testing.T) {
 		if err := new(Handler).UnmarshalCaddyfile(caddyfile.NewTestDispenser(bad)); err == nil {
 			t.Errorf("%q was accepted", bad)
 		}
+	}
+}
+
+// A socket by extended CONNECT is told of as the handshake that it stands for.
+func TestEventOfExtendedConnect(t *testing.T) {
+	w, e, _ := serve(t, extended.Request(2, "https://h.example/ws"), func(w http.ResponseWriter, r *http.Request) error {
+		reqctx.From(r.Context()).Socket = &reqctx.Socket{MessagesIn: 3}
+		w.WriteHeader(http.StatusForbidden)
+		return nil
+	})
+	if w.Code != 403 || e["http.request.method"] != "GET" || e["event.action"] != "websocket" || e["gateway.socket.messages_in"] != 3. || e["url.path"] != "/ws" {
+		t.Errorf("%d: %v", w.Code, e)
+	}
+	// An error is rendered here, so the outside has an answer.
+	w, e, _ = serve(t, extended.Request(3, "https://h.example/ws"), func(http.ResponseWriter, *http.Request) error { return caddyhttp.Error(502, errors.New("inside")) })
+	if w.Code != 502 || e["http.response.status_code"] != 502. {
+		t.Errorf("%d: %v", w.Code, e)
 	}
 }

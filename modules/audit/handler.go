@@ -12,12 +12,17 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/problem"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/modules/internal/wsframe"
 )
 
 // ServeHTTP lets the rest of the path answer, and records how it ended.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if wsframe.Extended(r) {
+		return host.FromConnect(h, w, r, next)
+	}
 	defer h.ground.Hold()()
 	r, rc := reqctx.Ensure(r)
 	// The id is ours alone: a client's is not passed on, and the client learns ours for its bug report.

@@ -34,6 +34,7 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 
 // Provision finds where events go.
 func (h *Handler) Provision(ctx caddy.Context) error {
+	host.KeepConn(ctx)
 	h.logger = ctx.Logger()
 	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/identity/token"
 	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/problem"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/internal/wsframe"
@@ -17,6 +18,9 @@ import (
 
 // ServeHTTP finds out who is calling, or refuses.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if wsframe.Extended(r) {
+		return host.FromConnect(h, w, r, next)
+	}
 	defer h.ground.Hold()()
 	r, rc := reqctx.Ensure(r)
 	if h.LoginURL != "off" {

@@ -55,6 +55,7 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 
 // Provision sets the defaults and finds the apps.
 func (h *Handler) Provision(ctx caddy.Context) error {
+	host.KeepConn(ctx)
 	h.logger = ctx.Logger()
 	if h.LoginURL == "" {
 		h.LoginURL = "/auth/login"

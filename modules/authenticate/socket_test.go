@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/convosphere/gateway/modules/internal/wsframe"
+	"github.com/convosphere/gateway/test/extended"
 )
 
 func handshake(headers ...string) *http.Request {
@@ -49,9 +50,13 @@ func TestSocketOrigin(t *testing.T) {
 		"forwarded proto of a nobody": {[]string{"Cookie", goodCookie, "Origin", "http://gw.example", "X-Forwarded-Proto", "http"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := do(t, h, handshake(c.headers...))
-			if (got.next != nil) != c.passes || got.next == nil && got.w.Code != 403 {
-				t.Errorf("%s %d", got.name(), got.w.Code)
+			for _, r := range []*http.Request{
+				handshake(c.headers...), extended.Request(2, "https://gw.example/ws", c.headers...), extended.Request(3, "https://gw.example/ws", c.headers...),
+			} {
+				got := do(t, h, r)
+				if (got.next != nil) != c.passes || got.next == nil && got.w.Code != 403 {
+					t.Errorf("%s: %s %d", r.Proto, got.name(), got.w.Code)
+				}
 			}
 		})
 	}

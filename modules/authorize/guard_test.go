@@ -15,6 +15,8 @@ import (
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/policy/engine"
 	"github.com/convosphere/gateway/modules/policy/grant"
+	_ "github.com/convosphere/gateway/modules/standard/xconnect"
+	"github.com/convosphere/gateway/test/extended"
 )
 
 // line is one socket, with the test at both ends.
@@ -26,6 +28,11 @@ type line struct {
 }
 
 func dial(t *testing.T, e *env, path, user string) *line {
+	t.Helper()
+	return dialBy(t, e, path, user, http.DefaultTransport)
+}
+
+func dialBy(t *testing.T, e *env, path, user string, by http.RoundTripper) *line {
 	t.Helper()
 	l := &line{t: t, got: make(chan string, 10), send: make(chan string)}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -58,7 +65,7 @@ func dial(t *testing.T, e *env, path, user string) *line {
 			l.got <- string(data)
 		}
 	})
-	conn, resp, err := websocket.Dial(ctx, e.url+path, &websocket.DialOptions{HTTPHeader: http.Header{"Test-User": {user}}})
+	conn, resp, err := websocket.Dial(ctx, e.url+path, &websocket.DialOptions{HTTPHeader: http.Header{"Test-User": {user}}, HTTPClient: &http.Client{Transport: by}})
 	if err != nil {
 		t.Fatalf("dialling: %v %v", err, resp)
 	}
@@ -352,4 +359,30 @@ func FuzzMessage(f *testing.F) {
 			t.Fatalf("%q names %q", data, o.ID)
 		}
 	})
+}
+
+// A socket by extended CONNECT is decided as the GET that it stands for, and so are its messages.
+func TestSocketByExtendedConnect(t *testing.T) {
+	e := newEnv(t, importChat(t), "")
+	grantRoom(t, e, "general")
+	by := &extended.Dialer{Version: 2}
+	l := dialBy(t, e, "/api/ws", "ursula/user", by)
+	l.arrives(`{"type":"join","room":"general"}`)
+	l.hears(`{"type":"joined","room":"general"}`)
+	l.say(`{"type":"join","room":"secret"}`)
+	l.closes(websocket.StatusPolicyViolation, "another's room")
+	for user, status := range map[string]int{"": http.StatusUnauthorized, "ursula/user": http.StatusForbidden} {
+		path := "/api/ws"
+		if user != "" {
+			path = "/api/nowhere"
+		}
+		header := http.Header{}
+		if user != "" {
+			header.Set("Test-User", user)
+		}
+		_, resp, err := websocket.Dial(context.Background(), e.url+path, &websocket.DialOptions{HTTPHeader: header, HTTPClient: &http.Client{Transport: by}})
+		if err == nil || resp == nil || resp.StatusCode != status {
+			t.Errorf("%s of %q: %v %v", path, user, resp, err)
+		}
+	}
 }

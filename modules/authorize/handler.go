@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/problem"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/internal/wsframe"
@@ -17,6 +18,9 @@ import (
 
 // ServeHTTP asks, and passes on what is allowed. Every way out that is not next is a refusal: the handler fails closed.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if wsframe.Extended(r) {
+		return host.FromConnect(h, w, r, next)
+	}
 	r, rc := reqctx.Ensure(r)
 	defer h.ground.Hold()()
 	rt, segs, err := h.route(r)

@@ -169,7 +169,7 @@ func newEnv(t testing.TB, block, policy string) *env {
 // load runs, or reloads, the configuration.
 func (e *env) load(block, policy string) error {
 	e.t.Helper()
-	out, err := golden.Adapt(fmt.Sprintf("http://%s {\n\ttest_identity\n\tgw_authorize {\n%s\n\t}\n\treverse_proxy %s\n}\n", e.addr, block, e.back.Listener.Addr()))
+	out, err := golden.Adapt(fmt.Sprintf("{\n\tservers {\n\t\tprotocols h1 h2c\n\t}\n}\nhttp://%s {\n\ttest_identity\n\tgw_authorize {\n%s\n\t}\n\treverse_proxy %s\n}\n", e.addr, block, e.back.Listener.Addr()))
 	if err != nil {
 		return err
 	}

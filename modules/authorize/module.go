@@ -62,6 +62,7 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 
 // Provision finds the apps and compiles the routes.
 func (h *Handler) Provision(ctx caddy.Context) error {
+	host.KeepConn(ctx)
 	g, err := host.Ground(ctx)
 	if err != nil {
 		return fmt.Errorf("gw_authorize: %w", err)

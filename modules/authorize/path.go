@@ -23,7 +23,7 @@ var (
 	errPathTwice    = errors.New("the path is encoded twice")
 	errPathCase     = errors.New("the path differs from a route only in upper and lower case")
 	errMethod       = errors.New("the method is not in upper case")
-	errTunnel       = errors.New("the request asks for a tunnel that is no WebSocket over HTTP/1.1")
+	errTunnel       = errors.New("the request asks for a tunnel that is no WebSocket")
 )
 
 // segments returns the decoded segments of the path that the back end will see. A slash at the end counts for nothing.

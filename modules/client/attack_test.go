@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	_ "github.com/convosphere/gateway/modules/standard/xconnect"
+	"github.com/convosphere/gateway/test/extended"
 )
 
 const proxied = "\tgw_client {\n\t\tstrip X-Tenant X-Secret-*\n\t\tmax_body 1KiB\n\t\tmax_url 200\n\t\tmax_headers 30 2KiB\n\t}\n\trequest_header +X-Ours yes\n\treverse_proxy %s {\n\t\theader_up X-User-Id real\n\t}\n"
@@ -346,15 +349,60 @@ func TestSocketStillWorks(t *testing.T) {
 	addr := serve(t, fmt.Sprintf("\tgw_client\n\treverse_proxy %s\n", l.Addr()))
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	c, _, err := websocket.Dial(ctx, (&url.URL{Scheme: "ws", Host: addr, Path: "/"}).String(), nil)
-	if err != nil {
-		t.Fatal(err)
+	for _, by := range []http.RoundTripper{http.DefaultTransport, &extended.Dialer{Version: 2}} {
+		c, _, err := websocket.Dial(ctx, (&url.URL{Scheme: "ws", Host: addr, Path: "/"}).String(), &websocket.DialOptions{HTTPClient: &http.Client{Transport: by}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Write(ctx, websocket.MessageText, []byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		if _, m, err := c.Read(ctx); err != nil || string(m) != "hello" {
+			t.Errorf("%q, %v", m, err)
+		}
+		_ = c.CloseNow() // the back end has gone
 	}
-	if err := c.Write(ctx, websocket.MessageText, []byte("hello")); err != nil {
-		t.Fatal(err)
+}
+
+// Of what an extended CONNECT may ask for, a WebSocket alone opens a stream; a plain CONNECT opens none.
+func TestOtherStreamsAreRefused(t *testing.T) {
+	be, got := backend(t)
+	addr := serve(t, fmt.Sprintf(proxied, be))
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	good := http.Header{"Sec-Websocket-Version": {"13"}}
+	for name, c := range map[string]struct {
+		protocol string
+		header   http.Header
+	}{
+		"connect-udp":      {"connect-udp", good},
+		"webtransport":     {"webtransport", good},
+		"upper case":       {"WebSocket", good},
+		"a list":           {"websocket,h2c", good},
+		"an old version":   {"websocket", http.Header{"Sec-Websocket-Version": {"8"}}},
+		"no version":       {"websocket", nil},
+		"several versions": {"websocket", http.Header{"Sec-Websocket-Version": {"13", "8"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := &extended.Dialer{Version: 2, Protocol: c.protocol}
+			s, resp, err := d.Open(ctx, "http://"+addr+"/", c.header, nil)
+			if s != nil {
+				t.Fatal("a stream opened")
+			}
+			if err != nil || resp.StatusCode != http.StatusNotImplemented {
+				t.Errorf("%+v, %v", resp, err)
+			}
+		})
 	}
-	if _, m, err := c.Read(ctx); err != nil || string(m) != "hello" {
-		t.Errorf("%q, %v", m, err)
+	for _, version := range []int{2, 3} {
+		h := &Handler{MaxURL: 100}
+		r := &http.Request{Method: http.MethodConnect, Proto: fmt.Sprintf("HTTP/%d.0", version), ProtoMajor: version, URL: &url.URL{Host: "a:443"}, Header: http.Header{}}
+		if no := h.check(r); no == nil || no.problem.Status != http.StatusMethodNotAllowed {
+			t.Errorf("a plain CONNECT over HTTP/%d: %+v", version, no)
+		}
+	}
+	if len(got) != 0 {
+		t.Error("something reached the back end")
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/test/extended"
 )
 
 func newHandler() *Handler {
@@ -79,16 +80,21 @@ func TestForwardedForIsCaddysToJudge(t *testing.T) {
 	}
 }
 
-func TestSocketsOverHTTP2And3AreRefused(t *testing.T) {
-	h2 := httptest.NewRequest("CONNECT", "/api/ws", nil)
-	h2.Proto, h2.ProtoMajor, h2.ProtoMinor = "HTTP/2.0", 2, 0
-	h2.Header[":protocol"] = []string{"websocket"}
-	h3 := httptest.NewRequest("CONNECT", "/api/ws", nil)
-	h3.Proto, h3.ProtoMajor, h3.ProtoMinor = "websocket", 3, 0 // so does quic-go hand it over
-	for _, r := range []*http.Request{h2, h3} {
+// A stream that has ended with its request can be no socket, and what asks for one in such a way opens none.
+func TestStreamsThatAreNoHandshakes(t *testing.T) {
+	for _, version := range []int{2, 3} {
+		r := extended.Request(version, "/api/ws")
+		r.Body, r.ContentLength = http.NoBody, 0
 		got, w, err := pass(newHandler(), r)
-		if got != nil || err != nil || w.Code != http.StatusNotImplemented || !strings.Contains(w.Body.String(), "websocket-version") {
+		if got != nil || err != nil || w.Code != http.StatusNotImplemented || !strings.Contains(w.Body.String(), "extended-connect") {
 			t.Errorf("%s: %d %s %v", r.Proto, w.Code, w.Body, err)
+		}
+		if w.Header().Get("Connection") != "" {
+			t.Error("Connection has no place in HTTP/2")
+		}
+		got, w, err = pass(newHandler(), extended.Request(version, "/api/ws", "X-User-Id", "admin"))
+		if got == nil || err != nil || got.Method != "GET" || got.Header.Get("X-User-Id") != "" || got.Header.Get("Upgrade") != "websocket" {
+			t.Errorf("HTTP/%d: a handshake became %+v, %v", version, got, err)
 		}
 		if w.Header().Get("Connection") != "" {
 			t.Error("Connection has no place in HTTP/2")

@@ -48,6 +48,7 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 
 // Provision sets the defaults and finds the ground.
 func (h *Handler) Provision(ctx caddy.Context) error {
+	host.KeepConn(ctx)
 	setDefault(&h.MaxBody, defaultMaxBody)
 	setDefault(&h.MaxURL, defaultMaxURL)
 	setDefault(&h.MaxHeaders, defaultMaxHeaders)

@@ -17,10 +17,10 @@ type refusal struct {
 // check looks at a request's shape: its method, target and headers. nil: it may pass.
 func (h *Handler) check(r *http.Request) *refusal {
 	switch {
-	case r.ProtoMajor >= 2 && wsframe.Upgrading(r): // the tap reads no sockets there yet
+	case r.Method == http.MethodConnect && wsframe.Upgrading(r): // an extended CONNECT that is no handshake: it would be a GET by now
 		return &refusal{"websocket", problem.Problem{
-			Status: http.StatusNotImplemented, Type: "websocket-version",
-			Title: "WebSockets are served over HTTP/1.1 only",
+			Status: http.StatusNotImplemented, Type: "extended-connect", // RFC 9220 section 3
+			Title: "Streams are opened for WebSockets of version 13 alone",
 		}}
 	case r.Method == http.MethodConnect, r.Method == http.MethodTrace, r.Method == "PRI":
 		// CONNECT makes a tunnel, TRACE shows the back end's view of the request, PRI opens HTTP/2 in an HTTP/1 request.

@@ -7,6 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/problem"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/internal/wsframe"
@@ -15,6 +16,9 @@ import (
 
 // ServeHTTP charges the request to its zones, or refuses it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if wsframe.Extended(r) {
+		return host.FromConnect(h, w, r, next)
+	}
 	r, rc := reqctx.Ensure(r)
 	defer h.ground.Hold()()
 	client := clientKey(r, rc)

@@ -56,6 +56,7 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 
 // Provision compiles the zones and finds where to count.
 func (h *Handler) Provision(ctx caddy.Context) error {
+	host.KeepConn(ctx)
 	h.logger = ctx.Logger()
 	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
 		return err

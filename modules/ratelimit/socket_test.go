@@ -15,6 +15,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/convosphere/gateway/modules/ratelimit/internal/redistest"
+	"github.com/convosphere/gateway/test/extended"
 )
 
 // echoThrough is the URL of an echo server behind the handler.
@@ -144,5 +145,32 @@ func TestSocketsPerClient(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatal("a closed socket is still counted")
 		}
+	}
+}
+
+// A socket by extended CONNECT is the GET that it stands for.
+func TestExtendedConnectIsCounted(t *testing.T) {
+	h := mustLoad(t, "gw_rate_limit {\n defaults off\n sockets 1\n zone z {\n match GET /api/ws\n rate 1/1h\n burst 3\n}\n}", nil)
+	serve := func(version int, next caddyhttp.HandlerFunc) int {
+		w := httptest.NewRecorder()
+		if err := h.ServeHTTP(w, extended.Request(version, "/api/ws"), next); err != nil {
+			t.Fatal(err)
+		}
+		return w.Code
+	}
+	none := caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(http.StatusTeapot)
+		return nil
+	})
+	second := 0
+	first := serve(2, func(w http.ResponseWriter, r *http.Request) error {
+		second = serve(3, none) // while the first is open
+		return none(w, r)
+	})
+	if first != http.StatusTeapot || second != http.StatusTooManyRequests {
+		t.Errorf("the first socket: %d, one beside it: %d", first, second)
+	}
+	if got := []int{serve(3, none), serve(2, none)}; got[0] != http.StatusTeapot || got[1] != http.StatusTooManyRequests {
+		t.Errorf("in the burst, and over it: %v", got)
 	}
 }

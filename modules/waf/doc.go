@@ -4,7 +4,8 @@
 // Of an HTTP/1 request it also shows the rules the header names that Caddy drops, where the listener wrapper gw_raw_head keeps them.
 //
 // Its place on the path is inside encode, after identity and limits, before the portal and authorization: what it refuses
-// never reaches a handler that interprets input. A WebSocket's handshake is inspected as the request that it is.
+// never reaches a handler that interprets input. A WebSocket's handshake is inspected as the request that it is (over HTTP/2 and
+// HTTP/3: as the GET that the extended CONNECT stands for).
 //
 // It fails closed: where the rules can't be run to their end (a full disk under the body buffer, a panic in an
 // operator), the answer is 503. So it is where the inspections in flight leave no room for one more in time: they are bounded by

@@ -11,12 +11,17 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/problem"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/modules/internal/wsframe"
 )
 
 // ServeHTTP inspects the request, then passes it on whole, or answers it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if wsframe.Extended(r) {
+		return host.FromConnect(h, w, r, next)
+	}
 	r, rc := reqctx.Ensure(r)
 	if rc.Inspected {
 		return next.ServeHTTP(w, r) // a gw_waf further out has decided

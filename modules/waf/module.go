@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/convosphere/gateway/modules/internal/host"
 	_ "github.com/convosphere/gateway/modules/internal/order" // the place of gw_waf on the path
 )
 
@@ -125,6 +126,7 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 
 // Provision sets the defaults and loads the rules, or joins a loaded set of the same contents.
 func (h *Handler) Provision(ctx caddy.Context) error {
+	host.KeepConn(ctx)
 	h.logger = ctx.Logger()
 	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/test/extended"
 )
 
 // provision loads a handler as Caddy does.
@@ -116,4 +117,23 @@ func histogram(t testing.TB, o prometheus.Observer) uint64 {
 		t.Fatal(err)
 	}
 	return m.GetHistogram().GetSampleCount()
+}
+
+// A socket's handshake by extended CONNECT is inspected as the GET that it stands for: CONNECT itself would be refused by the rules.
+func TestExtendedConnect(t *testing.T) {
+	h := provision(t, &Handler{})
+	for _, version := range []int{2, 3} {
+		for target, reaches := range map[string]bool{"/api/ws": true, "/api/ws?q=%3Cscript%3Ealert(1)%3C/script%3E": false} {
+			r := extended.Request(version, target)
+			like := request("GET", target, "", "")
+			for name, values := range like.Header {
+				r.Header[name] = values
+			}
+			r.Host = like.Host
+			o := do(t, h, r)
+			if o.reached != reaches || !reaches && o.status != http.StatusForbidden {
+				t.Errorf("HTTP/%d %s: reached %v, %d, %+v", version, target, o.reached, o.status, o.verdict)
+			}
+		}
+	}
 }

@@ -104,7 +104,6 @@ const Globals = `{
 	default_bind 127.0.0.1
 	grace_period 5s
 	servers {
-		protocols h1 h2
 		timeouts {
 			read_header 10s
 			read_body 60s

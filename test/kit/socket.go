@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/convosphere/gateway/test/extended"
 )
 
 // Frame is a JSON message of the chat's socket.
@@ -74,6 +76,19 @@ func (c *Client) Dial(t T, opts ...Opt) (*Socket, *http.Response) {
 		<-s.done
 	})
 	return s, res
+}
+
+// Over returns the same person, whose sockets are opened over another version of HTTP: 2 or 3. Over HTTP/3 the address is any.
+func (c *Client) Over(version int) *Client {
+	d := *c
+	hc := *c.HTTP
+	dialer := &extended.Dialer{Version: version, TLS: c.Node.TLS()}
+	if version == 2 {
+		dialer.Dial = c.Node.dialer(c.IP)
+	}
+	hc.Transport = dialer
+	d.HTTP = &hc
+	return &d
 }
 
 // Socket opens the chat's socket.

@@ -69,11 +69,15 @@ func open(b testing.TB, addr string) (net.Conn, *bufio.Reader) {
 
 // startBench runs Caddy with or without the tap, with one hook that lets everything pass.
 func startBench(b testing.TB, tapped bool) string {
-	current.gate = &gate{ended: make(chan *reqctx.Request, 1<<14), conns: make(chan *wsframe.Conn, 1<<14)}
+	g := &gate{ended: make(chan *reqctx.Request, 1<<14), conns: make(chan *wsframe.Conn, 1<<14)}
 	current.attach = func(tap *wsframe.Tap) {
 		tap.OnMessage(func(context.Context, *wsframe.Message) error { return nil })
 	}
-	addr := startCaddy(b, echoFrames(b), tapped, false, "")
+	current.gate = g
+	if !tapped {
+		g = nil
+	}
+	addr := startCaddy(b, g, echoFrames(b), false, "")
 	b.Cleanup(func() { _ = caddy.Stop() })
 	return addr
 }

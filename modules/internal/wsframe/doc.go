@@ -11,6 +11,22 @@
 // move the bytes (io.Copy finds WriteTo and ReadFrom), so a socket costs no goroutine more, and no buffer: the
 // two that net/http keeps for a hijacked connection anyway are read into.
 //
+// # HTTP/2 and HTTP/3
+//
+// There a socket is a stream that an extended CONNECT opens (RFC 8441, RFC 9220), and nothing is hijacked. FromConnect serves such a request
+// as the handshake over HTTP/1.1 that it stands for: a GET with Upgrade and a key, whose writer answers 200 to a 101 and gives out the
+// stream by Hijack, as a connection that reads the request's body and writes and flushes the response. So all of the above
+// holds, the proxy needs no other way, and handlers see one kind of socket: methods, routes and rules are those of the GET. The outermost
+// handler of the path does it; Extended tells when. What is different:
+//
+//   - A 2xx would mean an open socket to the client. Unless one opened, it becomes a 502; so does a 101 whose Sec-WebSocket-Accept is
+//     wrong, which no client sees any more.
+//   - The server's writer and body are not used after the handler has returned: FromConnect waits for whoever is in them.
+//   - A stream can't be half closed by the back end: its end is the socket's.
+//   - The servers' timeouts for bodies are passed by (Caddy's ends a body that is silent for a minute).
+//   - Cutting a client that takes nothing resets its stream, and, where it does not even read its connection, closes that
+//     a second later, with all its other streams.
+//
 // # What passes
 //
 // Whole messages only, as one frame each, in order, after every hook let them pass. Control frames pass in order, also

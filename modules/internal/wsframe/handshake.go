@@ -8,13 +8,14 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// IsHandshake tells whether r is a WebSocket handshake over HTTP/1.1 (RFC 6455 section 4.2.1): a GET without a body, whose Connection lists
-// "upgrade", with exactly one each of Upgrade (the one word "websocket"), Sec-WebSocket-Version (13) and Sec-WebSocket-Key (16 bytes in base64).
+// IsHandshake tells whether r is a WebSocket handshake (RFC 6455 section 4.2.1): a GET without a body, whose Connection lists
+// "upgrade", with exactly one each of Upgrade (the one word "websocket"), Sec-WebSocket-Version (13) and Sec-WebSocket-Key (16 bytes in base64);
+// over HTTP/1.1, or made by FromConnect.
 //
 // It is stricter than what reverse proxies make a tunnel of, which is what Upgrading tells. Whoever stands outermost must refuse
 // every request that is Upgrading and not IsHandshake; then no tunnel opens that Attach was not asked for.
 func IsHandshake(r *http.Request) bool {
-	if r.Method != http.MethodGet || r.ProtoMajor != 1 || r.ProtoMinor < 1 {
+	if r.Method != http.MethodGet || (r.ProtoMajor != 1 || r.ProtoMinor < 1) && exchangeOf(r) == nil {
 		return false
 	}
 	// A body would be sent on as a body and then, once hijacked, be read again as frames.
@@ -46,11 +47,7 @@ func Upgrading(r *http.Request) bool {
 	if httpguts.HeaderValuesContainsToken(r.Header["Connection"], "upgrade") && len(r.Header["Upgrade"]) > 0 {
 		return true
 	}
-	if r.ProtoMajor < 2 || r.Method != http.MethodConnect {
-		return false
-	}
-	// HTTP/2 gives the protocol as a header, quic-go in place of the version.
-	return len(r.Header[":protocol"]) > 0 || len(r.Header[http.CanonicalHeaderKey(":protocol")]) > 0 || !strings.HasPrefix(r.Proto, "HTTP/")
+	return protocol(r) != ""
 }
 
 // single returns the value of a header that stands there exactly once. Names are canonical, as the server made them.

@@ -2,6 +2,7 @@ package wsframe
 
 import (
 	"bufio"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -78,6 +79,89 @@ func TestIsHandshake(t *testing.T) {
 	}
 }
 
+func TestExtended(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(r *http.Request)
+		want   bool
+	}{
+		"as it should be": {func(*http.Request) {}, true},
+		"GET":             {func(r *http.Request) { r.Method = "GET" }, false},
+		"lower case":      {func(r *http.Request) { r.Method = "connect" }, false},
+		"ended":           {func(r *http.Request) { r.Body, r.ContentLength = http.NoBody, 0 }, false},
+		"no body":         {func(r *http.Request) { r.Body = nil }, false},
+		"of a length":     {func(r *http.Request) { r.ContentLength = 7 }, false},
+		"no version":      {func(r *http.Request) { r.Header.Del("Sec-WebSocket-Version") }, false},
+		"version 8":       {func(r *http.Request) { r.Header.Set("Sec-WebSocket-Version", "8") }, false},
+		"two versions":    {func(r *http.Request) { r.Header.Add("Sec-WebSocket-Version", "13") }, false},
+		"no path":         {func(r *http.Request) { r.URL.Path = "" }, false},
+		"HTTP/1.1":        {func(r *http.Request) { r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.1", 1, 1 }, false},
+		"another protocol": {func(r *http.Request) {
+			if r.ProtoMajor == 3 {
+				r.Proto = "webtransport"
+			} else {
+				r.Header[":protocol"] = []string{"webtransport"}
+			}
+		}, false},
+		"upper case": {func(r *http.Request) {
+			if r.ProtoMajor == 3 {
+				r.Proto = "WebSocket"
+			} else {
+				r.Header[":protocol"] = []string{"WebSocket"}
+			}
+		}, false},
+	} {
+		for _, version := range []int{2, 3} {
+			r := extendedRequest(version)
+			c.change(r)
+			if got := Extended(r); got != c.want {
+				t.Errorf("HTTP/%d, %s: Extended %v", version, name, got)
+			}
+			if IsHandshake(r) {
+				t.Errorf("HTTP/%d, %s: a handshake before it is made one", version, name)
+			}
+		}
+	}
+}
+
+func extendedRequest(version int) *http.Request {
+	r := httptest.NewRequest("GET", "/ws", nil)
+	r.Method, r.Proto, r.ProtoMajor, r.ProtoMinor = "CONNECT", "HTTP/2.0", version, 0
+	r.Body, r.ContentLength = io.NopCloser(strings.NewReader("")), -1
+	r.Header.Set("Sec-WebSocket-Version", "13")
+	r.Header[":protocol"] = []string{"websocket"}
+	if version == 3 {
+		r.Proto = "websocket"
+		delete(r.Header, ":protocol")
+	}
+	return r
+}
+
+// What stands for a CONNECT is a handshake to everybody; what it was made of stays as it was.
+func TestFromConnect(t *testing.T) {
+	for _, version := range []int{2, 3} {
+		r := extendedRequest(version)
+		rec := httptest.NewRecorder()
+		err := FromConnect(rec, r, Stream{Body: r.Body}, func(w http.ResponseWriter, g *http.Request) error {
+			if !IsHandshake(g) || !Upgrading(g) || Extended(g) || g.Method != "GET" || g.ProtoMajor != version || !strings.HasPrefix(g.Proto, "HTTP/") || g.Body != http.NoBody {
+				t.Errorf("%s %s is no handshake: %v", g.Method, g.Proto, g.Header)
+			}
+			if _, _, err := http.NewResponseController(w).Hijack(); err == nil {
+				t.Error("hijacked without a 101")
+			}
+			w.Header().Set("Connection", "close") // net/http would end all streams of the connection
+			w.WriteHeader(http.StatusForbidden)
+			_, err := io.WriteString(w, "no")
+			return err
+		})
+		if err != nil || rec.Code != 403 || rec.Body.String() != "no" || len(rec.Header()["Connection"]) != 0 {
+			t.Errorf("answered %d %q %v, %v", rec.Code, rec.Body, rec.Header(), err)
+		}
+		if r.Method != "CONNECT" || r.Header.Get("Upgrade") != "" || !Extended(r) {
+			t.Errorf("the request was changed: %s %v", r.Method, r.Header)
+		}
+	}
+}
+
 func TestAttachOnce(t *testing.T) {
 	r := httptest.NewRequest("GET", "/ws", nil)
 	r.Header["Sec-Websocket-Extensions"] = []string{"permessage-deflate"}
@@ -100,7 +184,7 @@ func TestAttachOnce(t *testing.T) {
 	}
 }
 
-func TestExtended(t *testing.T) {
+func TestExtensionAnswer(t *testing.T) {
 	for _, tc := range []struct {
 		h    http.Header
 		want bool

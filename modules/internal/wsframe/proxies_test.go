@@ -2,16 +2,23 @@ package wsframe_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"log"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,8 +28,10 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"go.uber.org/goleak"
 
+	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/internal/wsframe"
+	_ "github.com/convosphere/gateway/modules/standard/xconnect"
 )
 
 func TestMain(m *testing.M) {
@@ -39,13 +48,15 @@ func TestMain(m *testing.M) {
 
 // gate is a proxy with the tap in front of a back end.
 type gate struct {
-	addr   string
-	secure bool
-	ended  chan *reqctx.Request // one for each request that is over
-	opened atomic.Int32
-	closed atomic.Int32
-	conns  chan *wsframe.Conn
-	stop   func()
+	addr    string
+	secure  bool
+	version int                  // of HTTP, that sockets are opened by; 0 is 1.1
+	timeout time.Duration        // of Caddy's server, for reading and for writing
+	ended   chan *reqctx.Request // one for each request that is over
+	opened  atomic.Int32
+	closed  atomic.Int32
+	conns   chan *wsframe.Conn
+	stop    func()
 }
 
 // wrap is the handler in front of the proxy: what handlers of the path do, once for each of two.
@@ -76,6 +87,18 @@ var proxies = map[string]func(t testing.TB, g *gate, attach func(*wsframe.Tap), 
 	"httputil, TLS":   func(t testing.TB, g *gate, a func(*wsframe.Tap), b string) { httputilProxy(t, g, a, b, true) },
 	"caddy":           func(t testing.TB, g *gate, a func(*wsframe.Tap), b string) { caddyProxy(t, g, a, b, false) },
 	"caddy, with log": func(t testing.TB, g *gate, a func(*wsframe.Tap), b string) { caddyProxy(t, g, a, b, true) },
+	"caddy, HTTP/2": func(t testing.TB, g *gate, a func(*wsframe.Tap), b string) {
+		g.version, g.secure = 2, true
+		caddyProxy(t, g, a, b, false)
+	},
+	"caddy, HTTP/2 in the clear, with log": func(t testing.TB, g *gate, a func(*wsframe.Tap), b string) {
+		g.version = 2
+		caddyProxy(t, g, a, b, true)
+	},
+	"caddy, HTTP/3": func(t testing.TB, g *gate, a func(*wsframe.Tap), b string) {
+		g.version, g.secure = 3, true
+		caddyProxy(t, g, a, b, false)
+	},
 }
 
 func newGate() *gate {
@@ -100,7 +123,14 @@ func httputilProxy(t testing.TB, g *gate, attach func(*wsframe.Tap), backend str
 // serve runs a handler behind the tap.
 func (g *gate) serve(attach func(*wsframe.Tap), h func(http.ResponseWriter, *http.Request) error, secure bool) {
 	h = g.wrap(attach, h)
-	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _ = h(w, r) }))
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if wsframe.Extended(r) {
+			_ = wsframe.FromConnect(w, r, wsframe.Stream{Body: r.Body}, h)
+			return
+		}
+		_ = h(w, r)
+	}))
+	srv.EnableHTTP2 = g.version == 2
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 	g.secure = secure
 	if secure {
@@ -123,7 +153,15 @@ func (tapModule) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.wsframe_test", New: func() caddy.Module { return new(tapModule) }}
 }
 
-func (tapModule) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+func (tapModule) Provision(ctx caddy.Context) error {
+	host.KeepConn(ctx)
+	return nil
+}
+
+func (m tapModule) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if wsframe.Extended(r) {
+		return host.FromConnect(m, w, r, next)
+	}
 	return current.gate.wrap(current.attach, next.ServeHTTP)(w, r)
 }
 
@@ -131,7 +169,7 @@ func init() { caddy.RegisterModule(tapModule{}) }
 
 func caddyProxy(t testing.TB, g *gate, attach func(*wsframe.Tap), backend string, accessLog bool) {
 	current.gate, current.attach = g, attach
-	g.addr = startCaddy(t, backend, true, accessLog, "")
+	g.addr = startCaddy(t, g, backend, accessLog, "")
 	g.stop = func() {
 		if err := caddy.Stop(); err != nil {
 			t.Error(err)
@@ -139,25 +177,39 @@ func caddyProxy(t testing.TB, g *gate, attach func(*wsframe.Tap), backend string
 	}
 }
 
-// startCaddy runs a Caddy in front of a back end and returns its address.
-func startCaddy(t testing.TB, backend string, tapped, accessLog bool, extra string) string {
+// startCaddy runs a Caddy in front of a back end and returns its address; with a gate it has the tap, and serves what the gate asks for.
+func startCaddy(t testing.TB, g *gate, backend string, accessLog bool, extra string) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	addr := ""
+	if g != nil {
+		addr = g.addr // a reload's
 	}
-	addr := ln.Addr().String()
-	ln.Close()
+	if addr == "" {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		addr = ln.Addr().String()
+		ln.Close()
+	}
 	handlers := `{"handler":"reverse_proxy","upstreams":[{"dial":"` + backend + `"}]` + extra + `}`
-	if tapped {
+	server, tlsApp := `"protocols":["h1"],`, ""
+	if g != nil {
 		handlers = `{"handler":"wsframe_test"},` + handlers
+		server = `"protocols":["h1","h2","h2c","h3"],`
+		if g.timeout > 0 {
+			server += fmt.Sprintf(`"read_timeout":%[1]d,"write_timeout":%[1]d,"read_idle_timeout":%[1]d,"write_idle_timeout":%[1]d,"read_min_rate":1000,`, g.timeout)
+		}
+		if g.secure {
+			server += `"tls_connection_policies":[{}],`
+			tlsApp = `"tls":{"certificates":{"load_pem":[` + certificate() + `]}},`
+		}
 	}
-	logs := ""
 	if accessLog {
-		logs = `"logs":{},`
+		server += `"logs":{},`
 	}
 	cfg := fmt.Sprintf(`{"admin":{"disabled":true,"config":{"persist":false}},"logging":{"logs":{"default":{"level":"PANIC"}}},
-		"apps":{"http":{"servers":{"s":{%s"automatic_https":{"disable":true},"protocols":["h1"],"listen":["%s"],"routes":[{"handle":[%s]}]}}}}}`, logs, addr, handlers)
+		"apps":{%s"http":{"servers":{"s":{%s"automatic_https":{"disable":true},"listen":["%s"],"routes":[{"handle":[%s]}]}}}}}`, tlsApp, server, addr, handlers)
 	var c caddy.Config
 	if err := json.Unmarshal([]byte(cfg), &c); err != nil {
 		t.Fatal(err)
@@ -167,6 +219,31 @@ func startCaddy(t testing.TB, backend string, tapped, accessLog bool, extra stri
 	}
 	return addr
 }
+
+// certificate is one for localhost, as Caddy loads it.
+var certificate = sync.OnceValue(func() string {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		log.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotAfter: time.Now().Add(24 * time.Hour)}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		log.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		log.Fatal(err)
+	}
+	b, err := json.Marshal(map[string]string{
+		"certificate": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})),
+		"key":         string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return string(b)
+})
 
 // through runs a test through each proxy, and holds that nothing is left of it afterwards.
 func through(t *testing.T, backend func(t *testing.T) string, attach func(*wsframe.Tap), test func(t *testing.T, g *gate)) {

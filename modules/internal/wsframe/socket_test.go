@@ -20,7 +20,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/coder/websocket"
 
 	"github.com/convosphere/gateway/modules/internal/wsframe"
@@ -58,12 +57,17 @@ type raw struct {
 }
 
 func (b *raw) start(t *testing.T) string {
-	b.conns = make(chan net.Conn, 10)
+	conns := make(chan net.Conn, 10) // an earlier start may still have its own
+	b.conns = conns
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { ln.Close() })
+	done := make(chan struct{})
+	t.Cleanup(func() {
+		ln.Close()
+		close(done)
+	})
 	go func() {
 		for {
 			conn, err := ln.Accept()
@@ -79,12 +83,22 @@ func (b *raw) start(t *testing.T) string {
 				conn.Close() // an extension was offered: no test gets what it waits for
 				continue
 			}
-			sum := sha1.Sum([]byte(req.Header.Get("Sec-Websocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
-			fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s\r\n", base64.StdEncoding.EncodeToString(sum[:]), b.head)
-			b.conns <- conn
+			fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s\r\n", acceptOf(req), b.head)
+			select {
+			case conns <- conn:
+			case <-done:
+				conn.Close()
+				return
+			}
 		}
 	}()
 	return ln.Addr().String()
+}
+
+// acceptOf is what proves that a handshake was understood.
+func acceptOf(r *http.Request) string {
+	sum := sha1.Sum([]byte(r.Header.Get("Sec-Websocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 func (b *raw) conn(t *testing.T) net.Conn {
@@ -108,47 +122,62 @@ const handshake = "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade
 // peer is a client that is no library.
 type peer struct {
 	net.Conn
-	tcp *net.TCPConn
-	br  *bufio.Reader
+	br         *bufio.Reader
+	closeWrite func() error
+	vanish     func() // ends the connection without a word
 }
 
-// connect opens a connection to the gate.
-func connect(t *testing.T, g *gate) *peer {
+func newPeer(t *testing.T, c net.Conn) *peer {
+	t.Cleanup(func() { c.Close() })
+	if err := c.SetDeadline(time.Now().Add(15 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return &peer{Conn: c, br: bufio.NewReader(c)}
+}
+
+// ask opens a connection to the gate and asks for a socket; more is sent with the handshake. The peer is of use where one opened.
+func ask(t *testing.T, g *gate, more ...byte) (*peer, *http.Response) {
 	t.Helper()
-	conn, err := net.Dial("tcp", g.addr)
+	if g.version > 1 {
+		return askExtended(t, g, handshakeHeader(), more)
+	}
+	tcp, err := net.Dial("tcp", g.addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
-	p := &peer{Conn: conn, tcp: conn.(*net.TCPConn)}
+	conn := tcp
 	if g.secure {
-		p.Conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
+		conn = tls.Client(tcp, &tls.Config{ServerName: "localhost", InsecureSkipVerify: true})
 	}
-	p.SetDeadline(time.Now().Add(15 * time.Second))
-	p.br = bufio.NewReader(p.Conn)
-	return p
-}
-
-func (p *peer) CloseWrite() {
-	_ = p.Conn.(interface{ CloseWrite() error }).CloseWrite() // the test sees what it did
-}
-
-// vanish ends the connection without a word.
-func (p *peer) vanish() {
-	p.tcp.SetLinger(0)
-	p.tcp.Close()
-}
-
-// dial opens a socket; more is sent in the same segment as the handshake.
-func dial(t *testing.T, g *gate, more ...byte) *peer {
-	t.Helper()
-	p := connect(t, g)
+	p := newPeer(t, conn)
+	p.closeWrite = conn.(interface{ CloseWrite() error }).CloseWrite
+	p.vanish = func() {
+		_ = tcp.(*net.TCPConn).SetLinger(0)
+		tcp.Close()
+	}
 	p.send(t, append([]byte(handshake), more...))
 	resp, err := http.ReadResponse(p.br, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if resp.StatusCode != 101 || resp.Header.Get("Sec-Websocket-Extensions") != "" {
+	return p, resp
+}
+
+func (p *peer) CloseWrite() { _ = p.closeWrite() } // the test sees what it did
+
+// openedStatus is the status that says that a socket is open.
+func (g *gate) openedStatus() int {
+	if g.version > 1 {
+		return http.StatusOK
+	}
+	return http.StatusSwitchingProtocols
+}
+
+// dial opens a socket; more is sent in the same segment as the handshake.
+func dial(t *testing.T, g *gate, more ...byte) *peer {
+	t.Helper()
+	p, resp := ask(t, g, more...)
+	if resp.StatusCode != g.openedStatus() || resp.Header.Get("Sec-Websocket-Extensions") != "" {
 		t.Fatalf("answered %s %v", resp.Status, resp.Header)
 	}
 	return p
@@ -270,9 +299,7 @@ func TestEcho(t *testing.T) {
 		if g.secure {
 			scheme = "wss://"
 		}
-		transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
-		defer transport.CloseIdleConnections()
-		c, _, err := websocket.Dial(ctx, scheme+g.addr+"/ws", &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}, CompressionMode: websocket.CompressionContextTakeover})
+		c, _, err := websocket.Dial(ctx, scheme+g.addr+"/ws", &websocket.DialOptions{HTTPClient: &http.Client{Transport: g.transport(t)}, CompressionMode: websocket.CompressionContextTakeover})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -448,6 +475,9 @@ func TestCloseWhileSilent(t *testing.T) {
 
 // flood writes until the other end takes no more.
 func flood(conn net.Conn, f []byte) {
+	if p, ok := conn.(*peer); ok {
+		conn = p.Conn
+	}
 	for {
 		conn.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
 		if _, err := conn.Write(f); err != nil {
@@ -497,6 +527,7 @@ func TestHalfClosed(t *testing.T) {
 	through(t, b.start, nil, func(t *testing.T, g *gate) {
 		p := dial(t, g, frame(1, "last", true)...)
 		back := b.conn(t)
+		g.conn(t) // net/http takes an end that comes between the 101 and the hijacking for the client's leaving
 		p.CloseWrite()
 		expect(t, back, 1, "last")
 		expectEnd(t, back)
@@ -566,12 +597,7 @@ func TestPeersVanish(t *testing.T) {
 func TestExtensionAccepted(t *testing.T) {
 	b := &raw{head: "Sec-WebSocket-Extensions: permessage-deflate\r\n"}
 	through(t, b.start, nil, func(t *testing.T, g *gate) {
-		p := connect(t, g)
-		p.send(t, []byte(handshake))
-		resp, err := http.ReadResponse(p.br, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		_, resp := ask(t, g)
 		if resp.StatusCode != 502 || resp.Header.Get("Upgrade") != "" || resp.Header.Get("Sec-WebSocket-Accept") != "" {
 			t.Errorf("answered %s %v", resp.Status, resp.Header)
 		}
@@ -622,12 +648,12 @@ func TestTimeLimits(t *testing.T) {
 		})
 	})
 	t.Run("idle", func(t *testing.T) {
-		through(t, b.start, func(tap *wsframe.Tap) { tap.Limit(wsframe.Limits{Idle: 300 * time.Millisecond}) }, func(t *testing.T, g *gate) {
+		through(t, b.start, func(tap *wsframe.Tap) { tap.Limit(wsframe.Limits{Idle: 800 * time.Millisecond}) }, func(t *testing.T, g *gate) {
 			start := time.Now()
 			p := dial(t, g)
 			back := b.conn(t)
 			for i := range 4 {
-				time.Sleep(150 * time.Millisecond)
+				time.Sleep(250 * time.Millisecond)
 				if i%2 == 0 {
 					p.send(t, frame(9, "", true))
 				} else if _, err := back.Write(frame(10, "", false)); err != nil {
@@ -637,7 +663,7 @@ func TestTimeLimits(t *testing.T) {
 			expect(t, p.br, 10, "")
 			expect(t, p.br, 10, "")
 			expectClose(t, p.br, 1001, "idle")
-			if d := time.Since(start); d < 850*time.Millisecond {
+			if d := time.Since(start); d < 1750*time.Millisecond {
 				t.Errorf("closed after %s", d)
 			}
 			p.Close()
@@ -661,69 +687,104 @@ func TestClosedAtOpen(t *testing.T) {
 	})
 }
 
-// Caddy writes a close frame through the connection when it stops, while the back end's bytes are being copied.
-func TestCaddyStops(t *testing.T) {
+// Caddy writes a close frame through the connection when it stops or takes another configuration, while the back end's bytes are being
+// copied. (Where it stops altogether, it closes QUIC connections at once.)
+func TestCaddyGoes(t *testing.T) {
 	b := &raw{}
-	g := newGate()
-	caddyProxy(t, g, nil, b.start(t), false)
-	p := dial(t, g)
-	back := b.conn(t)
-	if _, err := back.Write([]byte{0x81, 50, 'h', 'a'}); err != nil { // half a message is under way
-		t.Fatal(err)
-	}
-	g.conn(t)
-	if err := caddy.Stop(); err != nil {
-		t.Fatal(err)
-	}
-	expectClose(t, p.br, 1001, "")
-	expectEnd(t, p.br)
-	if s := g.over(t, 3*time.Second); s.CloseCode != 1001 {
-		t.Errorf("recorded %+v", s)
+	for _, c := range []struct {
+		version int
+		reloads bool
+	}{{1, false}, {2, false}, {1, true}, {2, true}, {3, true}} {
+		t.Run(fmt.Sprintf("HTTP/%d, reloads %v", c.version, c.reloads), func(t *testing.T) {
+			g := newGate()
+			g.version, g.secure = c.version, true
+			addr := b.start(t)
+			caddyProxy(t, g, nil, addr, false)
+			p := dial(t, g)
+			back := b.conn(t)
+			if _, err := back.Write([]byte{0x81, 50, 'h', 'a'}); err != nil { // half a message is under way
+				t.Fatal(err)
+			}
+			g.conn(t)
+			if c.reloads {
+				startCaddy(t, g, addr, true, "")
+				defer g.stop()
+			} else {
+				g.stop()
+			}
+			expectClose(t, p.br, 1001, "")
+			expectEnd(t, p.br)
+			if s := g.over(t, 3*time.Second); s.CloseCode != 1001 {
+				t.Errorf("recorded %+v", s)
+			}
+			p.Close()
+		})
 	}
 }
 
 // A handler that reads and writes the connection itself, without copying, gets the same.
 func TestServedInProcess(t *testing.T) {
-	g := newGate()
-	g.serve(refuseBad, func(w http.ResponseWriter, r *http.Request) error { serveEcho(w, r); return nil }, false)
-	defer g.stop()
-	p := dial(t, g, frame(1, "early", true)...)
-	expect(t, p.br, 1, "early")
-	big := strings.Repeat("x", 65536)
-	p.send(t, frame(2, big, true))
-	expect(t, p.br, 2, big)
-	p.send(t, frame(9, "p", true))
-	expect(t, p.br, 10, "p")
-	p.send(t, frame(1, "bad", true))
-	expectClose(t, p.br, 1008, "refused")
-	p.send(t, frame(8, "\x03\xf0", true))
-	expectEnd(t, p.br)
-	if s := g.over(t, time.Second); s.CloseCode != 1008 || s.MessagesIn != 2 || s.MessagesOut != 2 {
-		t.Errorf("recorded %+v", s)
+	for _, version := range []int{1, 2} {
+		g := newGate()
+		g.version = version
+		g.serve(refuseBad, func(w http.ResponseWriter, r *http.Request) error { serveEcho(w, r); return nil }, version == 2)
+		defer g.stop()
+		p := dial(t, g, frame(1, "early", true)...)
+		expect(t, p.br, 1, "early")
+		big := strings.Repeat("x", 65536)
+		p.send(t, frame(2, big, true))
+		expect(t, p.br, 2, big)
+		p.send(t, frame(9, "p", true))
+		expect(t, p.br, 10, "p")
+		p.send(t, frame(1, "bad", true))
+		expectClose(t, p.br, 1008, "refused")
+		p.send(t, frame(8, "\x03\xf0", true))
+		expectEnd(t, p.br)
+		if s := g.over(t, time.Second); s.CloseCode != 1008 || s.MessagesIn != 2 || s.MessagesOut != 2 {
+			t.Errorf("recorded %+v", s)
+		}
+		p.Close()
 	}
 }
 
-// A handler that panics, or forgets the connection, leaves nothing open.
+// A handler that panics, or forgets the connection, leaves nothing open; nor does one that forgets a goroutine that writes.
 func TestForgotten(t *testing.T) {
-	for _, panics := range []bool{true, false} {
-		g := newGate()
-		g.serve(nil, func(w http.ResponseWriter, r *http.Request) error {
-			w.WriteHeader(http.StatusSwitchingProtocols)
-			if _, _, err := http.NewResponseController(w).Hijack(); err != nil {
-				t.Error(err)
+	for _, version := range []int{1, 2} {
+		for _, panics := range []bool{true, false} {
+			g := newGate()
+			g.version = version
+			var writers sync.WaitGroup
+			g.serve(nil, func(w http.ResponseWriter, r *http.Request) error {
+				head := w.Header()
+				head.Set("Sec-WebSocket-Accept", acceptOf(r))
+				w.WriteHeader(http.StatusSwitchingProtocols)
+				conn, _, err := http.NewResponseController(w).Hijack()
+				if err != nil {
+					t.Error(err)
+					return err
+				}
+				writers.Go(func() {
+					for err == nil {
+						_, err = conn.Write(frame(1, "still here", false))
+					}
+				})
+				writers.Go(func() { _, _ = conn.Read(make([]byte, 1)) })
+				if panics {
+					panic(http.ErrAbortHandler)
+				}
+				return nil
+			}, version == 2)
+			p := dial(t, g)
+			_, _ = io.Copy(io.Discard, p.br) // to the end, or to where it was cut
+			writers.Wait()
+			for start := time.Now(); g.closed.Load() != 1; time.Sleep(time.Millisecond) {
+				if time.Since(start) > time.Second {
+					t.Fatal("onEnd was not called")
+				}
 			}
-			if panics {
-				panic(http.ErrAbortHandler)
-			}
-			return nil
-		}, false)
-		expectEnd(t, dial(t, g).br)
-		for start := time.Now(); g.closed.Load() != 1; time.Sleep(time.Millisecond) {
-			if time.Since(start) > time.Second {
-				t.Fatal("onEnd was not called")
-			}
+			p.Close()
+			g.stop()
 		}
-		g.stop()
 	}
 }
 
@@ -736,12 +797,7 @@ func TestPlainAnswerThroughTheWriter(t *testing.T) {
 	}))
 	defer srv.Close()
 	through(t, func(*testing.T) string { return srv.Listener.Addr().String() }, nil, func(t *testing.T, g *gate) {
-		p := connect(t, g)
-		p.send(t, []byte(handshake))
-		resp, err := http.ReadResponse(p.br, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		_, resp := ask(t, g)
 		body, err := io.ReadAll(resp.Body)
 		if err != nil || resp.StatusCode != http.StatusTeapot || string(body) != "no socket here" {
 			t.Errorf("%s %q %v", resp.Status, body, err)

@@ -120,5 +120,5 @@ func Attach(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, *http.
 	r = r.WithContext(context.WithValue(r.Context(), key{}, t))
 	t.ctx = r.Context()
 	deleteFold(r.Header, "Sec-WebSocket-Extensions")
-	return &writer{ResponseWriter: w, tap: t, r: r}, r, t
+	return &writer{ResponseWriter: w, tap: t, r: r, connect: exchangeOf(r)}, r, t
 }

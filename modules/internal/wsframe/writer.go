@@ -3,23 +3,20 @@ package wsframe
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"io"
 	"net"
 	"net/http"
-
-	"github.com/convosphere/gateway/modules/internal/problem"
 )
-
-var errExtension = errors.New("wsframe: the back end accepted an extension that was not offered")
 
 // writer is the response writer whose Hijack hands out the tapped connection.
 type writer struct {
 	http.ResponseWriter
 	tap      *Tap
 	r        *http.Request
-	switched bool // a 101 was written
-	refused  bool // and answered as 502
+	connect  *exchange // the handshake came by extended CONNECT
+	answered bool      // with more than an informational status
+	switched bool      // a 101 was written
+	refused  bool      // and answered as 502
 }
 
 // Unwrap is for http.ResponseController.
@@ -31,8 +28,22 @@ func (w *writer) Flush() { _ = w.FlushError() } // http.Flusher can't tell
 // FlushError flushes what is under the writer.
 func (w *writer) FlushError() error { return http.NewResponseController(w.ResponseWriter).Flush() }
 
+// Write writes of an answer that is no socket.
+func (w *writer) Write(b []byte) (int, error) {
+	if w.connect != nil {
+		w.WriteHeader(http.StatusOK) // unless there was one
+	}
+	if w.refused {
+		return len(b), nil
+	}
+	return w.ResponseWriter.Write(b)
+}
+
 // ReadFrom keeps the fast path of answers that are no sockets.
 func (w *writer) ReadFrom(r io.Reader) (int64, error) {
+	if w.connect != nil || w.refused {
+		return io.Copy(struct{ io.Writer }{w}, r)
+	}
 	if rf, ok := w.ResponseWriter.(io.ReaderFrom); ok {
 		return rf.ReadFrom(r)
 	}
@@ -41,29 +52,23 @@ func (w *writer) ReadFrom(r io.Reader) (int64, error) {
 
 // WriteHeader lets a 101 pass if the tap can follow the frames after it.
 func (w *writer) WriteHeader(status int) {
-	if status != http.StatusSwitchingProtocols {
-		w.ResponseWriter.WriteHeader(status)
+	if w.switched || w.refused || w.answered && w.connect != nil {
 		return
 	}
-	if w.switched || w.refused {
-		return
-	}
-	if extended(w.Header()) {
+	switched := status == http.StatusSwitchingProtocols
+	if switched && extended(w.Header()) || w.connect != nil && w.connect.refuses(status, w.Header()) {
 		w.refused = true
-		for _, name := range []string{"Upgrade", "Connection", "Sec-WebSocket-Accept", "Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"} {
-			deleteFold(w.Header(), name)
-		}
-		problem.Write(w.ResponseWriter, w.r, problem.Problem{Status: http.StatusBadGateway})
+		refuse(w.ResponseWriter, w.r)
 		return
 	}
-	w.switched = true
+	w.switched, w.answered = switched, status >= 200 || switched
 	w.ResponseWriter.WriteHeader(status)
 }
 
 // Hijack takes the client's connection and hands out the tapped one.
 func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if w.refused {
-		return nil, nil, errExtension
+		return nil, nil, errUnfollowed
 	}
 	conn, brw, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	if err != nil {
