@@ -33,6 +33,7 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		rules_file    <path> [<path>…]       # SecLang, before the Core Rule Set; a relative path begins at the working directory
 //		exclude       <rule id> [<rule id>…]
 //		exclude_field <path> <field> [<field>…]
+//		capture       { … }                  # see capture.go
 //	}
 //
 // mode, paranoia, the limits and the timeouts may be given once; the others add up.
@@ -81,8 +82,12 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return d.WrapErr(err)
 			}
 			h.ExcludeFields = append(h.ExcludeFields, x)
+		case "capture":
+			if err := h.parseCapture(d, args); err != nil {
+				return err
+			}
 		default:
-			return d.Errf("unknown subdirective %q: gw_waf knows mode, paranoia, body_limit, upload_limit, body_timeout, max_arguments, max_cookies, queue_timeout, rules_file, exclude and exclude_field", name)
+			return d.Errf("unknown subdirective %q: gw_waf knows mode, paranoia, body_limit, upload_limit, body_timeout, max_arguments, max_cookies, queue_timeout, rules_file, exclude, exclude_field and capture", name)
 		}
 		if d.NextBlock(1) {
 			return d.Errf("%s takes no block", name)

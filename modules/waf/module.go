@@ -1,6 +1,7 @@
 package waf
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -76,9 +77,13 @@ type Handler struct {
 	// Fields whose values are not inspected, by path. The password fields of the portal's API are always excluded.
 	ExcludeFields []FieldExclusion `json:"exclude_fields,omitempty"`
 
-	rules  *ruleSet // nil in mode off
-	gate   *gate
-	logger *zap.Logger
+	// Which requests are kept, encrypted, for `convosphere waf replay`. Default: none. Needs the app gateway.
+	Capture *Capture `json:"capture,omitempty"`
+
+	rules    *ruleSet // nil in mode off
+	gate     *gate
+	recorder *recorder // nil: nothing is captured
+	logger   *zap.Logger
 }
 
 // FieldExclusion names values that hold secrets of people, where attack patterns mean nothing.
@@ -116,7 +121,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.rules, h.gate = rules, theGate()
 	h.logger.Info("rules loaded", zap.Int("rules", rules.count), zap.Bool("reused", reused), zap.Duration("took", time.Since(start)),
 		zap.String("mode", h.Mode), zap.Int("paranoia", h.Paranoia))
-	return nil
+	return h.openCapture(ctx)
 }
 
 func (h *Handler) defaults() {
@@ -166,6 +171,11 @@ func (h *Handler) Validate() error {
 	case h.QueueTimeout < 0:
 		return fmt.Errorf("queue_timeout %s: it can't be negative", time.Duration(h.QueueTimeout))
 	}
+	if h.Capture != nil {
+		if err := h.Capture.validate(); err != nil {
+			return err
+		}
+	}
 	for _, id := range h.ExcludeRules {
 		if id < 1 {
 			return fmt.Errorf("exclude %d: it is no rule id", id)
@@ -189,7 +199,7 @@ func (h *Handler) Cleanup() error {
 	if h.rules == nil {
 		return nil
 	}
-	return h.rules.unload()
+	return errors.Join(h.closeCapture(), h.rules.unload())
 }
 
 // Interface guards

@@ -19,6 +19,7 @@ type Options struct {
 
 	Now   func() time.Time // time.Now
 	Error func(error)      // told of what the disk refuses; nil: nobody
+	Done  func(ok bool)    // told of every record that Put took: it was written, or the disk refused it; nil: nobody
 }
 
 const (
@@ -47,6 +48,9 @@ func Open(o Options) (*Writer, error) {
 	}
 	if o.Error == nil {
 		o.Error = func(error) {}
+	}
+	if o.Done == nil {
+		o.Done = func(bool) {}
 	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the capture folder: %w", err)
@@ -117,9 +121,11 @@ func (w *Writer) run() {
 			if err := w.write(r); err != nil {
 				w.dropped.Add(1)
 				w.o.Error(err)
+				w.o.Done(false)
 				continue
 			}
 			w.written.Add(1)
+			w.o.Done(true)
 		case <-tick.C: // so that files expire without traffic, too
 			if w.current != nil && w.o.Now().Sub(w.current.born) >= w.span() {
 				w.rotate()

@@ -41,10 +41,10 @@ const widest = 160 // runes of a value on a line
 // Text prints the report for people. Values are quoted, so that none of them speaks to the terminal.
 func (r *Report) Text(w io.Writer, colour bool) error {
 	s, b := style{colour}, new(strings.Builder)
-	fmt.Fprintf(b, "%s\n", s.in(bold, clean(r.Request)))
+	fmt.Fprintf(b, "%s\n", s.in(bold, Clean(r.Request)))
 	fmt.Fprintf(b, "rules: %s, mode %s, paranoia %d\n", r.Config, r.Mode, r.Paranoia)
 	for _, n := range r.Notes {
-		fmt.Fprintf(b, "%s %s\n", s.in(yellow, "note:"), clean(n))
+		fmt.Fprintf(b, "%s %s\n", s.in(yellow, "note:"), Clean(n))
 	}
 	b.WriteString("\n")
 	if len(r.Hits) == 0 {
@@ -107,12 +107,12 @@ func (h Hit) text(b *strings.Builder, s style) {
 	if !h.Active {
 		about = append(about, "not at the configured level")
 	}
-	fmt.Fprintf(b, "%s  %s\n", id, clean(h.Message))
+	fmt.Fprintf(b, "%s  %s\n", id, Clean(h.Message))
 	fmt.Fprintf(b, "        %s\n", s.in(dim, strings.Join(about, " · ")))
 	for _, m := range h.Matches {
-		fmt.Fprintf(b, "        %s = %s\n", clean(m.Variable), s.in(yellow, quote(m.Value)))
+		fmt.Fprintf(b, "        %s = %s\n", Clean(m.Variable), s.in(yellow, quote(m.Value)))
 		if m.Data != "" {
-			fmt.Fprintf(b, "          %s\n", s.in(dim, clean(m.Data)))
+			fmt.Fprintf(b, "          %s\n", s.in(dim, Clean(m.Data)))
 		}
 	}
 }
@@ -125,8 +125,8 @@ func quote(v string) string {
 	return strconv.Quote(v)
 }
 
-// clean is the text without what a terminal would obey.
-func clean(v string) string {
+// Clean is the text without what a terminal would obey.
+func Clean(v string) string {
 	q := quote(v)
 	q = strings.TrimPrefix(q, `"`)
 	if rest, ok := strings.CutSuffix(q, `"…`); ok {
@@ -135,4 +135,12 @@ func clean(v string) string {
 		q = strings.TrimSuffix(q, `"`)
 	}
 	return strings.ReplaceAll(q, `\"`, `"`)
+}
+
+// Paint colours a word that tells of something refused, or of something let through.
+func Paint(colour bool, word string, refused bool) string {
+	if refused {
+		return style{colour}.in(red, word)
+	}
+	return style{colour}.in(green, word)
 }
