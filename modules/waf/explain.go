@@ -2,7 +2,6 @@ package waf
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -33,7 +32,14 @@ type offline struct {
 func takeOffline(config Handler, paranoia int) (*offline, error) {
 	h := config
 	h.Mode, h.Paranoia, h.Capture = Block, paranoia, nil
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	// That rules were loaded is no news for whoever asked for a report.
+	base, err := caddy.ProvisionContext(&caddy.Config{Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{
+		caddy.DefaultLoggerName: {BaseLog: caddy.BaseLog{Level: "ERROR"}},
+	}}})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := caddy.NewContext(base)
 	if err := h.Provision(ctx); err != nil {
 		err = errors.Join(err, h.Cleanup())
 		cancel()

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // client is whose request it is taken for: an address for documentation (RFC 5737).
@@ -58,6 +60,9 @@ func ParseRequest(raw []byte) (r *http.Request, notes []string, err error) {
 	}
 	head.WriteString("\r\n")
 	r, err = http.ReadRequest(bufio.NewReader(io.MultiReader(head, bytes.NewReader(body))))
+	if err == nil {
+		err = asServer(r)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("the server itself would refuse this with 400: %w", err)
 	}
@@ -67,6 +72,24 @@ func ParseRequest(raw []byte) (r *http.Request, notes []string, err error) {
 	}
 	r.RemoteAddr = client
 	return r, notes, nil
+}
+
+// asServer checks what net/http's server does besides reading.
+func asServer(r *http.Request) error {
+	if !httpguts.ValidHostHeader(r.Host) {
+		return errors.New("malformed Host header")
+	}
+	for name, values := range r.Header {
+		if !httpguts.ValidHeaderFieldName(name) {
+			return fmt.Errorf("invalid header name %q", name)
+		}
+		for _, v := range values {
+			if !httpguts.ValidHeaderFieldValue(v) {
+				return fmt.Errorf("invalid value of the header %s", name)
+			}
+		}
+	}
+	return nil
 }
 
 // cutLine takes the first line off, which ends in LF or CRLF.
