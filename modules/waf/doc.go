@@ -13,6 +13,9 @@
 // What it learned stands in reqctx.Request.Verdict: whether it blocked, the ids of the rules that matched, the score. The
 // client is told 403 and nothing of the rules.
 //
+// By choice it captures requests (capture.go), for which it needs the gateway app's keys and folder; that fails open. The sub-commands
+// `convosphere waf explain|replay|tune` are its, too.
+//
 // Metrics: gateway_waf_requests_total, gateway_waf_inspection_seconds, gateway_waf_overload_total,
-// gateway_waf_rule_sets.
+// gateway_waf_rule_sets, gateway_waf_captured_total.
 package waf

@@ -331,6 +331,8 @@ func TestSecrets(t *testing.T) {
 		{uri: "/", header: "Authorization", value: "Bearer " + hush},
 		{uri: "/", header: "Cookie", value: "theme=dark; __Host-gw_access=" + hush + "; a=b"},
 		{uri: "/", header: "Cookie", value: "session_token=" + hush},
+		{uri: "/", header: "Cookie", value: "a=b; PHPSESSID=" + hush},
+		{uri: "/", header: "Cookie", value: "connect.sid=" + hush},
 		{uri: "/", header: "X-Api-Key", value: hush},
 		{uri: "/", header: "Referer", value: "https://h/?x=1&access_token=" + hush},
 		{uri: "/", header: "X-Other", value: token},

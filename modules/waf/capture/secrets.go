@@ -36,6 +36,12 @@ func holdsWord(lower string) bool {
 	return slices.ContainsFunc(secretWords, func(w string) bool { return strings.Contains(lower, w) })
 }
 
+// secretCookie tells of cookies that stand for a signed-in person, in whatever application.
+func secretCookie(name string) bool {
+	lower := strings.ToLower(name)
+	return secretName(name) || slices.ContainsFunc([]string{"sess", "sid", "auth", "jwt", "remember", "login"}, func(w string) bool { return strings.Contains(lower, w) })
+}
+
 // jwt is a token wherever somebody put it (RFC 7519, compact form of an object).
 var jwt = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*`)
 
@@ -89,7 +95,7 @@ func (s Secrets) cookies(c *cleaner, header string) string {
 	for i, p := range pairs {
 		name, _, ok := strings.Cut(p, "=")
 		bare := strings.TrimSpace(name)
-		if ok && (slices.ContainsFunc(s.Cookies, func(n string) bool { return strings.EqualFold(n, bare) }) || secretName(bare)) {
+		if ok && (slices.ContainsFunc(s.Cookies, func(n string) bool { return strings.EqualFold(n, bare) }) || secretCookie(bare)) {
 			c.took("cookie " + bare)
 			pairs[i] = name + "=" + removed
 		}

@@ -266,7 +266,7 @@ func FuzzEvents(f *testing.F) {
 			}
 		}
 		for _, p := range tu.Report().Proposals {
-			if tokens, err := caddyfile.Tokenize([]byte(b.String()), "x"); err != nil || len(tokens) == 0 {
+			if tokens, err := caddyfile.Tokenize(b.Bytes(), "x"); err != nil || len(tokens) == 0 {
 				t.Errorf("%q: %v %v", p.Line, tokens, err)
 			}
 		}
