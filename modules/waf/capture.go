@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -256,6 +257,12 @@ func (h *Handler) record(x *exchange, r *http.Request, rc *reqctx.Request) {
 	if h.recorder == nil || x.tx == nil || x.unseen || x.label == failed || !h.recorder.config.wants(x.label) {
 		return
 	}
+	defer func() {
+		if p := recover(); p != nil {
+			countCaptured(false)
+			h.logger.Error("capturing a request", zap.Any("panic", p), zap.String("request_id", rc.ID), zap.ByteString("stack", debug.Stack()))
+		}
+	}()
 	rec := recordOf(r, rc)
 	rec.Verdict = capture.Verdict{Mode: h.Mode, Paranoia: h.Paranoia, Status: x.status}
 	if v := rc.Verdict; v != nil {

@@ -124,7 +124,7 @@ func TestExplain(t *testing.T) {
 	if rep, blocked := explained(t, head+`{"broken`); !blocked || rep.Verdict.Verdict != explain.Refused || rep.Verdict.Status != 400 || rep.Verdict.By != 200002 {
 		t.Errorf("%+v", rep.Verdict)
 	}
-	if rep, blocked := explained(t, head+strings.Repeat("x", 200<<10)); !blocked || rep.Verdict.Status != 413 {
+	if rep, blocked := explained(t, head+strings.Repeat("x", 200<<10)); !blocked || rep.Verdict.Status != 413 || rep.Verdict.By != 0 {
 		t.Errorf("%+v", rep.Verdict)
 	}
 }
@@ -242,6 +242,31 @@ func TestCommandsRefuse(t *testing.T) {
 		if _, err := try(c.stdin, c.args...); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("waf %v: %v, want %q", c.args, err, c.want)
 		}
+	}
+}
+
+func TestColours(t *testing.T) {
+	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer terminal.Close()
+	t.Setenv("TERM", "xterm")
+	t.Setenv("NO_COLOR", "")
+	if !colours(terminal) {
+		t.Error("none on a terminal")
+	}
+	if f, err := os.Open(file(t, "file", "")); err != nil || colours(f) || colours(new(bytes.Buffer)) {
+		t.Error("in a file", err)
+	}
+	t.Setenv("TERM", "dumb")
+	if colours(terminal) {
+		t.Error("on a dumb terminal")
+	}
+	t.Setenv("TERM", "xterm")
+	t.Setenv("NO_COLOR", "1")
+	if colours(terminal) {
+		t.Error("against NO_COLOR")
 	}
 }
 

@@ -17,17 +17,22 @@ import (
 )
 
 // place is a configuration, as the flags name it.
-type place struct{ config, adapter, data, keys string }
+type place struct {
+	config, adapter, data, keys string
+
+	raw []byte // the configuration as JSON, once read
+}
 
 // adapted is the configuration as JSON, nil where none is named.
 func (p *place) adapted() ([]byte, error) {
-	if p.config == "" {
-		return nil, nil
+	if p.config == "" || p.raw != nil {
+		return p.raw, nil
 	}
 	raw, _, _, err := caddycmd.LoadConfig(p.config, p.adapter)
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
+	p.raw = raw
 	return raw, nil
 }
 

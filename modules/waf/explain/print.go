@@ -3,6 +3,7 @@ package explain
 import (
 	"fmt"
 	"io"
+	"net/http"
 	"strconv"
 	"strings"
 )
@@ -26,14 +27,15 @@ func (s style) in(code, text string) string {
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-func (s style) verdict(v string) string {
-	switch v {
+// verdict is the answer in the colour of its kind.
+func (s style) verdict(l Level) string {
+	switch l.Verdict {
 	case Passes:
-		return s.in(green, v)
+		return s.in(green, l.answer())
 	case Blocked:
-		return s.in(red, v)
+		return s.in(red, l.answer())
 	}
-	return s.in(yellow, v)
+	return s.in(yellow, l.answer())
 }
 
 const widest = 160 // runes of a value on a line
@@ -60,7 +62,7 @@ func (r *Report) Text(w io.Writer, colour bool) error {
 			here = s.in(cyan, "  ← configured")
 		}
 		pad := strings.Repeat(" ", max(0, 11-len(l.answer())))
-		fmt.Fprintf(b, "%8d  %s%s  %5s  %d%s\n", l.Paranoia, strings.Replace(l.answer(), l.Verdict, s.verdict(l.Verdict), 1), pad, strconv.Itoa(l.Score)+"/"+strconv.Itoa(l.Threshold), len(l.Rules), here)
+		fmt.Fprintf(b, "%8d  %s%s  %5s  %d%s\n", l.Paranoia, s.verdict(l), pad, strconv.Itoa(l.Score)+"/"+strconv.Itoa(l.Threshold), len(l.Rules), here)
 	}
 	fmt.Fprintf(b, "\n%s\n", r.sentence(s))
 	_, err := io.WriteString(w, b.String())
@@ -76,12 +78,14 @@ func (l Level) answer() string {
 
 func (r *Report) sentence(s style) string {
 	v := r.Verdict
-	said := s.verdict(v.answer()) + " at paranoia " + strconv.Itoa(v.Paranoia)
+	said := s.verdict(v) + " at paranoia " + strconv.Itoa(v.Paranoia)
 	if v.Status == 0 {
 		return said
 	}
 	if v.By != 0 {
 		said += ", by rule " + strconv.Itoa(v.By)
+	} else {
+		said += ": " + http.StatusText(v.Status) // a limit, which is no rule
 	}
 	switch r.Mode {
 	case "detect":

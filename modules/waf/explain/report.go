@@ -26,9 +26,9 @@ type Level struct {
 	Verdict   string `json:"verdict"`
 	Status    int    `json:"status,omitempty"` // of the answer, 0 where it passes
 	Score     int    `json:"score"`
-	Threshold int    `json:"threshold"` // at which it is blocked
-	Rules     []int  `json:"rules"`     // that hit
-	By        int    `json:"by,omitempty"`
+	Threshold int    `json:"threshold"`    // at which it is blocked
+	Rules     []int  `json:"rules"`        // that hit
+	By        int    `json:"by,omitempty"` // the rule that refused it, 0 where it passes or is over a limit
 }
 
 // Hit is one rule that matched.
