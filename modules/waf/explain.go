@@ -173,9 +173,9 @@ func hits(tx types.Transaction, s plugintypes.TransactionState) (all []explain.H
 		}
 		for _, d := range m.MatchedDatas() {
 			if d.ChainLevel() == deepest {
-				h.Score += points(rule, s)
+				h.Score += addedBy(rule, s)
 			}
-			if name := variable(d); name != "" {
+			if name := matchedName(d); name != "" {
 				h.Matches = append(h.Matches, explain.Match{Variable: name, Value: d.Value(), Data: d.Data()})
 			}
 		}
@@ -189,8 +189,8 @@ func hits(tx types.Transaction, s plugintypes.TransactionState) (all []explain.H
 	return all
 }
 
-// variable names what matched as a target of SecLang does.
-func variable(d types.MatchData) string {
+// matchedName names what matched as a target of SecLang does.
+func matchedName(d types.MatchData) string {
 	name := d.Variable().Name()
 	if name == "UNKNOWN" {
 		return "" // of an action without a condition
@@ -220,8 +220,8 @@ func class(rule types.RuleMetadata) string {
 // scores finds what a rule adds, in its own text.
 var scores = regexp.MustCompile(`(?i)setvar:'?tx\.inbound_anomaly_score_pl[1-4]=\+(?:%\{tx\.([a-z_]+)\}|(\d+))`)
 
-// points is what each match of the rule adds. The text of a chained rule lacks its end, where the Core Rule Set counts; its severity says how much.
-func points(rule types.RuleMetadata, s plugintypes.TransactionState) int {
+// addedBy is what each match of the rule adds. The text of a chained rule lacks its end, where the Core Rule Set counts; its severity says how much.
+func addedBy(rule types.RuleMetadata, s plugintypes.TransactionState) int {
 	if m := scores.FindStringSubmatch(rule.Raw()); m != nil {
 		if m[1] != "" {
 			return number(s, strings.ToLower(m[1]))

@@ -27,9 +27,21 @@ type event struct {
 }
 
 type match struct {
-	Rule     int    `json:"rule"`
-	Variable string `json:"variable"`
-	Excerpt  string `json:"excerpt"` // redacted by the WAF
+	Rule      int       `json:"rule"`
+	Variables oneOrMany `json:"variable"`
+	Excerpt   string    `json:"excerpt"` // redacted by the WAF
+}
+
+// oneOrMany is a string, or a list of them.
+type oneOrMany []string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (v *oneOrMany) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '"' {
+		*v = make([]string, 1)
+		return json.Unmarshal(b, &(*v)[0])
+	}
+	return json.Unmarshal(b, (*[]string)(v))
 }
 
 const (

@@ -101,17 +101,18 @@ func (t *Tuner) event(e *event) {
 	located := map[int]bool{}
 	counted := map[spot]bool{}
 	for _, m := range e.Matches {
-		target, ok := targetOf(m.Variable)
-		if !ok || attack.Class(m.Rule) == "" || !strings.HasPrefix(e.Path, "/") || len(e.Path) >= longestPath {
+		if attack.Class(m.Rule) == "" || !strings.HasPrefix(e.Path, "/") || len(e.Path) >= longestPath {
 			continue
 		}
-		located[m.Rule] = true
-		s := spot{m.Rule, target, path}
-		if counted[s] {
-			continue // several values of one field are one hit
+		for _, v := range m.Variables {
+			target, ok := targetOf(v)
+			s := spot{m.Rule, target, path}
+			if !ok || counted[s] { // several values of one field are one hit
+				continue
+			}
+			located[m.Rule], counted[s] = true, true
+			u.count(s, e, m.Excerpt)
 		}
-		counted[s] = true
-		u.count(s, e, m.Excerpt)
 	}
 	for _, r := range e.Rules {
 		if attack.Class(r) != "" && !located[r] {
@@ -176,22 +177,25 @@ func (u *user) clean() bool {
 	return kinds < 2
 }
 
+// What an exclusion can name: a member of a collection, or a variable that has one value.
 var (
-	expressible = regexp.MustCompile(`^[A-Z][A-Z_]*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?$`)
-	collections = []string{"ARGS", "ARGS_NAMES", "REQUEST_HEADERS", "REQUEST_HEADERS_NAMES", "REQUEST_COOKIES", "REQUEST_COOKIES_NAMES", "FILES", "FILES_NAMES", "XML", "JSON", "TX", "MATCHED_VARS"}
+	member = regexp.MustCompile(`^(?:ARGS|ARGS_NAMES|REQUEST_COOKIES|REQUEST_COOKIES_NAMES|REQUEST_HEADERS|REQUEST_HEADERS_NAMES):[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
+	single = []string{"QUERY_STRING", "REQUEST_BASENAME", "REQUEST_BODY", "REQUEST_FILENAME", "REQUEST_LINE", "REQUEST_URI", "REQUEST_URI_RAW"}
 )
 
 // targetOf is the field as exclusions name it, false where it is none of its own: a whole collection is not narrow.
 func targetOf(variable string) (string, bool) {
-	for _, half := range []string{"ARGS_GET:", "ARGS_POST:"} {
-		if rest, ok := strings.CutPrefix(variable, half); ok {
-			variable = "ARGS:" + rest
+	for _, half := range []string{"ARGS_GET", "ARGS_POST"} {
+		for _, what := range []string{":", "_NAMES:"} {
+			if rest, ok := strings.CutPrefix(variable, half+what); ok {
+				variable = "ARGS" + what + rest
+			}
 		}
 	}
 	if rest, ok := strings.CutPrefix(variable, "ARGS:json."); ok {
 		variable = "ARGS:" + rest
 	}
-	return variable, expressible.MatchString(variable) && len(variable) <= 200 && !slices.Contains(collections, variable)
+	return variable, member.MatchString(variable) || slices.Contains(single, variable)
 }
 
 // Report proposes.

@@ -89,6 +89,8 @@ func TestProposals(t *testing.T) {
 		{"rules together", []string{hit("u"), hit("u"), hit("p"), line("u", room, "", true, 942200, "ARGS:json.text", ""), line("p", room, "", true, 942200, "ARGS:json.text", ""), line("p", room, "", true, 942200, "ARGS:json.text", "")},
 			[]string{"exclude 942100 942200 on ARGS:text at /api/rooms/general/messages"}},
 		{"fields apart", []string{hit("u"), hit("u"), line("p", room, "", true, 942100, "ARGS:json.room", "")}, nil},
+		{"several fields of one match", []string{hit("u"), hit("u"), strings.Replace(hit("p"), `"variable":"ARGS:json.text"`, `"variable":["MATCHED_VARS:ARGS:text","ARGS:json.text"]`, 1)},
+			[]string{"exclude 942100 on ARGS:text at /api/rooms/general/messages"}},
 		{"a whole collection", []string{line("u", room, "", true, 942100, "ARGS", ""), line("u", room, "", true, 942100, "ARGS", ""), line("p", room, "", true, 942100, "ARGS", "")}, nil},
 		{"a name that is no name", []string{line("u", room, "", true, 942100, "ARGS:a b\n}", ""), line("u", room, "", true, 942100, "ARGS:a b\n}", ""), line("p", room, "", true, 942100, "ARGS:a b\n}", "")}, nil},
 		{"rules that judge", []string{line("u", room, "", true, 949110, "TX:x", ""), line("u", room, "", true, 949110, "TX:x", ""), line("p", room, "", true, 949110, "TX:x", "")}, nil},
