@@ -5,8 +5,20 @@ import (
 	"strings"
 )
 
-// pattern is a path as exclusions name it: * is one segment, ** at the end any rest.
+// pattern is a path as exclusions name it: * is one segment, rest at the end any rest.
 type pattern string
+
+const rest = "**"
+
+// usable tells whether an exclusion can have the pattern: neither long, nor left open nearly everywhere, nor of a detour (. and ..).
+func (p pattern) usable() bool {
+	for s := range strings.SplitSeq(string(p), "/") {
+		if s == "." || strings.HasPrefix(s, "..") {
+			return false
+		}
+	}
+	return strings.HasPrefix(string(p), "/") && len(p) <= 256 && strings.Count(string(p), "*") <= 8
+}
 
 // of generalizes a path: what names a thing, and what a pattern can't spell, is *.
 func of(path string) pattern {
@@ -49,7 +61,7 @@ func ofRoute(route string) pattern {
 	for i, s := range segments {
 		switch {
 		case strings.HasPrefix(s, "{") && strings.HasSuffix(s, "...}") && i == len(segments)-1:
-			segments[i] = "**"
+			segments[i] = rest
 		case strings.HasPrefix(s, "{") && strings.HasSuffix(s, "}"):
 			segments[i] = "*"
 		case s != "" && !plain.MatchString(s):
@@ -63,10 +75,10 @@ func ofRoute(route string) pattern {
 func (p pattern) covers(other pattern) bool {
 	a, b := strings.Split(string(p), "/"), strings.Split(string(other), "/")
 	for i, s := range a {
-		if s == "**" && i == len(a)-1 {
+		if s == rest && i == len(a)-1 {
 			return len(b) >= i
 		}
-		if i >= len(b) || b[i] == "**" || s != "*" && s != b[i] || s == "*" && b[i] == "" {
+		if i >= len(b) || b[i] == rest || s != "*" && s != b[i] || s == "*" && b[i] == "" {
 			return false
 		}
 	}
@@ -77,7 +89,7 @@ func (p pattern) covers(other pattern) bool {
 func (p pattern) narrow() (literal int) {
 	for s := range strings.SplitSeq(string(p), "/") {
 		switch s {
-		case "**":
+		case rest:
 			literal -= 100
 		case "*":
 		default:

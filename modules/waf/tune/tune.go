@@ -101,7 +101,7 @@ func (t *Tuner) event(e *event) {
 	located := map[int]bool{}
 	counted := map[spot]bool{}
 	for _, m := range e.Matches {
-		if attack.Class(m.Rule) == "" || !strings.HasPrefix(e.Path, "/") || len(e.Path) >= longestPath {
+		if attack.Class(m.Rule) == "" || !strings.HasPrefix(e.Path, "/") || len(e.Path) >= longestPath || !path.usable() {
 			continue
 		}
 		for _, v := range m.Variables {

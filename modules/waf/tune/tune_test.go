@@ -91,6 +91,7 @@ func TestProposals(t *testing.T) {
 		{"fields apart", []string{hit("u"), hit("u"), line("p", room, "", true, 942100, "ARGS:json.room", "")}, nil},
 		{"several fields of one match", []string{hit("u"), hit("u"), strings.Replace(hit("p"), `"variable":"ARGS:json.text"`, `"variable":["MATCHED_VARS:ARGS:text","ARGS:json.text"]`, 1)},
 			[]string{"exclude 942100 on ARGS:text at /api/rooms/general/messages"}},
+		{"a detour", []string{line("u", "/a/../b", "", true, 942100, "ARGS:q", ""), line("u", "/a/../b", "", true, 942100, "ARGS:q", ""), line("p", "/a/../b", "", true, 942100, "ARGS:q", "")}, nil},
 		{"a whole collection", []string{line("u", room, "", true, 942100, "ARGS", ""), line("u", room, "", true, 942100, "ARGS", ""), line("p", room, "", true, 942100, "ARGS", "")}, nil},
 		{"a name that is no name", []string{line("u", room, "", true, 942100, "ARGS:a b\n}", ""), line("u", room, "", true, 942100, "ARGS:a b\n}", ""), line("p", room, "", true, 942100, "ARGS:a b\n}", "")}, nil},
 		{"rules that judge", []string{line("u", room, "", true, 949110, "TX:x", ""), line("u", room, "", true, 949110, "TX:x", ""), line("p", room, "", true, 949110, "TX:x", "")}, nil},
