@@ -33,6 +33,7 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		exclude       <rule>… [on <variable>[,<variable>…]] [at <path>…]
 //		exclude_field <path> <field> [<field>…]
 //		responses     off | { … }            # which answers are inspected: caddyfile_response.go
+//		capture       { … }                  # see capture.go
 //	}
 //
 // A rule is an id, a range <from>-<to>, or tag:<tag>. A path is a PathPattern.
@@ -51,9 +52,15 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			continue
 		}
 		name, args := d.Val(), d.RemainingArgs()
+		if name == "capture" {
+			if err := h.parseCapture(d, args); err != nil {
+				return err
+			}
+			continue
+		}
 		read := h.subdirective(name)
 		if read == nil {
-			return d.Errf("unknown subdirective %q: gw_waf knows mode, paranoia, thresholds, body_limit, upload_limit, body_timeout, max_arguments, max_cookies, queue_timeout, screen, plugin, rules_file, rules_after, exclude, exclude_field and responses", name)
+			return d.Errf("unknown subdirective %q: gw_waf knows mode, paranoia, thresholds, body_limit, upload_limit, body_timeout, max_arguments, max_cookies, queue_timeout, screen, plugin, rules_file, rules_after, exclude, exclude_field, responses and capture", name)
 		}
 		if len(args) == 0 {
 			return d.ArgErr()

@@ -39,6 +39,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if h.Mode == Detect && (x.label == failed || x.unseen) && x.whole() {
 		x.status = 0 // fail open, as mode detect does
 	}
+	h.record(x, r, rc)
 	if x.status != 0 {
 		answer(w, r, x)
 		return nil

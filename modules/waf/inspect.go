@@ -45,6 +45,8 @@ type exchange struct {
 	out       []int            // rules that the screen knows not to match
 	screened  *screen.Exchange // nil: the screen was not asked, or knows nothing
 	undecided bool             // the screen has not seen the body
+	clean     bool             // the screen knows that no rule matches, and none was run
+	kept      []byte           // the body, of a clean request
 }
 
 func (x *exchange) fail(err error) {

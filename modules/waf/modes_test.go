@@ -15,7 +15,7 @@ import (
 	"github.com/convosphere/gateway/test/golden"
 )
 
-const attack = "?q=%27%20OR%20%271%27=%271"
+const sqliQuery = "?q=%27%20OR%20%271%27=%271"
 
 func TestModeByPath(t *testing.T) {
 	h := new(Handler)
@@ -27,7 +27,7 @@ func TestModeByPath(t *testing.T) {
 		"/x": Block, "/uploads/a/b": Detect, "/old": Detect, "/old/x": Block, "/health": Off, "/never": Block,
 		"/uploads/../x": Block, "/uploads/%2e%2e/x": Block, "/health/": Block, "/uploads": Block,
 	} {
-		o := do(t, h, request("GET", path+attack, "", ""))
+		o := do(t, h, request("GET", path+sqliQuery, "", ""))
 		got := Block
 		switch {
 		case o.reached && o.verdict == nil:
@@ -44,7 +44,7 @@ func TestModeByPath(t *testing.T) {
 // What a rewrite made of the path does not choose the mode; what the client asked for does, as with exclusions.
 func TestModeGoesByThePathThatWasAskedFor(t *testing.T) {
 	h := provision(t, &Handler{Modes: []ModeAt{{Mode: Off, At: []PathPattern{"/app/raw"}}}})
-	r := request("GET", "/app/raw"+attack, "", "")
+	r := request("GET", "/app/raw"+sqliQuery, "", "")
 	asked := *r
 	u := *r.URL
 	asked.URL = &u
@@ -57,10 +57,10 @@ func TestModeGoesByThePathThatWasAskedFor(t *testing.T) {
 
 func TestModeOffWithAnotherAtAPath(t *testing.T) {
 	h := provision(t, &Handler{Mode: Off, Modes: []ModeAt{{Mode: Block, At: []PathPattern{"/api/*"}}}})
-	if o := do(t, h, request("GET", "/x"+attack, "", "")); !o.reached || o.verdict != nil {
+	if o := do(t, h, request("GET", "/x"+sqliQuery, "", "")); !o.reached || o.verdict != nil {
 		t.Errorf("%+v", o)
 	}
-	if o := do(t, h, request("GET", "/api/x"+attack, "", "")); o.status != 403 {
+	if o := do(t, h, request("GET", "/api/x"+sqliQuery, "", "")); o.status != 403 {
 		t.Errorf("%+v", o)
 	}
 }
@@ -184,7 +184,7 @@ func TestThresholds(t *testing.T) {
 	if text := filled(&Handler{OutboundThreshold: 7}).directives(); !strings.Contains(text, "tx.inbound_anomaly_score_threshold=5,setvar:tx.outbound_anomaly_score_threshold=7") {
 		t.Error("the outbound threshold is not set")
 	}
-	if o := do(t, provision(t, &Handler{InboundThreshold: 100}), request("GET", "/x"+attack, "", "")); !o.reached || o.verdict.Score < 5 {
+	if o := do(t, provision(t, &Handler{InboundThreshold: 100}), request("GET", "/x"+sqliQuery, "", "")); !o.reached || o.verdict.Score < 5 {
 		t.Errorf("%+v", o)
 	}
 }

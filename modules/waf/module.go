@@ -112,11 +112,15 @@ type Handler struct {
 	// Which answers are inspected, and how. Texts are by default.
 	Responses *Responses `json:"responses,omitempty"`
 
-	rules  *ruleSet // nil in mode off
-	gate   *gate
-	logger *zap.Logger
-	modes  map[string]*Handler // by mode, h itself among them
-	routes []modeRoute
+	// Which requests are kept, encrypted, for `convosphere waf replay`. Default: none. Needs the app gateway.
+	Capture *Capture `json:"capture,omitempty"`
+
+	rules    *ruleSet // nil in mode off
+	gate     *gate
+	recorder *recorder // nil: nothing is captured
+	logger   *zap.Logger
+	modes    map[string]*Handler // by mode, h itself among them
+	routes   []modeRoute
 }
 
 // CaddyModule implements caddy.Module.
@@ -139,6 +143,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		if err := validatePlugin(folder); err != nil {
 			return err
 		}
+	}
+	if err := h.openCapture(ctx); err != nil {
+		return err
 	}
 	var err error
 	if h.modes, h.routes, err = h.variants(); err != nil {
@@ -242,6 +249,11 @@ func (h *Handler) Validate() error {
 	case h.QueueTimeout < 0:
 		return fmt.Errorf("queue_timeout %s: it can't be negative", time.Duration(h.QueueTimeout))
 	}
+	if h.Capture != nil {
+		if err := h.Capture.validate(); err != nil {
+			return err
+		}
+	}
 	return h.validateLists()
 }
 
@@ -277,7 +289,7 @@ func (h *Handler) Cleanup() error {
 			err = errors.Join(err, v.rules.unload())
 		}
 	}
-	return err
+	return errors.Join(err, h.closeCapture())
 }
 
 // Interface guards

@@ -18,13 +18,13 @@ func TestBodiesOverTheLimitPass(t *testing.T) {
 		pass                            bool
 	}{
 		{"json", "/x", js, jsonText(long), "body", true},
-		{"json with an attack, the price", "/x", js, `{"a":"` + sqli + `","b":"` + long + `"}`, "body", true},
+		{"json with an sqliQuery, the price", "/x", js, `{"a":"` + sqli + `","b":"` + long + `"}`, "body", true},
 		{"xml", "/x", "application/xml", "<m><a>" + long + "</a></m>", "body", true},
 		{"multipart", "/x", "multipart/form-data; boundary=b0", multipartBody("a", long), "body", true},
 		{"form", "/x", form, "a=" + long, "body-rest", true},
 		{"form, attack within the limit", "/x", form, "b=%27+OR+1%3D1--&a=" + long, "", false},
 		{"form, attack behind the limit, the price", "/x", form, "a=" + long + "&b=%27+OR+1%3D1--", "body-rest", true},
-		{"attack in the query", "/x" + attack, js, jsonText(long), "", false},
+		{"attack in the query", "/x" + sqliQuery, js, jsonText(long), "", false},
 		{"octet stream", "/x", "application/octet-stream", long, "body-rest", true},
 		{"json within the limit", "/x", js, jsonText("hello"), "", true},
 		{"attack within the limit", "/x", js, jsonText(sqli), "", false},

@@ -185,6 +185,7 @@ func (x *exchange) screen(w http.ResponseWriter, r *http.Request, rc *reqctx.Req
 		return false
 	}
 	rc.Verdict = new(reqctx.Verdict)
+	x.clean, x.kept = true, body
 	if rest != r.Body {
 		x.body = &replay{buffered: bytes.NewReader(body), rest: rest}
 	}

@@ -1,0 +1,437 @@
+package capture
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+
+	"github.com/convosphere/gateway/modules/internal/keyring"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func ring(t testing.TB) *keyring.Ring {
+	t.Helper()
+	r, err := keyring.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func sample(body string) *Record {
+	return &Record{
+		Time: time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC), ID: "01", Remote: "192.0.2.7", Method: "POST", URI: "/api/x?a=1", Proto: "HTTP/1.1", Host: "h",
+		Headers: [][2]string{{"Content-Type", "application/json"}, {"A", "1"}, {"A", "2"}}, Length: int64(len(body)), Body: []byte(body),
+		Verdict: Verdict{Mode: "block", Paranoia: 1, Status: 403, Blocked: true, Rules: []int{942100}, Score: 5},
+	}
+}
+
+// write puts the records into files of a folder.
+func write(t testing.TB, o Options, all ...*Record) *Writer {
+	t.Helper()
+	w, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range all {
+		if !w.Put(r) {
+			t.Fatal("dropped")
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func files(t testing.TB, dir string) []string {
+	t.Helper()
+	names, err := Files(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+func read(t testing.TB, dir string, keys Sealer) (all []*Record) {
+	t.Helper()
+	for _, name := range files(t, dir) {
+		f, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = Read(f, keys, func(r *Record) error { all = append(all, r); return nil })
+		_ = f.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+// What was written is what is read, byte by byte, for any request.
+func TestRoundTrip(t *testing.T) {
+	keys, root, n := ring(t), t.TempDir(), 0
+	text := rapid.StringN(0, 40, -1)
+	rapid.Check(t, func(t2 *rapid.T) {
+		var want []*Record
+		for range rapid.IntRange(1, 5).Draw(t2, "records") {
+			r := &Record{
+				Time: time.Unix(rapid.Int64Range(0, 1<<33).Draw(t2, "time"), 0).UTC(), ID: text.Draw(t2, "id"), URI: text.Draw(t2, "uri"), Method: text.Draw(t2, "method"),
+				Length: rapid.Int64().Draw(t2, "length"), Chunked: rapid.Bool().Draw(t2, "chunked"),
+			}
+			for range rapid.IntRange(0, 4).Draw(t2, "headers") {
+				r.Headers = append(r.Headers, [2]string{text.Draw(t2, "name"), text.Draw(t2, "value")})
+			}
+			if b := rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t2, "body"); len(b) > 0 {
+				r.Body = b
+			}
+			want = append(want, r)
+		}
+		n++
+		dir := filepath.Join(root, fmt.Sprint(n))
+		write(t, Options{Dir: dir, Keys: keys, Keep: time.Hour, Size: 1 << 20}, want...)
+		if got := read(t, dir, keys); !reflect.DeepEqual(got, want) {
+			t2.Fatalf("got %+v\nwant %+v", got, want)
+		}
+	})
+}
+
+// Every single altered byte, another order, a record less in the middle and another file's record are seen.
+func TestTamperedIsRefused(t *testing.T) {
+	keys, dir := ring(t), t.TempDir()
+	write(t, Options{Dir: dir, Keys: keys, Keep: time.Hour, Size: 1 << 20}, sample("one"), sample("two"), sample("three"))
+	name := files(t, dir)[0]
+	if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", info.Mode(), err)
+	}
+	whole, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(whole, []byte("/api/x")) {
+		t.Error("it is not encrypted")
+	}
+	count := func(b []byte, keys Sealer) (n int, err error) {
+		err = Read(bytes.NewReader(b), keys, func(*Record) error { n++; return nil })
+		return n, err
+	}
+	if n, err := count(whole, keys); n != 3 || err != nil {
+		t.Fatal(n, err)
+	}
+	for i := range whole {
+		b := bytes.Clone(whole)
+		b[i] ^= 1
+		if n, err := count(b, keys); err == nil {
+			t.Fatalf("byte %d altered: %d records", i, n)
+		}
+	}
+	head := len(magic) + idSize
+	length := func(at int) int { return 4 + int(whole[at+2])<<8 + int(whole[at+3]) }
+	one, two := whole[head:head+length(head)], whole[head+length(head):]
+	two = two[:length(head+len(one))]
+	three := whole[head+len(one)+len(two):]
+	for what, b := range map[string][]byte{
+		"order": bytes.Join([][]byte{whole[:head], two, one, three}, nil),
+		"gap":   bytes.Join([][]byte{whole[:head], one, three}, nil),
+		"twice": bytes.Join([][]byte{whole[:head], one, one, two, three}, nil),
+		"other": append(append([]byte(magic), make([]byte, idSize)...), whole[head:]...),
+	} {
+		if _, err := count(b, keys); err == nil {
+			t.Errorf("%s: not seen", what)
+		}
+	}
+	if n, err := count(whole[:len(whole)-1], keys); n != 2 || !errors.Is(err, ErrTorn) {
+		t.Errorf("torn: %d %v", n, err)
+	}
+	if n, err := count(whole, ring(t)); n != 0 || err == nil {
+		t.Errorf("another ring: %d %v", n, err)
+	}
+}
+
+func TestExpiry(t *testing.T) {
+	keys, dir := ring(t), t.TempDir()
+	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	o := Options{Dir: dir, Keys: keys, Keep: 7 * 24 * time.Hour, Size: 1 << 30, Now: func() time.Time { return now }}
+	stranger := filepath.Join(dir, "capture-notes.txt")
+	if err := os.WriteFile(stranger, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 { // a file a day
+		write(t, o, sample("x"))
+		now = now.Add(24 * time.Hour)
+	}
+	write(t, o)
+	names := files(t, dir)
+	if len(names) != 6 { // 1 to 6 days old; the one of 7 days is gone, and so all before
+		t.Errorf("%d files: %q", len(names), names)
+	}
+	now = now.Add(6 * 24 * time.Hour)
+	write(t, o)
+	if names := files(t, dir); len(names) != 0 {
+		t.Errorf("%q", names)
+	}
+	if _, err := os.Stat(stranger); err != nil {
+		t.Error("another file was removed")
+	}
+}
+
+// Files expire in a gateway that gets no requests, too.
+func TestExpiryWithoutTraffic(t *testing.T) {
+	dir := t.TempDir()
+	w, err := Open(Options{Dir: dir, Keys: ring(t), Keep: 2 * time.Second, Size: 1 << 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	w.Put(sample("x"))
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if n, _ := w.Counts(); n == 1 && len(files(t, dir)) == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("it is still there")
+		}
+	}
+}
+
+func TestSizeCap(t *testing.T) {
+	keys, dir := ring(t), t.TempDir()
+	const size = 1 << 20
+	o := Options{Dir: dir, Keys: keys, Keep: time.Hour, Size: size}
+	w, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 300 {
+		r := sample(strings.Repeat("x", 20_000))
+		r.ID = fmt.Sprint(i)
+		for !w.Put(r) {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	all, err := list(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var total int64
+	for _, s := range all {
+		total += s.size
+	}
+	if total > size || total < size/2 {
+		t.Errorf("%d bytes in %d files", total, len(all))
+	}
+	got := read(t, dir, keys)
+	seen := map[string]bool{}
+	for _, r := range got {
+		seen[r.ID] = true
+	}
+	if !seen["299"] || seen["0"] {
+		t.Errorf("%d records, and not the newest", len(got))
+	}
+}
+
+// blocked is a key ring that waits.
+type blocked struct{ wait chan struct{} }
+
+func (b blocked) Seal(plain []byte, _ string) ([]byte, error) { <-b.wait; return plain, nil }
+func (b blocked) Unseal(p []byte, _ string) ([]byte, error)   { return p, nil }
+
+func TestPutNeverWaits(t *testing.T) {
+	b := blocked{make(chan struct{})}
+	w, err := Open(Options{Dir: t.TempDir(), Keys: b, Keep: time.Hour, Size: 1 << 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	for range 2 * queueLen {
+		w.Put(sample("x"))
+	}
+	big := strings.Repeat("x", 1<<20)
+	for range 2 * queueBytes >> 20 {
+		w.Put(sample(big))
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	_, dropped := w.Counts()
+	if dropped < queueLen {
+		t.Errorf("%d dropped", dropped)
+	}
+	close(b.wait)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	written, dropped := w.Counts()
+	if written+dropped != 2*queueLen+2*queueBytes>>20 {
+		t.Errorf("%d written and %d dropped", written, dropped)
+	}
+	if w.Put(sample("x")) {
+		t.Error("a closed writer took a record")
+	}
+}
+
+func TestDiskErrorsAreCountedAndTold(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "sub")
+	var told error
+	w, err := Open(Options{Dir: dir, Keys: ring(t), Keep: time.Hour, Size: 1 << 30, Error: func(err error) { told = err }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	w.Put(sample("x"))
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, dropped := w.Counts(); dropped != 1 || told == nil {
+		t.Errorf("%d dropped, %v", dropped, told)
+	}
+	if _, err := Open(Options{Dir: filepath.Join(files2(t), "x")}); err == nil {
+		t.Error("a folder that can't be made is no error")
+	}
+}
+
+// files2 is a path that can't be a folder, also for root.
+func files2(t *testing.T) string {
+	p := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(p, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+const hush = "correct-horse-7"
+
+var secrets = Secrets{Cookies: []string{"__Host-gw_access"}, Fields: func(p string) []string {
+	if p == "/admin/keys" {
+		return []string{"value", "a.b"}
+	}
+	return nil
+}}
+
+func TestSecrets(t *testing.T) {
+	token := "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ1cnN1bGEifQ." + hush
+	for _, c := range []struct{ uri, header, value, contentType, body, want string }{
+		{uri: "/", header: "Authorization", value: "Bearer " + hush},
+		{uri: "/", header: "Cookie", value: "theme=dark; __Host-gw_access=" + hush + "; a=b"},
+		{uri: "/", header: "Cookie", value: "session_token=" + hush},
+		{uri: "/", header: "Cookie", value: "a=b; PHPSESSID=" + hush},
+		{uri: "/", header: "Cookie", value: "connect.sid=" + hush},
+		{uri: "/", header: "X-Api-Key", value: hush},
+		{uri: "/", header: "Referer", value: "https://h/?x=1&access_token=" + hush},
+		{uri: "/", header: "X-Other", value: token},
+		{uri: "/x?token=" + hush + "&a=1"},
+		{uri: "/x?pass%77ord=" + hush},
+		{uri: "/" + token},
+		{uri: "/auth/api/login", contentType: "application/json", body: `{"username":"u","p":"` + hush + `"}`},
+		{uri: "/auth/api/mfa/totp", contentType: "application/json", body: `{"c":"` + hush + `"}`},
+		{uri: "/auth//api/../api/Login", contentType: "application/json", body: `{"p":"` + hush + `"}`},
+		{uri: "/%61uth/api/login", contentType: "application/json", body: `{"p":"` + hush + `"}`},
+		{uri: "/x", contentType: "application/json", body: `{"user":"u", "Password" : "` + hush + `","a":[1, 2]}`, want: `{"user":"u", "Password" : "removed","a":[1, 2]}`},
+		{uri: "/x", contentType: "application/json", body: `{"p\u0061ssword":"` + hush + `"}`, want: `{"p\u0061ssword":"removed"}`},
+		{uri: "/x", contentType: "application/json", body: `[{"secret":{"x":["` + hush + `"]}},{"token":"` + hush + `"}]`, want: `[{"secret":"removed"},{"token":"removed"}]`},
+		{uri: "/x", contentType: "text/plain", body: `{"password":"` + hush + `"}`, want: `{"password":"removed"}`},
+		{uri: "/x", contentType: "application/json", body: `{"password":"` + hush},
+		{uri: "/x", contentType: "application/json", body: `{"p\u0061ssword":"` + hush},
+		{uri: "/x", contentType: "application/json", body: `{"a":1} {"password":"` + hush + `"}`},
+		{uri: "/admin/keys", contentType: "application/json", body: `{"value":"` + hush + `","a":{"b":"` + hush + `","c":"` + "kept" + `"}}`, want: `{"value":"removed","a":{"b":"removed","c":"kept"}}`},
+		{uri: "/x", contentType: "application/x-www-form-urlencoded", body: "a=1&pass%77ord=" + hush + "&b=2", want: "a=1&pass%77ord=removed&b=2"},
+		{uri: "/x", contentType: "multipart/form-data; boundary=b", body: "--b\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\n" + hush + "\r\n--b--\r\n"},
+		{uri: "/x", contentType: "application/xml", body: "<password>" + hush + "</password>"},
+		{uri: "/x", contentType: "text/plain", body: "hello " + token, want: "hello removed"},
+	} {
+		r := &Record{URI: c.uri, Body: []byte(c.body)}
+		if c.header != "" {
+			r.Headers = append(r.Headers, [2]string{c.header, c.value})
+		}
+		if c.contentType != "" {
+			r.Headers = append(r.Headers, [2]string{"Content-Type", c.contentType})
+		}
+		secrets.Strip(r)
+		b, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(b)+string(r.Body), hush) {
+			t.Errorf("%+v: %s %s", c, b, r.Body)
+		}
+		if string(r.Body) != c.want {
+			t.Errorf("%s %s: %q, want %q", c.uri, c.body, r.Body, c.want)
+		}
+		if len(r.Removed) == 0 && r.Missing == "" {
+			t.Errorf("%+v: it is not said", c)
+		}
+	}
+}
+
+// What holds no secret stays as it is.
+func TestNothingElseIsTouched(t *testing.T) {
+	for _, body := range []string{`{"text":"select * from users; my eyJ"}`, "a=1&b=%27;c", "plain", "\x00\xff", `{"a": [1,{"b":null}] }`, `{broken`} {
+		r := &Record{URI: "/x?q=1;b&c=%zz", Headers: [][2]string{{"Cookie", "a=b;c; d=e"}, {"Accept", "*/*"}}, Body: []byte(body)}
+		want := &Record{URI: r.URI, Headers: [][2]string{{"Cookie", "a=b;c; d=e"}, {"Accept", "*/*"}}, Body: []byte(body)}
+		if secrets.Strip(r); !reflect.DeepEqual(r, want) {
+			t.Errorf("%+v\nwant %+v", r, want)
+		}
+	}
+}
+
+// A secret member of any JSON text is never kept.
+func FuzzSecrets(f *testing.F) {
+	f.Add(`{"a":`, `}`)
+	f.Add(`[1,{"x":"y",`, `]`)
+	f.Add(`{`, `,"b":2}`)
+	f.Fuzz(func(t *testing.T, before, after string) {
+		if strings.Contains(before+after, hush) {
+			return
+		}
+		r := &Record{URI: "/x", Headers: [][2]string{{"Content-Type", "application/json"}}, Body: []byte(before + `"password":"` + hush + `"` + after)}
+		valid := json.Valid(r.Body)
+		secrets.Strip(r)
+		if strings.Contains(string(r.Body), hush) {
+			// Within a string it is text that speaks of a password, as anybody's may.
+			if !valid || !strings.Contains(string(r.Body), `\"`) && !strings.Contains(before, `"`) {
+				t.Errorf("%q", r.Body)
+			}
+		}
+		if valid && len(r.Body) > 0 && !json.Valid(r.Body) {
+			t.Errorf("%q is no JSON any more", r.Body)
+		}
+	})
+}
+
+// open is no encryption: it shows the parser what an attacker with the keys could write.
+type open struct{}
+
+func (open) Seal(p []byte, _ string) ([]byte, error)   { return p, nil }
+func (open) Unseal(p []byte, _ string) ([]byte, error) { return p, nil }
+
+func FuzzRead(f *testing.F) {
+	head := magic + strings.Repeat("i", idSize)
+	f.Add([]byte(head + "\x00\x00\x00\x02{}"))
+	f.Add([]byte(head + "\xff\xff\xff\xff"))
+	f.Add([]byte(head + "\x00\x70\x00\x00{"))
+	f.Add([]byte("GW"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		n := 0
+		_ = Read(bytes.NewReader(b), open{}, func(*Record) error { n++; return nil })
+		if n > len(b)/4 {
+			t.Errorf("%d records in %d bytes", n, len(b))
+		}
+	})
+}

@@ -1,0 +1,263 @@
+package capture
+
+import (
+	"bytes"
+	"encoding/json"
+	"mime"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// removed stands for a secret.
+const removed = "removed"
+
+// Secrets is what of a request is never kept.
+type Secrets struct {
+	Cookies []string              // names of cookies
+	Fields  func(string) []string // names of fields (a.b in JSON) that are secret at a path, besides those that are secret by their name
+}
+
+// Headers that hold nothing but a secret.
+var secretHeaders = []string{"authorization", "proxy-authorization", "x-api-key", "x-auth-token", "x-access-token", "x-csrf-token", "x-xsrf-token", "x-gateway-assertion"}
+
+// Parts of the names of fields that hold secrets.
+var secretWords = []string{"password", "passwd", "passphrase", "passcode", "passwort", "pwd", "secret", "token", "credential", "otp", "apikey", "api_key", "api-key", "private_key", "authorization", "csrf"}
+
+func secretName(name string) bool {
+	name = strings.ToLower(name)
+	return name == "pass" || name == "pin" || name == "assertion" || holdsWord(name)
+}
+
+func holdsWord(lower string) bool {
+	return slices.ContainsFunc(secretWords, func(w string) bool { return strings.Contains(lower, w) })
+}
+
+// secretCookie tells of cookies that stand for a signed-in person, in whatever application.
+func secretCookie(name string) bool {
+	lower := strings.ToLower(name)
+	return secretName(name) || slices.ContainsFunc([]string{"sess", "sid", "auth", "jwt", "remember", "login"}, func(w string) bool { return strings.Contains(lower, w) })
+}
+
+// jwt is a token wherever somebody put it (RFC 7519, compact form of an object).
+var jwt = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*`)
+
+// portal's API takes passwords, codes and tokens in its bodies: none of them is kept, wherever in it a secret may stand.
+const portal = "/auth/api/"
+
+// Strip takes the secrets out of the record. What can't be told to be free of them goes as a whole.
+func (s Secrets) Strip(r *Record) {
+	c := &cleaner{record: r}
+	target, query, hasQuery := strings.Cut(r.URI, "?")
+	where, err := url.PathUnescape(target)
+	if err != nil {
+		where = target
+	}
+	if s.Fields != nil {
+		c.fields = s.Fields(where)
+	}
+	if hasQuery {
+		target += "?" + c.form(query)
+	}
+	r.URI = c.tokens(target)
+	for i, h := range r.Headers {
+		r.Headers[i][1] = s.header(c, h[0], h[1])
+	}
+	c.body(where)
+	slices.Sort(r.Removed)
+	r.Removed = slices.Compact(r.Removed)
+}
+
+func (s Secrets) header(c *cleaner, name, value string) string {
+	switch name = strings.ToLower(name); {
+	case slices.Contains(secretHeaders, name):
+		c.took(name)
+		if scheme, _, ok := strings.Cut(value, " "); ok && strings.HasSuffix(name, "authorization") && len(scheme) < 16 {
+			return scheme + " " + removed
+		}
+		return removed
+	case name == "cookie":
+		return c.tokens(s.cookies(c, value))
+	case name == "referer":
+		if at, query, ok := strings.Cut(value, "?"); ok {
+			value = at + "?" + c.form(query)
+		}
+	}
+	return c.tokens(value)
+}
+
+// cookies keeps all but the gateway's and those that are secret by their name.
+func (s Secrets) cookies(c *cleaner, header string) string {
+	pairs := strings.Split(header, ";")
+	for i, p := range pairs {
+		name, _, ok := strings.Cut(p, "=")
+		bare := strings.TrimSpace(name)
+		if ok && (slices.ContainsFunc(s.Cookies, func(n string) bool { return strings.EqualFold(n, bare) }) || secretCookie(bare)) {
+			c.took("cookie " + bare)
+			pairs[i] = name + "=" + removed
+		}
+	}
+	return strings.Join(pairs, ";")
+}
+
+// cleaner works on one record.
+type cleaner struct {
+	record *Record
+	fields []string
+}
+
+func (c *cleaner) took(what string) { c.record.Removed = append(c.record.Removed, what) }
+
+func (c *cleaner) secret(name, dotted string) bool {
+	return secretName(name) || slices.ContainsFunc(c.fields, func(f string) bool { return strings.EqualFold(f, name) || strings.EqualFold(f, dotted) })
+}
+
+func (c *cleaner) tokens(v string) string {
+	if !strings.Contains(v, "eyJ") {
+		return v
+	}
+	clean := jwt.ReplaceAllString(v, removed)
+	if clean != v {
+		c.took("token")
+	}
+	return clean
+}
+
+// form keeps the bytes of every pair but the values of secret ones.
+func (c *cleaner) form(v string) string {
+	var b strings.Builder
+	for v != "" {
+		pair, sep := v, ""
+		if i := strings.IndexAny(v, "&;"); i >= 0 {
+			pair, sep = v[:i], v[i:i+1]
+		}
+		v = v[len(pair)+len(sep):]
+		raw, _, ok := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(raw)
+		if err != nil {
+			name = raw
+		}
+		if ok && c.secret(strings.TrimSpace(name), "") {
+			c.took(name)
+			pair = raw + "=" + removed
+		}
+		b.WriteString(pair + sep)
+	}
+	return b.String()
+}
+
+func (c *cleaner) body(where string) {
+	r := c.record
+	if len(r.Body) == 0 {
+		return
+	}
+	where = path.Clean("/" + strings.ToLower(strings.ReplaceAll(where, "\\", "/")))
+	if strings.HasPrefix(where+"/", portal) {
+		r.Body, r.Missing = nil, "bodies of the portal's API are not captured"
+		return
+	}
+	trimmed := bytes.TrimLeft(r.Body, " \t\r\n")
+	media, _, _ := mime.ParseMediaType(r.header("content-type"))
+	ok := false
+	switch {
+	case len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '['):
+		ok = c.json()
+	case media == "application/x-www-form-urlencoded":
+		r.Body, ok = []byte(c.form(string(r.Body))), true
+	}
+	if !ok && doubtful(r.Body) {
+		r.Body, r.Missing = nil, "the body may hold a secret where it can't be taken out"
+		return
+	}
+	r.Body = []byte(c.tokens(string(r.Body)))
+}
+
+// doubtful tells of a body that was not understood whether a secret's name may stand in it, also behind an escape.
+func doubtful(b []byte) bool {
+	lower := strings.ToLower(string(b))
+	if holdsWord(lower) || strings.Contains(lower, `\u00`) {
+		return true
+	}
+	un, err := url.QueryUnescape(lower)
+	return err == nil && holdsWord(un)
+}
+
+func (r *Record) header(name string) string {
+	for _, h := range r.Headers {
+		if strings.EqualFold(h[0], name) {
+			return h[1]
+		}
+	}
+	return ""
+}
+
+// json puts a string in the place of each secret value, and keeps every other byte. False: it is not JSON to its end.
+func (c *cleaner) json() bool {
+	d := json.NewDecoder(bytes.NewReader(c.record.Body))
+	d.UseNumber()
+	w := &walker{c: c, d: d}
+	if !w.value("") || d.More() {
+		return false
+	}
+	if _, err := d.Token(); err == nil {
+		return false
+	}
+	for _, span := range slices.Backward(w.spans) {
+		c.record.Body = slices.Concat(c.record.Body[:span[0]], []byte(strconv.Quote(removed)), c.record.Body[span[1]:])
+	}
+	return true
+}
+
+// walker finds where the secret values of a JSON text stand.
+type walker struct {
+	c     *cleaner
+	d     *json.Decoder
+	spans [][2]int64
+	depth int
+}
+
+const deepest = 1024 // as the rules read it
+
+func (w *walker) value(dotted string) bool {
+	t, err := w.d.Token()
+	if err != nil {
+		return false
+	}
+	open, nested := t.(json.Delim)
+	if !nested {
+		return true
+	}
+	if w.depth++; w.depth > deepest {
+		return false
+	}
+	for i := 0; w.d.More(); i++ {
+		name := strconv.Itoa(i)
+		if open == '{' {
+			key, err := w.d.Token()
+			if err != nil {
+				return false
+			}
+			name, _ = key.(string)
+		}
+		inner := strings.TrimPrefix(dotted+"."+name, ".")
+		if open == '{' && w.c.secret(name, inner) {
+			var raw json.RawMessage
+			if w.d.Decode(&raw) != nil {
+				return false
+			}
+			end := w.d.InputOffset()
+			w.spans = append(w.spans, [2]int64{end - int64(len(raw)), end})
+			w.c.took(inner)
+			continue
+		}
+		if !w.value(inner) {
+			return false
+		}
+	}
+	w.depth--
+	_, err = w.d.Token()
+	return err == nil
+}
