@@ -33,6 +33,7 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		exclude       <rule>… [on <variable>[,<variable>…]] [at <path>…]
 //		exclude_field <path> <field> [<field>…]
 //		responses     off | { … }            # which answers are inspected: caddyfile_response.go
+//		sockets       in | both | off [binary pass | reject]
 //		capture       { … }                  # see capture.go
 //	}
 //
@@ -60,7 +61,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}
 		read := h.subdirective(name)
 		if read == nil {
-			return d.Errf("unknown subdirective %q: gw_waf knows mode, paranoia, thresholds, body_limit, upload_limit, body_timeout, max_arguments, max_cookies, queue_timeout, screen, plugin, rules_file, rules_after, exclude, exclude_field, responses and capture", name)
+			return d.Errf("unknown subdirective %q: gw_waf knows mode, paranoia, thresholds, body_limit, upload_limit, body_timeout, max_arguments, max_cookies, queue_timeout, screen, plugin, rules_file, rules_after, exclude, exclude_field, responses, sockets and capture", name)
 		}
 		if len(args) == 0 {
 			return d.ArgErr()
@@ -114,6 +115,8 @@ func (h *Handler) subdirective(name string) func(d *caddyfile.Dispenser, name st
 		return h.readCount
 	case "screen":
 		return h.readScreen
+	case "sockets":
+		return h.readSockets
 	case "plugin", "rules_file", "rules_after":
 		return h.readFiles
 	case "exclude":

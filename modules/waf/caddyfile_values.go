@@ -122,3 +122,17 @@ func (h *Handler) readScreen(d *caddyfile.Dispenser, _ string, args []string) er
 	h.ScreenOff = args[0] == "off"
 	return nil
 }
+
+func (h *Handler) readSockets(d *caddyfile.Dispenser, _ string, args []string) error {
+	if len(args) != 1 && (len(args) != 3 || args[1] != "binary") {
+		return d.Errf("sockets %q: it is in, both or off, and perhaps binary pass or binary reject", args)
+	}
+	h.Sockets = &Sockets{Inspect: args[0]}
+	if len(args) == 3 {
+		h.Sockets.Binary = args[2]
+	}
+	if err := h.Sockets.validate(); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}

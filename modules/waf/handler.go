@@ -49,6 +49,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	} else {
 		x.end() // a long response or a socket needs no transaction
 	}
+	w, r, socket := h.watch(w, r, rc)
+	defer socket.end()
 	if !h.Responses.Off {
 		return h.respond(w, r, rc, next)
 	}

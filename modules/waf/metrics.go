@@ -40,6 +40,9 @@ var (
 	screened = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gateway_waf_screened_total", Help: "Requests screened, by result: clean (no rule was run), named (only rules that might match were), unknown (all were).",
 	}, []string{"result"})
+	messages = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gateway_waf_messages_total", Help: "Messages on sockets inspected, by verdict: passed, detected, blocked, refused, failed.",
+	}, []string{"verdict"})
 	overload = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gateway_waf_overload_total", Help: "Requests not inspected because the inspections in flight left no room in time, by whose room it was: client, gateway.",
 	}, []string{"room"})
@@ -56,7 +59,7 @@ var (
 )
 
 func registerMetrics(reg prometheus.Registerer) error {
-	return metrics.Register(reg, requests, inspection, screened, phases, ruleHits, overload, ruleSets, responses, responseInspection, partial)
+	return metrics.Register(reg, requests, inspection, screened, phases, ruleHits, messages, overload, ruleSets, responses, responseInspection, partial)
 }
 
 // countRules counts the rules of a verdict. Ids are those of loaded rules, so the label is bounded by what an operator loads.

@@ -112,6 +112,9 @@ type Handler struct {
 	// Which answers are inspected, and how. Texts are by default.
 	Responses *Responses `json:"responses,omitempty"`
 
+	// Which messages on sockets are inspected. Those of clients are by default.
+	Sockets *Sockets `json:"sockets,omitempty"`
+
 	// Which requests are kept, encrypted, for `convosphere waf replay`. Default: none. Needs the app gateway.
 	Capture *Capture `json:"capture,omitempty"`
 
@@ -221,6 +224,7 @@ func (h *Handler) defaults() {
 		h.QueueTimeout = caddy.Duration(defaultQueueTimeout)
 	}
 	h.Responses = h.Responses.filled()
+	h.Sockets = h.Sockets.filled()
 }
 
 // Validate implements caddy.Validator.
@@ -277,6 +281,9 @@ func (h *Handler) validateLists() error {
 				return err
 			}
 		}
+	}
+	if err := h.Sockets.validate(); err != nil {
+		return err
 	}
 	return h.Responses.validate()
 }

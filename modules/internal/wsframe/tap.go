@@ -58,6 +58,7 @@ func (c *Close) Error() string { return fmt.Sprintf("websocket closed: %d %s", c
 const (
 	CodeGoingAway   = 1001
 	CodeProtocol    = 1002
+	CodeUnsupported = 1003
 	CodeInvalidText = 1007
 	CodePolicy      = 1008
 	CodeTooBig      = 1009
