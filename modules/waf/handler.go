@@ -52,7 +52,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	w, r, socket := h.watch(w, r, rc)
 	defer socket.end()
 	if !h.Responses.Off {
-		return h.respond(w, r, rc, next)
+		return h.respond(w, r, rc, x, next)
 	}
 	return next.ServeHTTP(w, r)
 }

@@ -77,7 +77,7 @@ func (a *response) free() {
 }
 
 // respond calls the handlers further in and inspects what they answer.
-func (h *Handler) respond(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, next caddyhttp.Handler) error {
+func (h *Handler) respond(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, x *exchange, next caddyhttp.Handler) error {
 	// A compressed answer can't be read. encode, outside of us, has read this already and compresses what we pass on.
 	r.Header.Set("Accept-Encoding", "identity")
 	if r.Method == http.MethodHead || r.Method == http.MethodConnect {
@@ -88,6 +88,9 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, rc *reqctx.Req
 	a := &response{
 		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
 		h:                     h, r: r, rc: rc, stop: stop, base: w.Header().Clone(), origin: true,
+	}
+	if x.clean {
+		a.asked, a.asking = x.screened, screen.Result{Known: true, Clean: true, Out: h.rules.screen.Out()}
 	}
 	defer a.free()
 	return a.finish(a.call(r.WithContext(ctx), next))

@@ -96,7 +96,7 @@ func (a *response) rules(text []byte) (stop *types.Interruption, err error) {
 	return stop, nil
 }
 
-// screen tells which rules can't match a window, and whether that is all of them.
+// screen tells which rules can't match a window, and whether that is all of them. What it knows of a clean request it knows already.
 func (a *response) screen(body string) (out []int, clean bool) {
 	if a.asked == nil {
 		a.asked, a.asking = a.h.rules.screen.Request(&screen.Request{Method: a.r.Method, URI: requestURI(a.r), Proto: a.r.Proto, Header: told(a.r, nil)})

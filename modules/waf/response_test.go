@@ -723,7 +723,7 @@ func benchmarkAnswer(b *testing.B, contentType, body string) {
 	for b.Loop() {
 		r, rc := reqctx.Ensure(request("GET", "/api/rooms/general/messages?limit=50&before=01J0ZK3W9T", "", ""))
 		w := httptest.NewRecorder()
-		if err := h.respond(w, r, rc, next); err != nil || w.Code != 200 || w.Body.Len() != len(body) {
+		if err := h.respond(w, r, rc, new(exchange), next); err != nil || w.Code != 200 || w.Body.Len() != len(body) {
 			b.Fatal(err, w.Code)
 		}
 	}

@@ -157,8 +157,8 @@ func (a *automaton) next(s int32, c uint8) int32 {
 	return a.dense[int(s)*a.width+int(c)]
 }
 
-// scan sets the bits of what it meets, and appends what it met for the first time.
-func (a *automaton) scan(value string, met []uint64, fresh []int32) []int32 {
+// scan sets the bits of what it meets.
+func (a *automaton) scan(value string, met []uint64) {
 	s := int32(0)
 	for i := range len(value) {
 		c := a.classes[value[i]]
@@ -167,15 +167,10 @@ func (a *automaton) scan(value string, met []uint64, fresh []int32) []int32 {
 		} else {
 			s = a.next(s, c)
 		}
-		if !a.says[s] {
-			continue
-		}
-		for _, m := range a.out[s] {
-			if met[m>>6]&(1<<(m&63)) == 0 {
+		if a.says[s] {
+			for _, m := range a.out[s] {
 				met[m>>6] |= 1 << (m & 63)
-				fresh = append(fresh, m)
 			}
 		}
 	}
-	return fresh
 }

@@ -14,7 +14,10 @@ type Screen struct {
 	index   *index
 	initial map[string]string
 	limits  Limits
-	always  [2]bool // a rule for requests, or one for answers, that must be run each time
+	out     [2][]int      // by stage: the rules that need not be run where none is named
+	early   [2]int        // how many of them are of phase 1
+	later   [sources]bool // variables of the request that rules for answers look at
+	always  [2]bool       // a rule for requests, or one for answers, that must be run each time
 	memory  *memory
 	scratch sync.Pool
 }
@@ -50,14 +53,22 @@ func New(p *seclang.Program, o Options) (*Screen, error) {
 		return nil, err
 	}
 	s := &Screen{rules: rules, index: index, initial: c.state.tx, limits: o.Limits, memory: newMemory()}
-	s.scratch.New = func() any { return index.newScratch() }
+	s.scratch.New = func() any { return newScratch() }
 	for _, r := range rules {
 		r.settle(s.initial)
+		if stage(r) == 1 {
+			for _, source := range r.sources() {
+				s.later[source] = true
+			}
+		}
 		if r.search == nil && r.first == nil {
 			s.always[stage(r)] = true
 		}
 	}
 	s.always[0] = s.always[0] || c.speaks
+	for i := range s.out {
+		s.out[i], s.early[i] = s.without(nil, i)
+	}
 	return s, nil
 }
 
@@ -91,10 +102,13 @@ func stage(r *rule) int {
 type Result struct {
 	Known bool  // false: nothing, all rules must be run
 	Clean bool  // no rule would match that says or does something: none needs to be run
-	Out   []int // ids of the rules that need not be run, by phase
+	Out   []int // ids of the rules that need not be run, by phase; not to be changed
 	Early int   // how many of them are of phase 1, which sees no body
 	Named []int // ids of those that may match
 }
+
+// Out are the rules that need not be run on a clean request; not to be changed.
+func (s *Screen) Out() []int { return s.out[0] }
 
 // Exchange is one request, and later its answer.
 type Exchange struct {
@@ -111,7 +125,41 @@ func (s *Screen) Request(r *Request) (*Exchange, Result) {
 	if e.known = extract(r, s.limits, &e.x); !e.known {
 		return e, Result{}
 	}
-	return e, s.check(&e.x, 0)
+	res := s.check(&e.x, 0)
+	e.x.keep(&s.later) // not the request's body, while a back end works
+	return e, res
+}
+
+// keep forgets the members of all other variables.
+func (x *exchange) keep(these *[sources]bool) {
+	var kept []member
+	for _, m := range x.members {
+		if these[m.source] {
+			kept = append(kept, m)
+		}
+	}
+	x.members = kept
+	clear(x.from[:])
+	x.order()
+}
+
+// sources are the variables that a rule looks at.
+func (r *rule) sources() (out []source) {
+	targets := func(list []target) {
+		for _, t := range list {
+			out = append(append(out, t.source), t.also...)
+		}
+	}
+	if r.search != nil {
+		targets(r.search.targets)
+	}
+	if r.first != nil {
+		targets(r.first.targets)
+	}
+	for _, c := range r.chain {
+		targets(c.targets)
+	}
+	return out
 }
 
 // Answer is the head of an answer and as much of its body as there is.
@@ -162,23 +210,30 @@ func (s *Screen) check(x *exchange, stage_ int) (res Result) {
 		}
 	}
 	w.named = named
-	if res.Clean = len(named) == 0 && !s.always[stage_]; res.Clean {
+	res.Clean = len(named) == 0 && !s.always[stage_]
+	if len(named) == 0 {
+		res.Out, res.Early = s.out[stage_], s.early[stage_]
 		return res
 	}
 	for _, i := range named {
 		res.Named = append(res.Named, s.rules[i].src.ID)
 	}
-	next := 0
+	res.Out, res.Early = s.without(named, stage_)
+	return res
+}
+
+// without lists the rules of a stage that need not be run, those of phase 1 first, but for the named ones.
+func (s *Screen) without(named []int, stage_ int) (out []int, early int) {
 	for i, r := range s.rules {
-		if next < len(named) && named[next] == i {
-			next++
+		if len(named) > 0 && named[0] == i {
+			named = named[1:]
 		} else if stage(r) == stage_ && !r.keeps {
-			if res.Out = append(res.Out, r.src.ID); r.src.Phase == 1 {
-				res.Early = len(res.Out)
+			if out = append(out, r.src.ID); r.src.Phase == 1 {
+				early = len(out)
 			}
 		}
 	}
-	return res
+	return out, early
 }
 
 // mayMatch tells whether the rule may match; hit is what its search said.

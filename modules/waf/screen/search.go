@@ -2,9 +2,11 @@ package screen
 
 import (
 	"io/fs"
+	"math/bits"
 	"path"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/convosphere/gateway/modules/waf/seclang"
 )
@@ -17,10 +19,9 @@ type search struct {
 	is         func(value string) bool // the operator
 	clauses    []clause                // none: the operator is asked about every value
 	pipeline   int
-	pipelines  pipelines // the bit of pipeline
 
 	ids   []int32   // of the clauses that the automaton finds
-	bytes []present // of the clauses that are single bytes
+	needs []present // of each clause: bytes without which a value does not hold it
 }
 
 // searchable are operators that say yes only of values that hold certain texts, or that cost little.
@@ -88,14 +89,12 @@ const longestLiteral = 20 // bytes that the automaton looks for
 
 // index is what all searches of a screen share.
 type index struct {
-	auto     *automaton
-	trees    *transforms
-	searches [sources][]int // rules by the variable they look at
-	rules    []*rule
-	clauses  int
-	primary  [][]int        // by clause: the rules whose first clause it is
-	asked    [sources][]int // rules that are found by bytes, or without a clause, by variable
-	wanted   [sources]pipelines
+	auto    *automaton
+	trees   *transforms
+	rules   []*rule
+	clauses int
+	by      [sources][mostPipelines][]int // rules by the variable they look at and the transformations they ask for
+	wanted  [sources]pipelines
 }
 
 func newIndex(rules []*rule) (*index, error) {
@@ -110,10 +109,9 @@ func newIndex(rules []*rule) (*index, error) {
 		if s.pipeline, err = x.trees.add(s.transforms, s.multi); err != nil {
 			return nil, err
 		}
-		s.pipelines = 1 << s.pipeline
 		for _, c := range s.clauses {
-			if p, single := c.bytes(); single {
-				s.bytes = append(s.bytes, p)
+			s.needs = append(s.needs, c.bytes())
+			if c.single() {
 				continue
 			}
 			id := int32(x.clauses)
@@ -122,51 +120,58 @@ func newIndex(rules []*rule) (*index, error) {
 			for _, text := range c {
 				literals = append(literals, literal{text: text[:min(len(text), longestLiteral)], meaning: id})
 			}
-			x.primary = append(x.primary, nil)
 		}
 		for _, t := range s.targets {
-			if t.source != never && !slices.Contains(x.searches[t.source], i) {
-				x.searches[t.source] = append(x.searches[t.source], i)
-				x.wanted[t.source] |= s.pipelines
-				if len(s.ids) == 0 {
-					x.asked[t.source] = append(x.asked[t.source], i)
-				}
+			if list := &x.by[t.source][s.pipeline]; t.source != never && !slices.Contains(*list, i) {
+				*list = append(*list, i)
+				x.wanted[t.source] |= 1 << s.pipeline
 			}
-		}
-		if len(s.ids) > 0 {
-			x.primary[s.ids[0]] = append(x.primary[s.ids[0]], i)
 		}
 	}
 	x.auto = newAutomaton(literals)
 	return x, nil
 }
 
-// bytes tells whether the clause is about single bytes, and which.
-func (c clause) bytes() (p present, single bool) {
+// single tells whether all texts of the clause are single bytes.
+func (c clause) single() bool {
+	return !slices.ContainsFunc(c, func(text string) bool { return len(text) != 1 })
+}
+
+// bytes are such that a value without any of them holds no text of the clause: of each text the byte that is rarest.
+func (c clause) bytes() (p present) {
 	for _, text := range c {
-		if len(text) != 1 {
-			return p, false
+		best := text[0]
+		for i := range len(text) {
+			if surprise(text[i]) > surprise(best) {
+				best = text[i]
+			}
 		}
-		p.add(text[0])
-		if b := text[0]; b >= 'a' && b <= 'z' {
-			p.add(b - ('a' - 'A'))
+		p.add(best)
+		if best >= 'a' && best <= 'z' {
+			p.add(best - ('a' - 'A'))
 		}
 	}
-	return p, true
+	return p
 }
 
 // scratch is memory for one scan at a time.
 type scratch struct {
 	becoming
-	met   []uint64 // clauses, as bits
-	fresh []int32
-	list  []int    // the rules whose first clause was met
-	seen  []uint32 // by rule: the scan in which it was listed
-	scan  uint32
+	todo  []int
+	scans []scanned // of one member's variants
 	hits  []int
 	hit   []bool // by rule
 	named []int
 }
+
+// scanned is what the automaton met in a text, as bits of clauses.
+type scanned struct {
+	text *byte
+	size int
+	met  []uint64
+}
+
+func newScratch() *scratch { return new(scratch) }
 
 // begin forgets the exchange before.
 func (w *scratch) begin(rules int) []bool {
@@ -177,71 +182,86 @@ func (w *scratch) begin(rules int) []bool {
 	return w.hit
 }
 
-func (x *index) newScratch() *scratch {
-	return &scratch{met: make([]uint64, (x.clauses+63)/64), seen: make([]uint32, len(x.rules))}
-}
-
 // find returns the rules whose first condition holds of a member. The result is valid until the next call.
 func (x *index) find(m *member, w *scratch) []int {
-	w.hits = w.hits[:0]
-	if len(x.searches[m.source]) == 0 {
+	w.hits, w.scans = w.hits[:0], w.scans[:0]
+	if x.wanted[m.source] == 0 {
 		return nil
 	}
 	variants := w.variants(x.trees, m.value, x.wanted[m.source])
 	for i := range variants {
-		x.scan(m, &variants[i], w)
+		x.ask(m, &variants[i], w)
 	}
 	return w.hits
 }
 
-func (x *index) scan(m *member, v *variant, w *scratch) {
-	clear(w.met)
-	w.scan++
-	w.list = w.list[:0]
-	if v.traits&hasWide != 0 && odd(v.text) {
-		for _, i := range x.searches[m.source] {
-			x.ask(i, m, v, w, true)
-		}
-		return
-	}
-	w.fresh = x.auto.scan(v.text, w.met, w.fresh[:0])
-	for _, id := range w.fresh {
-		for _, i := range x.primary[id] {
-			if w.seen[i] != w.scan {
-				w.seen[i] = w.scan
-				w.list = append(w.list, i)
+// ask adds the rules to the hits whose condition holds of the variant.
+func (x *index) ask(m *member, v *variant, w *scratch) {
+	all := v.traits&hasWide != 0 && odd(v.text)
+	w.todo = w.todo[:0]
+	for rest := v.by; rest != 0; rest &= rest - 1 {
+		for _, i := range x.by[m.source][bits.TrailingZeros64(uint64(rest))] {
+			if s := x.rules[i].search; (all || s.may(&v.present)) && s.takes(m) && !slices.Contains(w.hits, i) {
+				w.todo = append(w.todo, i)
 			}
 		}
 	}
-	for _, i := range w.list {
-		x.ask(i, m, v, w, false)
-	}
-	for _, i := range x.asked[m.source] {
-		x.ask(i, m, v, w, false)
+	var met []uint64
+	for _, i := range w.todo {
+		s := x.rules[i].search
+		if !all && len(s.ids) > 0 {
+			if met == nil {
+				met = x.scan(v.fold, w)
+			}
+			if !s.meets(met) {
+				continue
+			}
+		}
+		if s.is(v.text) {
+			w.hits = append(w.hits, i)
+		}
 	}
 }
 
-// ask adds the rule to the hits if its condition holds of the variant.
-func (x *index) ask(i int, m *member, v *variant, w *scratch, regardless bool) {
-	s := x.rules[i].search
-	if s.pipelines&v.by == 0 || slices.Contains(w.hits, i) || !s.takes(m) {
-		return
-	}
-	if !regardless {
-		for _, id := range s.ids {
-			if w.met[id>>6]&(1<<(id&63)) == 0 {
-				return
-			}
-		}
-		for k := range s.bytes {
-			if !s.bytes[k].meets(&v.present) {
-				return
-			}
+// scan runs the automaton over a text, once.
+func (x *index) scan(text string, w *scratch) []uint64 {
+	at := unsafe.StringData(text)
+	for i := range w.scans {
+		if s := &w.scans[i]; s.text == at && s.size == len(text) {
+			return s.met
 		}
 	}
-	if s.is(v.text) {
-		w.hits = append(w.hits, i)
+	if len(w.scans) < cap(w.scans) {
+		w.scans = w.scans[:len(w.scans)+1]
+	} else {
+		w.scans = append(w.scans, scanned{})
 	}
+	s := &w.scans[len(w.scans)-1]
+	if s.text, s.size = at, len(text); s.met == nil {
+		s.met = make([]uint64, (x.clauses+63)/64)
+	}
+	clear(s.met)
+	x.auto.scan(text, s.met)
+	return s.met
+}
+
+// may tells whether a value that holds these bytes may hold the texts.
+func (s *search) may(p *present) bool {
+	for i := range s.needs {
+		if !s.needs[i].meets(p) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *search) meets(met []uint64) bool {
+	for _, id := range s.ids {
+		if met[id>>6]&(1<<(id&63)) == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *search) takes(m *member) bool {

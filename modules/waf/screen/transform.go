@@ -120,6 +120,7 @@ const mostPipelines = 64
 // variant is what a value becomes by some pipelines.
 type variant struct {
 	text    string
+	fold    string // a text that is the same in ASCII lower case, and the same in memory for all that are
 	by      pipelines
 	traits  traits
 	present present
@@ -198,7 +199,7 @@ type done struct{ name, in, out string }
 // variants returns what the value becomes by the pipelines that are wanted, each text once. It is valid until the next call.
 func (b *becoming) variants(t *transforms, value string, wanted pipelines) []variant {
 	b.out, b.done = b.out[:0], b.done[:0]
-	v := variant{text: value}
+	v := variant{text: value, fold: value}
 	v.traits, v.present = look(value)
 	b.run(t.root, v, wanted)
 	return b.out
@@ -217,7 +218,10 @@ func (b *becoming) run(s *step, v variant, wanted pipelines) {
 			continue
 		}
 		if text := b.apply(n, v); text != v.text {
-			u := variant{text: text}
+			u := variant{text: text, fold: text}
+			if n.name == "lowercase" && v.traits&hasWide == 0 {
+				u.fold = v.fold
+			}
 			u.traits, u.present = look(text)
 			b.run(n, u, wanted)
 		} else {
