@@ -113,7 +113,10 @@ func (a *response) screen(body string) (out []int, clean bool) {
 	if !res.Known || !a.asking.Known {
 		return nil, false
 	}
-	return slices.Concat(a.asking.Out, res.Out), a.asking.Clean && res.Clean
+	if a.asking.Clean && res.Clean {
+		return nil, true
+	}
+	return slices.Concat(a.asking.Out, res.Out), false
 }
 
 // phases is one transaction from its beginning to its end.

@@ -18,3 +18,17 @@ func BenchmarkRequest(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkResponse(b *testing.B) {
+	s := newScreen(b, rulesAt(1))
+	e, _ := s.Request(request("GET", "/api/rooms/general/messages?limit=50&before=01J9ZQ8Y3M", ""))
+	a := &Answer{Status: "200", Body: `{"id":"01J0ZK3W9T","room":"general","author":"ursula","text":"Hello"}`, Header: func(yield func(name, value string) bool) {
+		_ = yield("Content-Type", "application/json") && yield("Date", "Thu, 26 Nov 2026 12:00:00 GMT") && yield("Content-Length", "80")
+	}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if !e.Response(a).Clean {
+			b.Fatal("not clean")
+		}
+	}
+}
