@@ -88,59 +88,79 @@ func passed(t kit.T, url string, bodies []string) []string {
 	return bodies
 }
 
-// costs prints what requests cost at the WAF, in microseconds, over one connection and so without any waiting for each other.
-func costs(t kit.T, upstream string) {
+// costs measures the parts.
+func costs(t kit.T, upstream string, parts []string) {
 	shipped := filepath.Join(kit.Root(t), "caddyfiles")
 	env := "GW_UPSTREAM=" + upstream
-	plain := startHTTP(t, "plain-one", filepath.Join(shipped, "plain.Caddyfile"), env)
-	waf := startHTTP(t, "waf-one", filepath.Join(shipped, "waf-only.Caddyfile"), env)
-	large := startHTTP(t, "large", filepath.Join(kit.Root(t), "test", "bench", "large.Caddyfile"), env)
-
-	fmt.Println("\nWhat a request costs at the WAF: one connection, microseconds")
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "\tplain\tWAF\tadded\tstatus\t")
-	p, g := dial(t, plain.url), dial(t, waf.url)
-	r := rand.New(rand.NewPCG(7, 7))
-	row := func(title string, n int, inspected *one, next func() call) {
-		a, b, status := times(t, p, inspected, n, next)
-		fmt.Fprintf(w, "%s\t%.0f\t%.0f\t%.0f\t%d\t\n", title, micros(a), micros(b), micros(b)-micros(a), status)
-	}
-	row("GET of messages, median", 300, g, func() call {
-		return call{method: "GET", target: messagesPath + "?limit=50&before=" + id(r)}
-	})
-	row("POST of 300 bytes of JSON, median", 300, g, func() call {
-		return call{"POST", messagesPath, "application/json", chatBody(r, 300)}
-	})
-	row("POST of 10 KB of JSON, median", 20, g, func() call { return call{"POST", messagesPath, "application/json", document(r, 10<<10)} })
-	row("POST of 1 MB of JSON, body_limit raised, once", 1, dial(t, large.url), func() call {
-		return call{"POST", messagesPath, "application/json", document(r, 1<<20)}
-	})
 	payloads, err := attacks.All()
 	if err != nil {
 		t.Fatalf("the attacks: %v", err)
 	}
 	// Long ones don't fit into a request line.
 	payloads = slices.DeleteFunc(payloads, func(p attacks.Payload) bool { return len(p.Text) > 16<<10 })
-	query := func(p attacks.Payload) call {
-		return call{method: "GET", target: "/api/rooms?q=" + url.QueryEscape(p.Text)}
+	has := func(part string) bool { return slices.Contains(parts, part) }
+	if has("requests") || has("socket") || has("uploads") || has("worst") {
+		plain := startHTTP(t, "plain-one", filepath.Join(shipped, "plain.Caddyfile"), env)
+		waf := startHTTP(t, "waf-one", filepath.Join(shipped, "waf-only.Caddyfile"), env)
+		if has("requests") {
+			large := startHTTP(t, "large", filepath.Join(kit.Root(t), "test", "bench", "large.Caddyfile"), env)
+			requests(t, dial(t, plain.url), dial(t, waf.url), dial(t, large.url), payloads)
+		}
+		if has("socket") {
+			socket(t, plain.url, waf.url)
+		}
+		if has("uploads") {
+			uploads(t, waf)
+		}
+		if has("worst") {
+			worst(t, dial(t, waf.url), payloads)
+		}
 	}
-	text := func(p attacks.Payload) call {
-		return call{"POST", messagesPath, "application/json", `{"text":` + attacks.JSON(p.Text) + `}`}
+	if has("start") {
+		starts(t, shipped, env)
 	}
+	if has("memory") {
+		ruleSets(t, env)
+	}
+}
+
+// asQuery and asText send an attack.
+func asQuery(p attacks.Payload) call {
+	return call{method: "GET", target: "/api/rooms?q=" + url.QueryEscape(p.Text)}
+}
+
+func asText(p attacks.Payload) call {
+	return call{"POST", messagesPath, "application/json", `{"text":` + attacks.JSON(p.Text) + `}`}
+}
+
+// requests prints what they cost at the WAF, in microseconds, over one connection and so without any waiting for each other.
+func requests(t kit.T, plain, waf, large *one, payloads []attacks.Payload) {
+	fmt.Println("\nWhat a request costs at the WAF: one connection, microseconds")
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "\tplain\tWAF\tadded\tstatus\t")
+	r := rand.New(rand.NewPCG(7, 7))
+	row := func(title string, n int, inspected *one, next func() call) {
+		a, b, status := times(t, plain, inspected, n, next)
+		fmt.Fprintf(w, "%s\t%.0f\t%.0f\t%.0f\t%d\t\n", title, micros(a), micros(b), micros(b)-micros(a), status)
+	}
+	row("GET of messages, median", 300, waf, func() call {
+		return call{method: "GET", target: messagesPath + "?limit=50&before=" + id(r)}
+	})
+	row("POST of 300 bytes of JSON, median", 300, waf, func() call {
+		return call{"POST", messagesPath, "application/json", chatBody(r, 300)}
+	})
+	row("POST of 10 KB of JSON, median", 20, waf, func() call { return call{"POST", messagesPath, "application/json", document(r, 10<<10)} })
+	row("POST of 1 MB of JSON, body_limit raised, once", 1, large, func() call {
+		return call{"POST", messagesPath, "application/json", document(r, 1<<20)}
+	})
 	for _, as := range []struct {
 		title string
 		make  func(attacks.Payload) call
-	}{{"attacks of the CRS tests as a GET argument, median", query}, {"attacks of the CRS tests as JSON text, median", text}} {
+	}{{"attacks of the CRS tests as a GET argument, median", asQuery}, {"attacks of the CRS tests as JSON text, median", asText}} {
 		i := -1
-		row(as.title, len(payloads), g, func() call { i++; return as.make(payloads[i]) })
+		row(as.title, len(payloads), waf, func() call { i++; return as.make(payloads[i]) })
 	}
 	w.Flush()
-
-	socket(t, plain.url, waf.url)
-	uploads(t, waf)
-	worst(t, g, payloads, query, text)
-	starts(t, shipped, env)
-	ruleSets(t, env)
 }
 
 // times sends n calls to both, in turn, and returns the medians.
@@ -187,11 +207,13 @@ type timed struct {
 }
 
 // worst prints the dearest requests that the limits let in.
-func worst(t kit.T, g *one, payloads []attacks.Payload, query, text func(attacks.Payload) call) {
+func worst(t kit.T, g *one, payloads []attacks.Payload) {
 	fmt.Println("\nThe worst at the WAF with its default limits: microseconds, the least of 3")
 	var all []timed
 	for _, p := range payloads {
-		all = append(all, timed{title: "GET argument " + p.String(), call: query(p)}, timed{title: "JSON text " + p.String(), call: text(p)})
+		all = append(all,
+			timed{title: fmt.Sprintf("GET argument %s, %d bytes", p, len(p.Text)), call: asQuery(p)},
+			timed{title: fmt.Sprintf("JSON text %s, %d bytes", p, len(p.Text)), call: asText(p)})
 	}
 	printWorst(t, g, "attacks of the CRS tests", all, all, 5)
 

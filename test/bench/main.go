@@ -5,7 +5,7 @@
 // The rounds are interleaved, so that what else the machine does falls on all alike, and medians are printed. A round in which
 // any answer is not 2xx fails the run: a refusal is quick, and would flatter.
 //
-//	go run ./test/bench [-rounds 5] [-seconds 5] [-only NAME,…] [-costs=false]
+//	go run ./test/bench [-rounds 5] [-seconds 5] [-only NAME,…] [-costs PART,…]
 package main
 
 import (
@@ -23,7 +23,7 @@ import (
 type options struct {
 	rounds, seconds, connections int
 	only                         string
-	costs                        bool
+	costs                        string
 }
 
 func main() {
@@ -32,7 +32,7 @@ func main() {
 	flag.IntVar(&o.seconds, "seconds", 5, "seconds for each measurement of a round")
 	flag.IntVar(&o.connections, "connections", 16, "keep-alive connections")
 	flag.StringVar(&o.only, "only", "", "comma separated names of the profiles to measure; default all")
-	flag.BoolVar(&o.costs, "costs", true, "also what single requests cost at the WAF")
+	flag.StringVar(&o.costs, "costs", "requests,socket,uploads,worst,start,memory", "what to measure of single requests at the WAF, and of its process; none: nothing")
 	flag.Parse()
 
 	t := kit.NewSuite("bench")
@@ -102,10 +102,10 @@ func run(t kit.T, o options) {
 			}
 		}
 	}
-	report(all, results)
-	if o.costs {
-		costs(t, upstream)
+	if o.rounds > 0 {
+		report(all, results)
 	}
+	costs(t, upstream, strings.Split(o.costs, ","))
 }
 
 // start runs the gateway of the profile, signs in where it must, and sees that both requests are answered well.
