@@ -3,6 +3,7 @@ package waf
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -71,9 +72,21 @@ func answer(w http.ResponseWriter, r *http.Request, x *exchange) {
 	}
 	if x.cut && r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close") // the rest of the body is still on it
+		drain(w, r)
 	}
 	problem.Write(w, r, p)
 }
+
+// drain reads a little of a body that is refused, for a little while: who is still sending when the connection closes may never see the answer.
+func drain(w http.ResponseWriter, r *http.Request) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(drainFor)) // not every server can; then it is bounded by length
+	_, _ = io.CopyN(io.Discard, r.Body, drainBytes)
+}
+
+const (
+	drainFor   = 500 * time.Millisecond
+	drainBytes = 256 << 10
+)
 
 // statusOf is the answer to a request that could not be inspected whole.
 func statusOf(err error) (status int, label string) {

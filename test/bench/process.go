@@ -21,18 +21,22 @@ import (
 
 // socket prints how long a message of 200 bytes takes to the back end and back.
 func socket(t kit.T, plain, waf string) {
-	const n = 2000
+	r, bodies := rand.New(rand.NewPCG(200, 1)), make([]string, 2000)
+	for i := range bodies {
+		bodies[i] = chatBody(r, 165)
+	}
+	bodies = passed(t, waf, bodies)
 	var all [2][]time.Duration
 	for range 2 { // in turn
 		for i, url := range []string{plain, waf} {
-			all[i] = append(all[i], roundTrips(t, url, n)...)
+			all[i] = append(all[i], roundTrips(t, url, bodies)...)
 		}
 	}
 	a, b := middle(all[0]), middle(all[1])
 	fmt.Printf("\nSocket message of 200 bytes, there and back: plain %.0f µs, WAF %.0f µs, median of %d\n", micros(a), micros(b), len(all[0]))
 }
 
-func roundTrips(t kit.T, url string, n int) (took []time.Duration) {
+func roundTrips(t kit.T, url string, bodies []string) (took []time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	h := http.Header{"User-Agent": {userAgent}, "Origin": {"http://chat.example.com"}}
@@ -41,9 +45,7 @@ func roundTrips(t kit.T, url string, n int) (took []time.Duration) {
 		t.Fatalf("socket: %v", err)
 	}
 	defer c.CloseNow()
-	r := rand.New(rand.NewPCG(200, 1))
-	for range n {
-		body := chatBody(r, 165)
+	for _, body := range bodies {
 		m := []byte(`{"type":"message","room":"general",` + body[1:])
 		start := time.Now()
 		if err := c.Write(ctx, websocket.MessageText, m); err != nil {

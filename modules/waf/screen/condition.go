@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"fmt"
 	"io/fs"
 	"regexp"
 	"strconv"
@@ -124,13 +125,18 @@ func newQuestion(l *seclang.Link, root fs.FS) (ask func(x *exchange, value strin
 func newOperator(l *seclang.Link, root fs.FS) (is func(value string) bool, ok bool) {
 	make := func() (func(string) bool, error) {
 		if l.Op == "rx" && !binary(l.Arg) {
-			if d := newDFA(expression(l.Arg)); d != nil {
+			if d := newDFA(expression(l.Arg), false); d != nil {
 				return d.match, nil
 			}
 		}
 		op, err := getOperator(l.Op, plugintypes.OperatorOptions{Arguments: l.Arg, Path: []string{l.Dir}, Root: root})
 		if err != nil {
 			return nil, err
+		}
+		if fmt.Sprintf("%T", op) == "*operators.binaryRX" && !strings.Contains(l.Arg, "(?") {
+			if d := newDFA(l.Arg, true); d != nil {
+				return d.match, nil
+			}
 		}
 		return func(value string) bool { return op.Evaluate(idle{}, value) }, nil
 	}

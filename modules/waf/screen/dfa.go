@@ -16,9 +16,10 @@ import (
 // States are shared by all who match at the same time; a known transition costs one load. Their number is bounded: a full automaton begins anew.
 type dfa struct {
 	prog   *syntax.Prog
-	bounds []rune // class k is the runes from bounds[k] up to before bounds[k+1]
-	ascii  [utf8.RuneSelf]uint8
-	width  int // classes, and one for the end of the text
+	bounds []rune     // class k is the runes from bounds[k] up to before bounds[k+1]
+	table  [256]uint8 // the class of each ASCII byte, or of each byte
+	bytes  bool       // texts are bytes, not UTF-8
+	width  int        // classes, and one for the end of the text
 
 	start atomic.Pointer[dstate]
 	mu    sync.Mutex // over what follows, and over making states
@@ -42,8 +43,9 @@ const (
 	mostClasses = 255
 )
 
-// newDFA makes an automaton; nil where the expression tells more classes of runes apart than it can.
-func newDFA(expr string) *dfa {
+// newDFA makes an automaton; nil where the expression tells more classes of runes apart than it can. With bytes it answers as binaryregexp does, where every
+// byte is a rune of its own.
+func newDFA(expr string, bytes bool) *dfa {
 	re, err := syntax.Parse(expr, syntax.Perl)
 	if err != nil {
 		return nil
@@ -52,13 +54,13 @@ func newDFA(expr string) *dfa {
 	if err != nil {
 		return nil
 	}
-	d := &dfa{prog: prog, bounds: boundaries(prog)}
+	d := &dfa{prog: prog, bounds: boundaries(prog), bytes: bytes}
 	d.width = len(d.bounds) + 1
 	if len(d.bounds) > mostClasses {
 		return nil
 	}
-	for r := range rune(utf8.RuneSelf) {
-		d.ascii[r] = uint8(d.class(r))
+	for r := range rune(256) {
+		d.table[r] = uint8(d.class(r))
 	}
 	d.work = newClosure(len(prog.Inst))
 	d.reset()
@@ -114,8 +116,8 @@ func (d *dfa) match(text string) bool {
 	s := d.start.Load()
 	for i := 0; i < len(text); {
 		c := 0
-		if b := text[i]; b < utf8.RuneSelf {
-			c = int(d.ascii[b])
+		if b := text[i]; b < utf8.RuneSelf || d.bytes {
+			c = int(d.table[b])
 			i++
 		} else {
 			r, n := utf8.DecodeRuneInString(text[i:])

@@ -8,6 +8,7 @@ import (
 
 	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
 	"pgregory.net/rapid"
+	"rsc.io/binaryregexp"
 
 	"github.com/convosphere/gateway/modules/waf/seclang"
 )
@@ -15,7 +16,7 @@ import (
 // The automaton says what regexp says.
 func TestDFA(t *testing.T) {
 	for _, expr := range []string{"a", "^a", "a$", `\ba`, `a\b`, `\Ba\B`, "^$", "", "(?i)ks", "(?m)^b$", "a.c", "(?s)a.c", "[^a]b", "(?i)[^k]", `\x{fffd}`, "ab*c+d?", "(a|b)*abb", "x{2,4}y", `\z`, `\Aab\z`, "é|ü", `[à-ÿ]x`, `(?i)ÿ`} {
-		d, re := newDFA(expr), regexp.MustCompile(expr)
+		d, re := newDFA(expr, false), regexp.MustCompile(expr)
 		rapid.Check(t, func(t *rapid.T) {
 			text := rapid.StringOfN(rapid.SampledFrom([]rune("abcdxy ksKS\nſKéüÿŸ�_0")), 0, 12, -1).Draw(t, "text")
 			if rapid.Bool().Draw(t, "broken") {
@@ -41,7 +42,7 @@ func TestDFARules(t *testing.T) {
 				continue
 			}
 			seen[l.Arg] = true
-			d, re := newDFA(expression(l.Arg)), regexp.MustCompile(expression(l.Arg))
+			d, re := newDFA(expression(l.Arg), false), regexp.MustCompile(expression(l.Arg))
 			if d == nil {
 				t.Errorf("rule %d has no automaton", r.ID)
 				continue
@@ -63,6 +64,19 @@ func TestDFARules(t *testing.T) {
 }
 
 const punctuation = " '\"\\/*;%+&\n-#kKsS"
+
+// Of expressions about bytes it says what binaryregexp says.
+func TestDFABytes(t *testing.T) {
+	for _, expr := range []string{`\x{bc}[^>\x{be}]*[>\x{be}]|<[^\x{be}]*\x{be}`, `\xbc\b`, `^\xff.$`, `[\x80-\xff]a`, `[^\x80]\xc3`} {
+		d, re := newDFA(expr, true), binaryregexp.MustCompile(expr)
+		rapid.Check(t, func(t *rapid.T) {
+			text := string(rapid.SliceOfN(rapid.SampledFrom([]byte("<>a \n\x00\x80\xbc\xbe\xc3\xff")), 0, 8).Draw(t, "text"))
+			if d.match(text) != re.MatchString(text) {
+				t.Fatalf("%q on %q: %v", expr, text, d.match(text))
+			}
+		})
+	}
+}
 
 // mutate changes a text a little.
 func mutate(s string, rng *rand.Rand) string {

@@ -30,15 +30,35 @@ var (
 	isRaw  = regexp.MustCompile(`^application/octet-stream(?:$|[;\s])`)
 )
 
-// Plain tells whether bodies of a media type are of the shapes that are known here.
-func Plain(contentType string) bool {
-	t := strings.ToLower(contentType)
-	return !isXML.MatchString(t) && (isJSON.MatchString(t) || isForm(t) || isRaw.MatchString(t))
+// kind is what a media type makes of a body.
+type kind uint8
+
+const (
+	formBody kind = iota
+	jsonBody
+	rawBody    // it is not read
+	forcedBody // of an unknown type: read as a form is, since the rule 901340 says so
+	otherBody  // XML and multipart, which are not known here
+)
+
+func kindOf(contentType string) kind {
+	switch t := strings.ToLower(contentType); {
+	case isXML.MatchString(t):
+		return otherBody
+	case isJSON.MatchString(t):
+		return jsonBody
+	case strings.HasPrefix(strings.TrimSpace(t), "application/x-www-form-urlencoded"):
+		return formBody
+	case strings.HasPrefix(strings.TrimSpace(t), "multipart/form-data"):
+		return otherBody
+	case isRaw.MatchString(t):
+		return rawBody
+	}
+	return forcedBody
 }
 
-func isForm(t string) bool {
-	return strings.HasPrefix(strings.TrimSpace(t), "application/x-www-form-urlencoded")
-}
+// Plain tells whether bodies of a media type are of the shapes that are known here.
+func Plain(contentType string) bool { return kindOf(contentType) != otherBody }
 
 // extract fills the variables as Coraza does. ok is false for a request that is not of the plain shapes known here: then nothing is known of it.
 func extract(r *Request, l Limits, x *exchange) (ok bool) {
@@ -190,44 +210,47 @@ func nibble(b byte) byte {
 
 // body fills in what the processor that the media type chooses makes of the body.
 func (b *builder) body(data []byte, contentType string) bool {
+	kind := kindOf(contentType)
 	if len(data) == 0 {
-		kind := ""
-		switch t := strings.ToLower(contentType); {
-		case isJSON.MatchString(t):
-			kind = "JSON"
-		case isXML.MatchString(t):
-			kind = "XML"
-		case isForm(t):
-			kind = "URLENCODED"
-		case strings.HasPrefix(strings.TrimSpace(t), "multipart/form-data"):
-			kind = "MULTIPART"
-		}
-		b.noBody(kind)
+		b.noBody(emptyProcessor(contentType))
 		return true
 	}
-	switch t := strings.ToLower(contentType); {
-	case isXML.MatchString(t):
-		return false
-	case isJSON.MatchString(t):
+	if c := firstByte(data); (c == '{' || c == '[') && kind != jsonBody {
+		return false // the handler inspects such a body as JSON too
+	}
+	switch kind {
+	case jsonBody:
 		b.noBody("JSON")
 		return b.json(string(data))
-	case isForm(t):
-		if c := firstByte(data); c == '{' || c == '[' {
-			return false // the handler inspects such a body as JSON too
-		}
+	case rawBody:
+		b.noBody("")
+		return true
+	case forcedBody:
+		b.add(processor, "", "") // in phase 1
+		fallthrough
+	case formBody:
 		s := string(data)
 		b.add(processor, "", "URLENCODED")
 		b.add(body, "", s)
 		b.add(bodyLength, "", strconv.Itoa(len(s)))
 		return b.form(s, argsPost, argsPostNames)
-	case isRaw.MatchString(t):
-		if c := firstByte(data); c == '{' || c == '[' {
-			return false
-		}
-		b.noBody("")
-		return true
 	}
 	return false
+}
+
+// emptyProcessor is the one that a media type chooses where there is no body to read.
+func emptyProcessor(contentType string) string {
+	switch t := strings.ToLower(contentType); {
+	case isJSON.MatchString(t):
+		return "JSON"
+	case isXML.MatchString(t):
+		return "XML"
+	case strings.HasPrefix(strings.TrimSpace(t), "application/x-www-form-urlencoded"):
+		return "URLENCODED"
+	case strings.HasPrefix(strings.TrimSpace(t), "multipart/form-data"):
+		return "MULTIPART"
+	}
+	return ""
 }
 
 func (b *builder) noBody(kind string) {

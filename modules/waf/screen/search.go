@@ -47,6 +47,8 @@ func newSearch(l *seclang.Link, root fs.FS) (s *search, ok bool) {
 		if s.clauses, err = factors(expression(l.Arg), binary(l.Arg)); err != nil {
 			s.clauses = nil // an expression of bytes, perhaps: the operator knows it
 		}
+	case "detectXSS":
+		s.clauses = words([]string{"<", "="}) // libinjection finds tags and comments, which begin with <, and attributes, of which it looks at the value
 	case "pm":
 		s.clauses = words(strings.Split(strings.ToLower(l.Arg), " "))
 	case "pmFromFile", "pmf":
@@ -206,6 +208,7 @@ func (x *index) ask(m *member, v *variant, w *scratch) {
 			}
 		}
 	}
+	all = all || len(w.todo) <= fewRules // asking them takes no longer than the automaton
 	var met []uint64
 	for _, i := range w.todo {
 		s := x.rules[i].search
@@ -222,6 +225,8 @@ func (x *index) ask(m *member, v *variant, w *scratch) {
 		}
 	}
 }
+
+const fewRules = 2
 
 // scan runs the automaton over a text, once.
 func (x *index) scan(text string, w *scratch) []uint64 {

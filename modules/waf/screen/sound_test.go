@@ -15,6 +15,7 @@ import (
 	"github.com/corazawaf/coraza/v3"
 	"github.com/corazawaf/coraza/v3/experimental"
 	"github.com/corazawaf/coraza/v3/types"
+	"github.com/corazawaf/libinjection-go"
 )
 
 // pair is a screen and Coraza with the same rules.
@@ -169,6 +170,8 @@ var places = []func(value string) *Request{
 	func(v string) *Request { return request("POST", "/api/x", fmt.Sprintf(`{%s:["a",1,null]}`, quote(v))) },
 	func(v string) *Request { return form("a=" + url.QueryEscape(v) + "&b=c") },
 	func(v string) *Request { return form(v) },
+	func(v string) *Request { return with(form(v), "Content-Type", "text/plain") },
+	func(v string) *Request { return with(form(v), "Content-Type", v) },
 	func(v string) *Request { return with(request("GET", "/x", ""), "Cookie", "a="+v) },
 	func(v string) *Request { return with(request("GET", "/x", ""), "Cookie", v+"=a; b=c") },
 	func(v string) *Request { return with(request("GET", "/x", ""), "X-Any", v) },
@@ -372,5 +375,17 @@ func FuzzAnswer(f *testing.F) {
 			return
 		}
 		p.check(t, request("GET", "/x", ""), &Answer{Status: status, Body: body, Header: func(yield func(name, value string) bool) { yield("Content-Type", "text/html") }})
+	})
+}
+
+// What searches take for granted of libinjection.
+func FuzzXSS(f *testing.F) {
+	for _, s := range []string{"<script>", "x onclick=y", "' onload='a", "`style=b", "<!--", "\"/onx\n=", "onerror", "javascript:x", "<", "x href"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if libinjection.IsXSS(s) && !strings.ContainsAny(s, "<=") {
+			t.Errorf("%q", s)
+		}
 	})
 }
