@@ -2,7 +2,6 @@ package waf
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -314,18 +313,16 @@ func (x *exchange) undeclared() error {
 	if err != nil {
 		return errors.Join(errNoStorage, err)
 	}
-	for d, size := json.NewDecoder(body), 0; ; {
-		token, err := d.Token()
-		if err != nil {
-			return nil // its end, or no JSON from here on
+	size := 0
+	screen.Strings(body, func(s string) bool {
+		if size += len(s); int64(size) > x.h.BodyLimit {
+			err = errTooLong
+			return false
 		}
-		if s, ok := token.(string); ok {
-			if size += len(s); int64(size) > x.h.BodyLimit {
-				return errTooLong
-			}
-			x.tx.AddPostRequestArgument("json", s) // counts towards the limit of arguments
-		}
-	}
+		x.tx.AddPostRequestArgument("json", s) // counts towards the limit of arguments
+		return true
+	})
+	return err
 }
 
 // prefixed puts bytes back before a body.

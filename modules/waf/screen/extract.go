@@ -1,11 +1,13 @@
 package screen
 
 import (
+	"bytes"
+	"encoding/json"
+	"io"
 	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
 )
@@ -216,7 +218,9 @@ func (b *builder) body(data []byte, contentType string) bool {
 		return true
 	}
 	if c := firstByte(data); (c == '{' || c == '[') && kind != jsonBody {
-		return false // the handler inspects such a body as JSON too
+		if !b.undeclared(data) {
+			return false
+		}
 	}
 	switch kind {
 	case jsonBody:
@@ -236,6 +240,31 @@ func (b *builder) body(data []byte, contentType string) bool {
 		return b.form(s, argsPost, argsPostNames)
 	}
 	return false
+}
+
+// undeclared adds what the handler adds of a body that is JSON and does not say so: its strings, as arguments. They count with those of the form that the
+// body is read as; form gets what is left of the limit.
+func (b *builder) undeclared(data []byte) bool {
+	Strings(bytes.NewReader(data), func(s string) bool {
+		b.add(argsPost, "json", s)
+		b.add(argsPostNames, "json", "json")
+		b.limits.Arguments--
+		return b.limits.Arguments > 0
+	})
+	return b.limits.Arguments > 0
+}
+
+// Strings calls f with each string in a JSON text, names of members included, up to its end or to where it is no JSON, until f returns false.
+func Strings(text io.Reader, f func(s string) bool) {
+	for d := json.NewDecoder(text); ; {
+		token, err := d.Token()
+		if err != nil {
+			return
+		}
+		if s, ok := token.(string); ok && !f(s) {
+			return
+		}
+	}
 }
 
 // emptyProcessor is the one that a media type chooses where there is no body to read.
@@ -271,7 +300,7 @@ func firstByte(data []byte) byte {
 
 // json flattens a body as Coraza's processor does: json.a.b for members, json.0 for elements, and the length of each array under the array's own name.
 func (b *builder) json(s string) bool {
-	if !shallow(s, b.limits.Depth) || !gjson.Valid(s) || !utf8.ValidString(s) {
+	if !shallow(s, b.limits.Depth) || !gjson.Valid(s) {
 		return false
 	}
 	f := flattening{b: b, budget: max(len(s)*8, 4096), values: b.limits.Arguments, lengths: b.limits.Arguments}

@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"html"
@@ -14,6 +15,7 @@ import (
 	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
 	"github.com/corazawaf/coraza/v3"
 	"github.com/corazawaf/coraza/v3/experimental"
+	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 	"github.com/corazawaf/coraza/v3/types"
 	"github.com/corazawaf/libinjection-go"
 )
@@ -54,6 +56,10 @@ func (p *pair) run(r *Request, a *Answer, out []int) (o outcome) {
 	}
 	if tx.ProcessRequestHeaders() == nil {
 		_, _, _ = tx.WriteRequestBody(r.Body)
+		processor := tx.(plugintypes.TransactionState).Variables().RequestBodyProcessor().Get()
+		if c := firstByte(r.Body); (c == '{' || c == '[') && processor != "JSON" { // as the handler does
+			Strings(bytes.NewReader(r.Body), func(s string) bool { tx.AddPostRequestArgument("json", s); return true })
+		}
 		_, _ = tx.ProcessRequestBody()
 	}
 	if a != nil && !tx.IsInterrupted() {
@@ -171,6 +177,10 @@ var places = []func(value string) *Request{
 	func(v string) *Request { return form("a=" + url.QueryEscape(v) + "&b=c") },
 	func(v string) *Request { return form(v) },
 	func(v string) *Request { return with(form(v), "Content-Type", "text/plain") },
+	func(v string) *Request { return with(form(`["a",`+quote(v)+`]`), "Content-Type", "text/plain") },
+	func(v string) *Request {
+		return with(form(`{`+quote(v)+`:[`), "Content-Type", "application/octet-stream")
+	},
 	func(v string) *Request { return with(form(v), "Content-Type", v) },
 	func(v string) *Request { return with(request("GET", "/x", ""), "Cookie", "a="+v) },
 	func(v string) *Request { return with(request("GET", "/x", ""), "Cookie", v+"=a; b=c") },
