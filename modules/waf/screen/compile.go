@@ -20,7 +20,13 @@ type rule struct {
 	search   *search      // nil: first is evaluated in each exchange
 }
 
-func (r *rule) response() bool { return r.src.Phase > 2 }
+// stage is 0 for rules that see the request, 1 for those that see the answer.
+func (r *rule) stage() int {
+	if r.src.Phase > 2 {
+		return 1
+	}
+	return 0
+}
 
 // compiler sorts the rules of a program.
 type compiler struct {

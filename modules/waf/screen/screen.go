@@ -56,13 +56,13 @@ func New(p *seclang.Program, o Options) (*Screen, error) {
 	s.scratch.New = func() any { return newScratch() }
 	for _, r := range rules {
 		r.settle(s.initial)
-		if stage(r) == 1 {
+		if r.stage() == 1 {
 			for _, source := range r.sources() {
 				s.later[source] = true
 			}
 		}
 		if r.search == nil && r.first == nil {
-			s.always[stage(r)] = true
+			s.always[r.stage()] = true
 		}
 	}
 	s.always[0] = s.always[0] || c.speaks
@@ -88,14 +88,6 @@ func newTX() map[string]string {
 		tx[k] = ""
 	}
 	return tx
-}
-
-// stage is 0 for rules that see the request, 1 for those that see the answer.
-func stage(r *rule) int {
-	if r.src.Phase > 2 {
-		return 1
-	}
-	return 0
 }
 
 // Result is what is known of an exchange.
@@ -190,7 +182,7 @@ func (e *Exchange) Response(a *Answer) Result {
 }
 
 // check asks about the rules of a stage, in their order.
-func (s *Screen) check(x *exchange, stage_ int) (res Result) {
+func (s *Screen) check(x *exchange, stage int) (res Result) {
 	w := s.scratch.Get().(*scratch)
 	defer s.scratch.Put(w)
 	hit := w.begin(len(s.rules))
@@ -202,7 +194,7 @@ func (s *Screen) check(x *exchange, stage_ int) (res Result) {
 	res = Result{Known: true}
 	named := w.named[:0]
 	for i, r := range s.rules {
-		if stage(r) == stage_ && r.mayMatch(x, hit[i]) {
+		if r.stage() == stage && r.mayMatch(x, hit[i]) {
 			if r.unsettle {
 				return Result{}
 			}
@@ -210,24 +202,24 @@ func (s *Screen) check(x *exchange, stage_ int) (res Result) {
 		}
 	}
 	w.named = named
-	res.Clean = len(named) == 0 && !s.always[stage_]
+	res.Clean = len(named) == 0 && !s.always[stage]
 	if len(named) == 0 {
-		res.Out, res.Early = s.out[stage_], s.early[stage_]
+		res.Out, res.Early = s.out[stage], s.early[stage]
 		return res
 	}
 	for _, i := range named {
 		res.Named = append(res.Named, s.rules[i].src.ID)
 	}
-	res.Out, res.Early = s.without(named, stage_)
+	res.Out, res.Early = s.without(named, stage)
 	return res
 }
 
 // without lists the rules of a stage that need not be run, those of phase 1 first, but for the named ones.
-func (s *Screen) without(named []int, stage_ int) (out []int, early int) {
+func (s *Screen) without(named []int, stage int) (out []int, early int) {
 	for i, r := range s.rules {
 		if len(named) > 0 && named[0] == i {
 			named = named[1:]
-		} else if stage(r) == stage_ && !r.keeps {
+		} else if r.stage() == stage && !r.keeps {
 			if out = append(out, r.src.ID); r.src.Phase == 1 {
 				early = len(out)
 			}

@@ -314,7 +314,7 @@ func TestSoundAnswers(t *testing.T) {
 	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 2))
 	var seeds []func() string
 	for _, r := range p.screen.rules {
-		if l := &r.src.Links[0]; r.response() && r.search != nil {
+		if l := &r.src.Links[0]; r.stage() == 1 && r.search != nil {
 			if l.Op == "rx" {
 				seeds = append(seeds, func() string { return generate(expression(l.Arg), rng) })
 			} else if len(r.search.clauses) > 0 {
