@@ -179,8 +179,8 @@ func printable(target string) string {
 	return b.String()
 }
 
-// scoring is the rule that compares the score with the threshold: it is in every refusal.
-const scoring = 949110
+// scoring tells of the rules that compare the score with the threshold and report it: they are in every refusal.
+func scoring(id int) bool { return id/1000 == 949 || id/1000 == 980 }
 
 // rules reads the events of these requests from the log, and waits for those that are not written yet.
 func (g *gateway) rules(t kit.T, ids []string) map[string][]int {
@@ -208,7 +208,7 @@ func (g *gateway) rules(t kit.T, ids []string) map[string][]int {
 			}
 			if json.Unmarshal(sc.Bytes(), &e) == nil && wanted[e.ID] {
 				seen++
-				found[e.ID] = slices.DeleteFunc(e.Rules, func(id int) bool { return id == scoring })
+				found[e.ID] = slices.DeleteFunc(e.Rules, scoring)
 			}
 		}
 		return seen >= len(wanted)
