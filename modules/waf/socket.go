@@ -178,12 +178,13 @@ func (s *socket) out(data []byte) error {
 		label = failed
 	case leak && s.h.Mode == Block:
 		label = blocked
-	case len(a.finding.rules) > 0:
+	case len(a.finding.Rules) > 0:
 		label = detected
 	}
 	messages.WithLabelValues(label).Inc()
-	if len(a.finding.rules) > 0 {
-		v := &reqctx.Verdict{Rules: a.finding.rules, Outbound: a.finding.score}
+	if len(a.finding.Rules) > 0 {
+		countRules(a.finding.Rules, s.h.rules.ids)
+		v := &a.finding.Verdict
 		if label == blocked {
 			v.Response = reqctx.ResponseEnded
 		}
