@@ -1,6 +1,7 @@
 package waf
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -21,10 +22,10 @@ func located(text string, err error) error {
 		return err // a file that has changed just now
 	}
 	at, ok := seclang.Find(text, files, *count.n)
-	if !ok || at.File == "" { // of ours, as an Include whose file is not there
-		return err
+	why := strings.TrimPrefix(err.Error(), "invalid WAF config from string: ") // it is not the operator's
+	if !ok || at.File == "" {                                                  // a line of ours, as an Include whose file is not there
+		return errors.New(why)
 	}
-	why := err.Error()
 	const around = "failed to parse string: " // once for each file that includes the next
 	if i := strings.LastIndex(why, around); i >= 0 {
 		why = why[i+len(around):]

@@ -26,7 +26,7 @@ func TestWrongRulesArePlaced(t *testing.T) {
 		"rules_after DIR/wrong.conf\n\trules_file DIR/good.conf":           "rules_after: DIR/wrong.conf:4: ",
 		"mode detect\n\trules_file DIR/twice.conf\n\tparanoia 1":           "REQUEST-942-APPLICATION-ATTACK-SQLI.conf:",
 		"mode detect\n\tplugin DIR/plugin\n\tparanoia 1":                   "plugin: DIR/plugin/x-before.conf:1: ",
-		"mode detect\n\trules_file DIR/good.conf\n\trules_after none.conf": "rules_after: invalid WAF config from string: failed to readfile: open none.conf: no such file or directory, at Caddyfile:5",
+		"mode detect\n\trules_file DIR/good.conf\n\trules_after none.conf": "rules_after: failed to readfile: open none.conf: no such file or directory, at Caddyfile:5",
 	} {
 		_, err := golden.Adapt(":80 {\n\tgw_waf {\n\t" + strings.ReplaceAll(options, "DIR", dir) + "\n\t}\n}\n")
 		want = strings.ReplaceAll(want, "DIR", dir)
