@@ -60,7 +60,6 @@ func extract(r *Request, l Limits, x *exchange) (ok bool) {
 type builder struct {
 	x      *exchange
 	limits Limits
-	got    map[string]bool
 }
 
 func (b *builder) add(s source, key, value string) {

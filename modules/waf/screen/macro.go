@@ -30,16 +30,6 @@ func newMacro(s string) (m macro, ok bool) {
 	return m, true
 }
 
-// fixed tells whether the macro names no variable.
-func (m macro) fixed() bool {
-	for _, t := range m {
-		if t.key != "" {
-			return false
-		}
-	}
-	return true
-}
-
 // expand fills the variables in. A name that is not set stands for itself, as in Coraza.
 func (m macro) expand(x *exchange) string {
 	if len(m) == 1 {
