@@ -2,6 +2,7 @@
 package main
 
 import (
+	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
@@ -9,4 +10,7 @@ import (
 	_ "github.com/convosphere/gateway/modules/standard/xconnect"
 )
 
-func main() { caddycmd.Main() }
+func main() {
+	caddy.CustomBinaryName = "convosphere" // in help texts and completions
+	caddycmd.Main()
+}

@@ -152,7 +152,7 @@ func TestAnAnswerThatWasEnded(t *testing.T) {
 		panic(http.ErrAbortHandler)
 	})
 	if thrown != http.ErrAbortHandler || e["event.reason"] != "the answer was ended" || e["event.outcome"] != "failure" || e["gateway.waf.response"] != "ended" ||
-		e["gateway.waf.score_out"] != 5.0 || e["gateway.waf.blocked"] != false || e["http.response.status_code"] != 200.0 {
+		e["gateway.waf.score.outbound"] != 5.0 || e["gateway.waf.blocked"] != false || e["http.response.status_code"] != 200.0 {
 		t.Errorf("%v %v", thrown, e)
 	}
 }

@@ -42,10 +42,11 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
 	if d.NextArg() {
-		return d.ArgErr()
+		return d.Err("gw_waf takes no arguments but a matcher: its options stand in a block, one a line")
 	}
-	seen := map[string]bool{}
+	seen, files := map[string]bool{}, lines{}
 	for d.NextBlock(0) {
+		at := d.Token()
 		if d.Val() == "responses" {
 			if err := h.unmarshalResponses(d); err != nil {
 				return err
@@ -64,7 +65,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return d.Errf("unknown subdirective %q: gw_waf knows mode, paranoia, thresholds, body_limit, upload_limit, body_timeout, max_arguments, max_cookies, queue_timeout, screen, plugin, rules_file, rules_after, exclude, exclude_field, responses, sockets and capture", name)
 		}
 		if len(args) == 0 {
-			return d.ArgErr()
+			return written(d, name)
 		}
 		if once := single(name, args); once && seen[name] {
 			return d.Errf("%s is given twice", name)
@@ -73,6 +74,9 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}
 		if err := read(d, name, args); err != nil {
 			return err
+		}
+		if name == "plugin" || name == "rules_file" || name == "rules_after" {
+			files.add(at, args)
 		}
 		if d.NextBlock(1) {
 			return d.Errf("%s takes no block", name)
@@ -84,7 +88,34 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err := filled.Validate(); err != nil {
 		return d.Errf("gw_waf: %v", err)
 	}
-	return h.revise(d, &filled)
+	return h.revise(&filled, &files)
+}
+
+// syntax is how an option is written.
+var syntax = map[string]string{
+	"mode":          "mode block|detect|off [at <path>…]",
+	"paranoia":      "paranoia <blocking> [<detection>], as paranoia 1 2",
+	"thresholds":    "thresholds <inbound> [<outbound>], as thresholds 5 4",
+	"body_limit":    "body_limit <size> [reject|pass], as body_limit 128KiB",
+	"upload_limit":  "upload_limit <size>, as upload_limit 16MiB",
+	"body_timeout":  "body_timeout <duration>, as body_timeout 30s",
+	"max_arguments": "max_arguments <count>",
+	"max_cookies":   "max_cookies <count>",
+	"queue_timeout": "queue_timeout <duration>, as queue_timeout 1s",
+	"screen":        "screen on|off",
+	"plugin":        "plugin <folder>…",
+	"rules_file":    "rules_file <path>…",
+	"rules_after":   "rules_after <path>…",
+	"exclude":       "exclude <rule>… [on <variable>[,<variable>…]] [at <path>…], as exclude 942100 on ARGS:text at /api/rooms/*/messages",
+	"exclude_field": "exclude_field <path> <field>…, as exclude_field /api/queries/* statement",
+	"responses":     "responses off, or responses { types <media type>…, limit <size>, stream watch|hold|pass }, one a line",
+	"sockets":       "sockets in|both|off [binary pass|reject]",
+	"capture":       "capture { sample all|blocked|detected|<number>%, keep <duration>, max_size <size> }, one a line",
+}
+
+// written is the error of an option with too few or too many arguments.
+func written(d *caddyfile.Dispenser, option string) error {
+	return d.Errf("%s has too few or too many arguments: it is written %s", option, syntax[option])
 }
 
 // single tells what may be given once.

@@ -33,8 +33,8 @@ func (h *Handler) unmarshalResponses(d *caddyfile.Dispenser) error {
 			return d.Err("responses off takes no block")
 		}
 		name, args := d.Val(), d.RemainingArgs()
-		if name != "types" && len(args) != 1 || len(args) == 0 {
-			return d.ArgErr()
+		if known := name == "types" || name == "limit" || name == "stream"; known && (len(args) == 0 || len(args) > 1 && name != "types") {
+			return written(d, "responses")
 		}
 		if seen[name] {
 			return d.Errf("responses: %s is given twice", name)

@@ -2,7 +2,6 @@ package waf
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -35,9 +34,9 @@ func (h *Handler) readExclude(d *caddyfile.Dispenser, _ string, args []string) e
 
 var fieldName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
 
-func (h *Handler) readExcludeField(d *caddyfile.Dispenser, _ string, args []string) error {
+func (h *Handler) readExcludeField(d *caddyfile.Dispenser, name string, args []string) error {
 	if len(args) < 2 {
-		return d.ArgErr()
+		return written(d, name)
 	}
 	for _, f := range args[1:] {
 		if !fieldName.MatchString(f) {
@@ -53,14 +52,12 @@ func (h *Handler) readExcludeField(d *caddyfile.Dispenser, _ string, args []stri
 }
 
 // revise puts the revision of the files that are read into the configuration; filled is h with its defaults.
-func (h *Handler) revise(d *caddyfile.Dispenser, filled *Handler) error {
-	files := slices.Concat(h.Plugins, h.RulesFiles, h.RulesAfter)
-	if len(files) == 0 {
+func (h *Handler) revise(filled *Handler, from *lines) (err error) {
+	if len(h.Plugins)+len(h.RulesFiles)+len(h.RulesAfter) == 0 {
 		return nil
 	}
-	var err error
 	if h.RulesRevision, err = filesRevision(filled.directives()); err != nil {
-		return d.Errf("gw_waf: plugin, rules_file or rules_after %s: %v", strings.Join(files, " "), err)
+		return from.wrap(err)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package waf
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -33,7 +34,7 @@ func (h *Handler) readMode(d *caddyfile.Dispenser, _ string, args []string) erro
 
 func (h *Handler) readParanoia(d *caddyfile.Dispenser, name string, args []string) error {
 	if len(args) > 2 {
-		return d.ArgErr()
+		return written(d, name)
 	}
 	if err := count(d, name, args[0], 4, &h.Paranoia); err != nil || len(args) == 1 {
 		return err
@@ -49,7 +50,7 @@ func (h *Handler) readParanoia(d *caddyfile.Dispenser, name string, args []strin
 
 func (h *Handler) readThresholds(d *caddyfile.Dispenser, name string, args []string) error {
 	if len(args) > 2 {
-		return d.ArgErr()
+		return written(d, name)
 	}
 	if err := count(d, name, args[0], mostThreshold, &h.InboundThreshold); err != nil || len(args) == 1 {
 		return err
@@ -67,7 +68,7 @@ func (h *Handler) readLimit(d *caddyfile.Dispenser, name string, args []string) 
 		h.UploadLimit = int64(n)
 		return nil
 	case name == "upload_limit" || len(args) > 2:
-		return d.ArgErr()
+		return written(d, name)
 	}
 	h.BodyLimit = int64(n)
 	if len(args) == 1 {
@@ -82,7 +83,7 @@ func (h *Handler) readLimit(d *caddyfile.Dispenser, name string, args []string) 
 
 func (h *Handler) readTimeout(d *caddyfile.Dispenser, name string, args []string) error {
 	if len(args) != 1 {
-		return d.ArgErr()
+		return written(d, name)
 	}
 	to, least, example := &h.BodyTimeout, time.Second, "30s"
 	if name == "queue_timeout" {
@@ -98,7 +99,7 @@ func (h *Handler) readTimeout(d *caddyfile.Dispenser, name string, args []string
 
 func (h *Handler) readCount(d *caddyfile.Dispenser, name string, args []string) error {
 	if len(args) != 1 {
-		return d.ArgErr()
+		return written(d, name)
 	}
 	if name == "max_cookies" {
 		return count(d, name, args[0], mostCookies, &h.MaxCookies)
@@ -117,7 +118,7 @@ func count(d *caddyfile.Dispenser, name, arg string, most int, to *int) error {
 
 func (h *Handler) readScreen(d *caddyfile.Dispenser, _ string, args []string) error {
 	if len(args) != 1 || args[0] != "on" && args[0] != "off" {
-		return d.Errf("screen %q: it is on or off", args)
+		return d.Errf("screen %s: it is on or off", strings.Join(args, " "))
 	}
 	h.ScreenOff = args[0] == "off"
 	return nil
@@ -125,7 +126,7 @@ func (h *Handler) readScreen(d *caddyfile.Dispenser, _ string, args []string) er
 
 func (h *Handler) readSockets(d *caddyfile.Dispenser, _ string, args []string) error {
 	if len(args) != 1 && (len(args) != 3 || args[1] != "binary") {
-		return d.Errf("sockets %q: it is in, both or off, and perhaps binary pass or binary reject", args)
+		return d.Errf("sockets %s: it is in, both or off, and perhaps binary pass or binary reject", strings.Join(args, " "))
 	}
 	h.Sockets = &Sockets{Inspect: args[0]}
 	if len(args) == 3 {

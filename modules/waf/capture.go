@@ -106,7 +106,7 @@ func (h *Handler) parseCapture(d *caddyfile.Dispenser, args []string) error {
 		return d.Err("capture is given twice")
 	}
 	if len(args) > 0 {
-		return d.ArgErr()
+		return written(d, "capture")
 	}
 	c, seen := new(Capture), map[string]bool{}
 	for d.NextBlock(1) {
@@ -115,8 +115,8 @@ func (h *Handler) parseCapture(d *caddyfile.Dispenser, args []string) error {
 			return d.Errf("capture: %s is given twice", name)
 		}
 		seen[name] = true
-		if len(args) == 0 || len(args) > 1 && (name != "sample" || len(args) > 2) {
-			return d.ArgErr()
+		if known := name == "sample" || name == "keep" || name == "max_size"; known && (len(args) == 0 || len(args) > 1 && (name != "sample" || len(args) > 2)) {
+			return written(d, "capture")
 		}
 		switch name {
 		case "sample":

@@ -102,7 +102,7 @@ func explainCommand() *cobra.Command {
 		} else {
 			err = rep.Text(cmd.OutOrStdout(), colours(cmd.OutOrStdout()))
 		}
-		return rep.Verdict.Status != 0, err
+		return rep.Verdict.Stops(), err
 	})
 	return cmd
 }
@@ -128,8 +128,24 @@ func explainBytes(h Handler, raw []byte, socket string) (*explain.Report, error)
 	rep.Notes, rep.Request = notes, first.Method+" "+first.RequestURI
 	if socket != "" {
 		rep.Request = "message on " + socket
+		if h.Sockets != nil && h.Sockets.Inspect == Off {
+			rep.Notes = append(rep.Notes, "sockets off: no message is inspected")
+		}
 	}
+	for i := range rep.Levels {
+		only(&rep.Levels[i], socket != "")
+	}
+	only(&rep.Verdict, socket != "")
 	return rep, nil
+}
+
+// only leaves of an answer's status and a socket's close code the one that there would be.
+func only(l *explain.Level, message bool) {
+	if message {
+		l.Status = 0
+	} else {
+		l.Close = 0
+	}
 }
 
 func input(cmd *cobra.Command, name string) ([]byte, error) {

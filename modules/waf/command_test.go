@@ -204,7 +204,7 @@ func TestExplainASocketMessage(t *testing.T) {
 		{"\x00", "", true}, // a character that no text has (920270)
 	} {
 		rep, blocked := explained(t, c.data, "--socket", "/api/ws")
-		if blocked != c.blocked {
+		if blocked != c.blocked || rep.Verdict.Status != 0 || blocked != (rep.Verdict.Close == 1008) {
 			t.Errorf("%q: %+v", c.data, rep)
 		}
 		if c.variable == "" {
@@ -212,6 +212,42 @@ func TestExplainASocketMessage(t *testing.T) {
 		}
 		if h := hit(rep, 942100); h == nil || !slices.ContainsFunc(h.Matches, func(m explain.Match) bool { return m.Variable == c.variable }) {
 			t.Errorf("%q: %+v", c.data, h)
+		}
+	}
+}
+
+// A refused message closes its socket, which nobody answers with a status.
+func TestExplainSaysHowASocketIsClosed(t *testing.T) {
+	warm(t)
+	out, err := try(sqli, "explain", "--socket", "/api/ws", "-")
+	if !found(t, err) || !strings.Contains(out, "blocked 1008 at paranoia 1, by rule 949110; it closes the socket") || strings.Contains(out, "403") {
+		t.Error(out)
+	}
+	if rep, blocked := explained(t, strings.Repeat("x", 200<<10), "--socket", "/api/ws"); !blocked || rep.Verdict.Close != 1009 || rep.Verdict.Status != 0 {
+		t.Errorf("%+v", rep.Verdict)
+	}
+	config := file(t, "Caddyfile", "example.com {\n\tgw_waf {\n\t\tsockets off\n\t}\n}\n")
+	if rep, _ := explained(t, sqli, "--socket", "/api/ws", "--config", config); len(rep.Notes) != 1 || !strings.Contains(rep.Notes[0], "sockets off") {
+		t.Errorf("%q", rep.Notes)
+	}
+}
+
+// The mode is the one at the request's path.
+func TestExplainKnowsModesByPath(t *testing.T) {
+	warm(t)
+	config := file(t, "Caddyfile", "example.com {\n\tgw_waf {\n\t\tmode detect at /uploads/*\n\t\tmode off at /health\n\t}\n}\n")
+	for path, want := range map[string]struct{ mode, said string }{
+		"/uploads/x":    {Detect, "mode detect records it and passes it on"},
+		"/health":       {Off, "mode off passes it on uninspected"},
+		"/uploads/../x": {Block, ""},
+		"/else":         {Block, ""},
+	} {
+		raw := "GET " + path + "?q=1%27%20OR%20%271%27=%271 HTTP/1.1\nHost: localhost\nUser-Agent: x\nAccept: */*\n\n"
+		if rep, blocked := explained(t, raw, "--config", config); rep.Mode != want.mode || !blocked {
+			t.Errorf("%s: mode %q, want %q", path, rep.Mode, want.mode)
+		}
+		if out, _ := try(raw, "explain", "--config", config, "-"); !strings.Contains(out, want.said) || want.said == "" && strings.Contains(out, "; mode") {
+			t.Errorf("%s: %s", path, out)
 		}
 	}
 }

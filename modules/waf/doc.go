@@ -1,5 +1,6 @@
 // Package waf is the directive gw_waf: is the request an attack? It runs Coraza with the OWASP Core Rule Set, which is
-// compiled into the binary, over the request line, the headers, the cookies and the body.
+// compiled into the binary, over the request line, the headers, the cookies and the body of a request, each message on a socket, and
+// the answer.
 //
 // Of an HTTP/1 request it also shows the rules the header names that Caddy drops, where the listener wrapper gw_raw_head keeps them.
 //
@@ -11,8 +12,10 @@
 // operator), the answer is 503. So it is where the inspections in flight leave no room for one more in time: they are bounded by
 // weight in the whole process, and a client may take half of it. In mode detect nothing is refused on the rules' account.
 //
-// Package screen spares most requests the rules: it tells which of them can't match, and usually that is all. Answers that are texts are inspected: kept back and then whole, so that a leak is a clean 502, or from
-// their first flush on as they come by, so that a leak ends the stream. Where the rules can't be run it fails closed, too.
+// Package screen spares most requests the rules: it tells which of them can't match, and usually that is all.
+//
+// Answers that are texts are inspected: kept back and then whole, so that a leak is a clean 502, or from their first flush on as they
+// come by, so that a leak ends the stream. Where the rules can't be run it fails closed, too.
 //
 // Each message on a socket is inspected as the body of a POST to the socket's path; one that is refused closes the socket (message.go, socket.go).
 //
@@ -25,6 +28,7 @@
 // `convosphere waf explain|replay|tune` are its, too.
 //
 // Metrics: gateway_waf_requests_total, gateway_waf_inspection_seconds, gateway_waf_phase_seconds, gateway_waf_screened_total,
-// gateway_waf_rule_hits_total, gateway_waf_overload_total, gateway_waf_rule_sets, gateway_waf_captured_total; of answers
-// gateway_waf_responses_total, gateway_waf_response_inspection_seconds, gateway_waf_responses_streamed_total.
+// gateway_waf_rule_hits_total, gateway_waf_overload_total, gateway_waf_rule_sets, gateway_waf_captured_total; of sockets
+// gateway_waf_messages_total; of answers gateway_waf_responses_total, gateway_waf_response_inspection_seconds,
+// gateway_waf_responses_streamed_total.
 package waf

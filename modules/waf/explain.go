@@ -65,7 +65,7 @@ func (o *offline) ask(r *http.Request, see func(types.Transaction, plugintypes.T
 	rc.Client.IP = addressOf(r.RemoteAddr)
 	x := o.inspect(nobody{http.Header{}}, r, rc)
 	defer x.end()
-	l := explain.Level{Paranoia: o.Paranoia, Status: x.status, Verdict: explain.Passes, Rules: []int{}}
+	l := explain.Level{Paranoia: o.Paranoia, Status: x.status, Close: closeCode(closing(x)), Verdict: explain.Passes, Rules: []int{}}
 	switch x.label {
 	case blocked:
 		l.Verdict = explain.Blocked
@@ -115,7 +115,11 @@ func withoutJudges(rules []int) []int {
 func explainRequest(config Handler, fresh func() (*http.Request, error)) (*explain.Report, error) {
 	config.ScreenOff = true // so that rules which score nothing at this level say so
 	config.defaults()
-	rep := &explain.Report{Mode: config.Mode, Paranoia: config.Paranoia, Hits: []explain.Hit{}}
+	mode, err := config.modeFor(fresh)
+	if err != nil {
+		return nil, err
+	}
+	rep := &explain.Report{Mode: mode, Paranoia: config.Paranoia, Hits: []explain.Hit{}}
 	for level := 1; level <= highestParanoia; level++ {
 		r, err := fresh()
 		if err != nil {
@@ -147,6 +151,19 @@ func explainRequest(config Handler, fresh func() (*http.Request, error)) (*expla
 		return cmp.Or(cmp.Compare(a.Paranoia, b.Paranoia), cmp.Compare(a.ID, b.ID))
 	})
 	return rep, nil
+}
+
+// modeFor is the mode at the path of the request that fresh makes.
+func (h *Handler) modeFor(fresh func() (*http.Request, error)) (string, error) {
+	r, err := fresh()
+	if err != nil {
+		return "", err
+	}
+	routed := *h
+	if _, routed.routes, err = h.variants(); err != nil {
+		return "", err
+	}
+	return routed.of(r).Mode, nil
 }
 
 // hits are the rules that matched and say so, each once.

@@ -47,16 +47,32 @@ var (
 		Name: "gateway_waf_overload_total", Help: "Requests not inspected because the inspections in flight left no room in time, by whose room it was: client, gateway.",
 	}, []string{"room"})
 	phases = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "gateway_waf_phase_seconds", Help: "Time the rules of one phase took for a request: request_headers, request_body.",
+		Name: "gateway_waf_phase_seconds", Help: "Time the rules of one phase took for a request: screen, request_headers, request_body.",
 		Buckets: []float64{.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
 	}, []string{"phase"})
 	ruleHits = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "gateway_waf_rule_hits_total", Help: "Requests in which a rule matched and said so, by the id of a loaded rule; _other for any other.",
+		Name: "gateway_waf_rule_hits_total", Help: "Requests, messages and answers in which a rule matched and said so, by the id of a loaded rule; _other for any other.",
 	}, []string{"rule"})
 	ruleSets = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "gateway_waf_rule_sets", Help: "Compiled rule sets in memory.",
 	})
 )
+
+// What has not happened yet is 0 rather than absent: a rate of nothing is no rate, and an alert on it never fires.
+func init() {
+	for v, labels := range map[*prometheus.CounterVec][]string{
+		requests:  {passed, detected, blocked, refused, failed},
+		messages:  {passed, detected, blocked, refused, failed},
+		responses: {passed, detected, blocked, cutOff, refused, failed, encoded},
+		screened:  {"clean", "named", "unknown"},
+		overload:  {"client", "gateway"},
+		captured:  {"written", "dropped"},
+	} {
+		for _, l := range labels {
+			v.WithLabelValues(l)
+		}
+	}
+}
 
 func registerMetrics(reg prometheus.Registerer) error {
 	return metrics.Register(reg, requests, inspection, screened, phases, ruleHits, messages, overload, ruleSets, responses, responseInspection, partial)

@@ -22,10 +22,9 @@ import (
 
 // finding is what came of the inspection of an answer, over all its windows.
 type finding struct {
-	rules []int
-	score int   // the highest of a window
-	leak  bool  // the rules say that it must not be sent
-	err   error // the rules could not be run
+	reqctx.Verdict       // the rules that matched; of the windows' scores the highest
+	leak           bool  // the rules say that it must not be sent
+	err            error // the rules could not be run
 }
 
 // inspect runs the response rules over what is kept back and the end of what was passed on. It tells whether it may be passed on.
@@ -92,7 +91,7 @@ func (a *response) rules(text []byte) (stop *types.Interruption, err error) {
 	if stop, err = a.phases(tx, body); err != nil {
 		return nil, err
 	}
-	a.finding.add(tx)
+	a.finding.add(tx, set.ids)
 	return stop, nil
 }
 
@@ -144,23 +143,21 @@ func (a *response) phases(tx types.Transaction, body string) (*types.Interruptio
 	return stop, nil
 }
 
-// add takes over what a window's transaction found.
-func (f *finding) add(tx types.Transaction) {
+// add takes over what a window's transaction found. The request's own inspection has told what matched in phases 1 and 2, and where nothing of the answer did,
+// the rules that report scores report those of the request.
+func (f *finding) add(tx types.Transaction, known map[int]string) {
+	v := verdict(tx, tx.(plugintypes.TransactionState), known)
+	asked := map[int]bool{}
 	for _, m := range tx.MatchedRules() {
-		if m.Rule().Phase() < types.PhaseResponseHeaders {
-			continue // the request's own inspection has told
-		}
-		if l, ok := m.(interface{ Log() bool }); ok && !l.Log() {
-			continue
-		}
-		if id := m.Rule().ID(); id != 0 && len(f.rules) < maxRules && !slices.Contains(f.rules, id) {
-			f.rules = append(f.rules, id)
-		}
+		asked[m.Rule().ID()] = m.Rule().Phase() < types.PhaseResponseHeaders
 	}
-	if s := tx.(plugintypes.TransactionState).Variables().TX().Get("blocking_outbound_anomaly_score"); len(s) > 0 {
-		n, _ := strconv.Atoi(s[0]) // a rule of the operator may have written anything: 0
-		f.score = max(f.score, n)
+	v.Rules = slices.DeleteFunc(v.Rules, func(id int) bool { return asked[id] })
+	v.Matches = slices.DeleteFunc(v.Matches, func(m reqctx.Match) bool { return asked[m.Rule] })
+	if len(withoutJudges(v.Rules)) == 0 {
+		return
 	}
+	v.Score, v.Detection = 0, 0
+	merge(&f.Verdict, v)
 }
 
 // record puts the finding into the request's verdict and the metrics. It is called once, at the end.
@@ -181,28 +178,24 @@ func (a *response) record() {
 	case f.err != nil:
 		label = failed
 		a.h.logger.Error("inspecting an answer", zap.String("request_id", a.rc.ID), zap.Error(f.err))
-	case len(f.rules) > 0:
+	case len(f.Rules) > 0:
 		label = detected
 	}
 	responses.WithLabelValues(label).Inc()
+	countRules(f.Rules, a.h.rules.ids)
 	responseInspection.Observe(a.took.Seconds())
 	if a.state == ended {
-		a.h.logger.Warn("an answer was ended after its beginning was sent", zap.String("request_id", a.rc.ID), zap.Ints("rules", f.rules))
+		a.h.logger.Warn("an answer was ended after its beginning was sent", zap.String("request_id", a.rc.ID), zap.Ints("rules", f.Rules))
 	}
-	if len(f.rules) == 0 && a.state != withheld && a.state != ended {
+	if len(f.Rules) == 0 && a.state != withheld && a.state != ended {
 		return
 	}
 	v := new(reqctx.Verdict)
 	if a.rc.Verdict != nil {
 		*v = *a.rc.Verdict
 	}
-	v.Rules = slices.Clone(v.Rules)
-	for _, id := range f.rules {
-		if len(v.Rules) < maxRules && !slices.Contains(v.Rules, id) {
-			v.Rules = append(v.Rules, id)
-		}
-	}
-	v.Outbound = f.score
+	v.Rules, v.Matches = slices.Clone(v.Rules), slices.Clone(v.Matches)
+	merge(v, &f.Verdict)
 	switch a.state {
 	case withheld:
 		v.Response = reqctx.ResponseWithheld

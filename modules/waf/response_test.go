@@ -134,6 +134,8 @@ func TestLeaksAreWithheld(t *testing.T) {
 			}
 			if v := s.verdict(t); v.Blocked || v.Response != reqctx.ResponseWithheld || v.Outbound < 4 || c.rule != 0 && !slices.Contains(v.Rules, c.rule) {
 				t.Errorf("%+v", v)
+			} else if v.Paranoia != 1 || v.DetectionParanoia != 1 || v.Score != 0 || len(v.Matches) != len(v.Rules) || v.Matches[0].Rule != v.Rules[0] || v.Matches[0].Message == "" || v.Matches[0].Excerpt != "" {
+				t.Errorf("%+v", v)
 			}
 			s = serveAnswers(t, detect, app)
 			if resp, body, _ := s.get(t, "GET"); resp.StatusCode != 200 || body != c.body {
@@ -469,6 +471,29 @@ func answersCounted(t testing.TB, verdict string) float64 {
 		t.Fatal(err)
 	}
 	return m.GetCounter().GetValue()
+}
+
+// What hit the request is no finding in its answer, and the rules of both are in one verdict.
+func TestAnswersToAttacks(t *testing.T) {
+	h := provision(t, &Handler{Mode: Detect})
+	s := serveAnswers(t, h, say("text/html", "hello"))
+	ok, hits := answersCounted(t, passed), counter(t, ruleHits.WithLabelValues("951230"))
+	s.get(t, "GET", "Referer", "<script>alert(1)</script>")
+	if v := s.verdict(t); v.Score < 5 || v.Outbound != 0 || v.Response != "" {
+		t.Errorf("%+v", v)
+	}
+	if got := answersCounted(t, passed) - ok; got != 1 {
+		t.Errorf("%v answers passed, want 1", got)
+	}
+	s = serveAnswers(t, h, say("text/html", sqlError))
+	s.get(t, "GET", "Referer", "<script>alert(1)</script>")
+	v := s.verdict(t)
+	if v.Score < 5 || v.Outbound < 4 || !slices.Contains(v.Rules, 941110) || !slices.Contains(v.Rules, 951230) || len(v.Matches) != len(v.Rules) {
+		t.Errorf("%+v", v)
+	}
+	if got := counter(t, ruleHits.WithLabelValues("951230")) - hits; got != 1 {
+		t.Errorf("rule 951230 is counted %v times, want once", got)
+	}
 }
 
 // A back end that fails after its first bytes: what it wrote is not taken for an answer, nor are its headers.

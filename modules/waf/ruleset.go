@@ -100,7 +100,7 @@ func compile(text string) (*ruleSet, []dependency, error) {
 	config := experimental.WAFConfigWithRuleObserver(coraza.NewWAFConfig().WithRootFS(files), seen.observe)
 	waf, err := coraza.NewWAF(config.WithDirectives(text))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, located(text, err)
 	}
 	w, ok := waf.(experimental.WAFWithOptions)
 	if !ok {

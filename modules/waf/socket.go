@@ -2,6 +2,7 @@ package waf
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -121,10 +122,17 @@ func (s *socket) in(ctx context.Context, data []byte) error {
 	if x.tx != nil {
 		s.note(rc.Verdict)
 	}
-	if x.status == 0 || s.h.Mode == Detect {
-		return nil // in mode detect also what could not be inspected: it fails open
+	if s.h.Mode == Detect {
+		return nil // also what could not be inspected: it fails open
 	}
+	return closing(x)
+}
+
+// closing is what ends the socket for a message, nil where it may pass.
+func closing(x *exchange) error {
 	switch {
+	case x.status == 0:
+		return nil
 	case x.label == failed:
 		return fmt.Errorf("inspecting a message: %w", x.err) // fail closed, with 1011
 	case x.label == refused && x.status == http.StatusServiceUnavailable:
@@ -133,6 +141,18 @@ func (s *socket) in(ctx context.Context, data []byte) error {
 		return errMessageLong
 	}
 	return errMessage
+}
+
+// closeCode is the code that the socket is closed with, 0 where it stays open.
+func closeCode(err error) int {
+	var c *wsframe.Close
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &c):
+		return int(c.Code)
+	}
+	return wsframe.CodeInternal
 }
 
 // out inspects a message of the back end by the rules for answers.
@@ -158,12 +178,13 @@ func (s *socket) out(data []byte) error {
 		label = failed
 	case leak && s.h.Mode == Block:
 		label = blocked
-	case len(a.finding.rules) > 0:
+	case len(a.finding.Rules) > 0:
 		label = detected
 	}
 	messages.WithLabelValues(label).Inc()
-	if len(a.finding.rules) > 0 {
-		v := &reqctx.Verdict{Rules: a.finding.rules, Outbound: a.finding.score}
+	if len(a.finding.Rules) > 0 {
+		countRules(a.finding.Rules, s.h.rules.ids)
+		v := &a.finding.Verdict
 		if label == blocked {
 			v.Response = reqctx.ResponseEnded
 		}

@@ -32,7 +32,7 @@ func TestManifestIsTheBuild(t *testing.T) {
 	if m.Package != modules+"standard" {
 		t.Errorf("xcaddy.toml: package = %q, want %q", m.Package, modules+"standard")
 	}
-	if want := caddyVersion(t); m.Caddy != want {
+	if want := required(t, caddy); m.Caddy != want {
 		t.Errorf("xcaddy.toml: caddy = %q, go.mod has %q", m.Caddy, want)
 	}
 	got, want := slices.Clone(m.Modules), imported(t, filepath.Join(root, "modules", "standard", "imports.go"))
@@ -53,7 +53,8 @@ func TestStandardIsEveryModule(t *testing.T) {
 	}
 }
 
-func caddyVersion(t *testing.T) string {
+// required is the version of a module that go.mod requires.
+func required(t *testing.T, module string) string {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(root, "go.mod"))
 	if err != nil {
@@ -64,11 +65,11 @@ func caddyVersion(t *testing.T) string {
 		t.Fatal(err)
 	}
 	for _, r := range f.Require {
-		if r.Mod.Path == caddy {
+		if r.Mod.Path == module {
 			return r.Mod.Version
 		}
 	}
-	t.Fatal("go.mod does not require Caddy")
+	t.Fatalf("go.mod does not require %s", module)
 	return ""
 }
 

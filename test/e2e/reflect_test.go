@@ -20,7 +20,10 @@ type seen struct {
 	Err                      string // of reading the body
 }
 
-// reflector is a back end that trusts nobody's word: it keeps what reached it. It accepts any Upgrade.
+// leak is what a back end should not say: rule 951230.
+const leak = "You have an error in your SQL syntax; check the manual that corresponds to your MySQL server version for the right syntax to use near ''1''' at line 1"
+
+// reflector is a back end that trusts nobody's word: it keeps what reached it. It accepts any Upgrade, and leaks at /leak.
 type reflector struct {
 	*httptest.Server
 	mu  sync.Mutex
@@ -52,6 +55,12 @@ func (r *reflector) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		_, _ = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + req.Header.Get("Upgrade") + "\r\n\r\ntunnel")
 		_ = rw.Flush()
 		_, _ = io.Copy(conn, io.LimitReader(rw, 1<<10)) // an echo until the client goes
+		return
+	}
+	if req.URL.Path == "/leak" {
+		w.Header().Set("Content-Type", "text/html")
+		w.Header().Set("X-Inside", "db-3.internal")
+		_, _ = io.WriteString(w, "<p>"+leak+"</p>")
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -91,8 +91,8 @@ func FuzzParseRequest(f *testing.F) {
 
 var sample = Report{
 	Request: "POST /x\x1b]0;evil\x07", Config: "the defaults", Mode: "block", Paranoia: 1, Notes: []string{"no Host: added"},
-	Verdict: Level{1, Blocked, 403, 5, 5, []int{942100}, 949110},
-	Levels:  []Level{{1, Blocked, 403, 5, 5, []int{942100}, 949110}, {2, Passes, 0, 0, 5, nil, 0}},
+	Verdict: Level{1, Blocked, 403, 0, 5, 5, []int{942100}, 949110},
+	Levels:  []Level{{1, Blocked, 403, 0, 5, 5, []int{942100}, 949110}, {2, Passes, 0, 0, 0, 5, nil, 0}},
 	Hits: []Hit{{ID: 942100, Message: "SQL Injection \x1b[2J", Class: "sqli", File: "REQUEST-942.conf", Severity: "critical", Score: 5, Paranoia: 1, Active: true,
 		Matches: []Match{{"ARGS:json.text", "1' OR\n\x1b[31m", "Matched Data: \x1b[31m"}}}},
 }

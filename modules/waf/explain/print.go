@@ -55,13 +55,13 @@ func (r *Report) Text(w io.Writer, colour bool) error {
 	for _, h := range r.Hits {
 		h.text(b, s)
 	}
-	fmt.Fprintf(b, "\n%s\n", s.in(bold, "paranoia  verdict      score  rules"))
+	fmt.Fprintf(b, "\n%s\n", s.in(bold, "paranoia  verdict       score  rules"))
 	for _, l := range r.Levels {
 		here := ""
 		if l.Paranoia == r.Paranoia {
 			here = s.in(cyan, "  ← configured")
 		}
-		pad := strings.Repeat(" ", max(0, 11-len(l.answer())))
+		pad := strings.Repeat(" ", max(0, 12-len(l.answer())))
 		fmt.Fprintf(b, "%8d  %s%s  %5s  %d%s\n", l.Paranoia, s.verdict(l), pad, strconv.Itoa(l.Score)+"/"+strconv.Itoa(l.Threshold), len(l.Rules), here)
 	}
 	fmt.Fprintf(b, "\n%s\n", r.sentence(s))
@@ -70,24 +70,29 @@ func (r *Report) Text(w io.Writer, colour bool) error {
 }
 
 func (l Level) answer() string {
-	if l.Status == 0 {
+	if !l.Stops() {
 		return l.Verdict
 	}
-	return fmt.Sprintf("%s %d", l.Verdict, l.Status)
+	return fmt.Sprintf("%s %d", l.Verdict, max(l.Status, l.Close))
 }
 
 func (r *Report) sentence(s style) string {
 	v := r.Verdict
 	said := s.verdict(v) + " at paranoia " + strconv.Itoa(v.Paranoia)
-	if v.Status == 0 {
+	if !v.Stops() {
 		return said
 	}
-	if v.By != 0 {
+	switch {
+	case v.By != 0:
 		said += ", by rule " + strconv.Itoa(v.By)
-	} else {
+	case v.Status != 0:
 		said += ": " + http.StatusText(v.Status) // a limit, which is no rule
 	}
 	switch r.Mode {
+	case "block":
+		if v.Close != 0 {
+			said += "; it closes the socket"
+		}
 	case "detect":
 		said += "; mode detect records it and passes it on"
 	case "off":

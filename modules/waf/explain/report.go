@@ -12,7 +12,7 @@ const (
 type Report struct {
 	Request  string   `json:"request"`         // "POST /path", or "message on /path"
 	Config   string   `json:"config"`          // where the rules come from
-	Mode     string   `json:"mode"`            // that is configured; the verdicts are those of mode block
+	Mode     string   `json:"mode"`            // that is configured at its path; the verdicts are those of mode block
 	Paranoia int      `json:"paranoia"`        // that is configured
 	Notes    []string `json:"notes,omitempty"` // what was mended in the request
 	Verdict  Level    `json:"verdict"`         // at the configured paranoia level
@@ -24,12 +24,16 @@ type Report struct {
 type Level struct {
 	Paranoia  int    `json:"paranoia"`
 	Verdict   string `json:"verdict"`
-	Status    int    `json:"status,omitempty"` // of the answer, 0 where it passes
+	Status    int    `json:"status,omitempty"` // of the answer, 0 where it passes, and for a message
+	Close     int    `json:"close,omitempty"`  // the code that the socket is closed with, 0 where the message passes, and for a request
 	Score     int    `json:"score"`
 	Threshold int    `json:"threshold"`    // at which it is blocked
 	Rules     []int  `json:"rules"`        // that hit
 	By        int    `json:"by,omitempty"` // the rule that refused it, 0 where it passes or is over a limit
 }
+
+// Stops tells whether it would not have gone on to the next handler.
+func (l Level) Stops() bool { return l.Status != 0 || l.Close != 0 }
 
 // Hit is one rule that matched.
 type Hit struct {

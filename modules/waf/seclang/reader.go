@@ -20,30 +20,52 @@ type directive struct {
 	dir  string // of the file it stands in, "" for text
 }
 
+// Place is where a directive begins: a file and a line, the first being 1. The file is "" for text.
+type Place struct {
+	File string
+	Line int
+}
+
 type reader struct {
 	root     fs.FS
 	out      []directive
+	at       []Place // of every directive, includes too, in the order in which Coraza evaluates them
 	includes int
 }
 
 // read returns the directives of the text and of all it includes, in order.
 func read(text string, root fs.FS) ([]directive, error) {
 	r := &reader{root: root}
-	if err := r.text(text, ""); err != nil {
+	if err := r.text(text, "", ""); err != nil {
 		return nil, err
 	}
 	return r.out, nil
 }
 
-func (r *reader) text(text, dir string) error {
+// Find tells where the nth directive stands, the first being 1, includes counted: in the text, or in a file that it includes. It is false where there are fewer.
+func Find(text string, root fs.FS, n int) (Place, bool) {
+	r := &reader{root: root}
+	_ = r.text(text, "", "") // where it fails, it has read what Coraza has read
+	if n < 1 || n > len(r.at) {
+		return Place{}, false
+	}
+	return r.at[n-1], true
+}
+
+func (r *reader) text(text, file, dir string) error {
 	var pending strings.Builder
 	quoted := false // between backticks
+	number, first := 0, 0
 	for scan := bufio.NewScanner(strings.NewReader(text)); scan.Scan(); {
+		number++
 		line := strings.TrimSpace(scan.Text())
 		if line == "" || line[0] == '#' {
 			continue
 		}
 		last := line[len(line)-1]
+		if pending.Len() == 0 {
+			first = number
+		}
 		if !quoted && last == '`' {
 			quoted = true
 		} else if quoted && line[0] == '`' {
@@ -57,6 +79,7 @@ func (r *reader) text(text, dir string) error {
 			pending.WriteString(line[:len(line)-1])
 		default:
 			pending.WriteString(line)
+			r.at = append(r.at, Place{file, first})
 			if err := r.line(pending.String(), dir); err != nil {
 				return err
 			}
@@ -99,7 +122,7 @@ func (r *reader) include(path, dir string) error {
 		if err != nil {
 			return fmt.Errorf("include %s: %w", f, err)
 		}
-		if err := r.text(string(b), filepath.Dir(f)); err != nil {
+		if err := r.text(string(b), f, filepath.Dir(f)); err != nil {
 			return err
 		}
 	}
