@@ -702,6 +702,11 @@ func TestCaddyGoes(t *testing.T) {
 			caddyProxy(t, g, nil, addr, false)
 			p := dial(t, g)
 			back := b.conn(t)
+			// Once bytes are copied, the proxy has the connection on its list of those to say goodbye to.
+			if _, err := back.Write(frame(1, "copying", false)); err != nil {
+				t.Fatal(err)
+			}
+			expect(t, p.br, 1, "copying")
 			if _, err := back.Write([]byte{0x81, 50, 'h', 'a'}); err != nil { // half a message is under way
 				t.Fatal(err)
 			}

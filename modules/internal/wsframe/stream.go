@@ -201,8 +201,39 @@ func (s *stream) ReadFrom(r io.Reader) (n int64, err error) {
 		if err == nil && rerr != io.EOF {
 			err = rerr
 		}
+		if errors.Is(rerr, net.ErrClosed) {
+			s.goingAway()
+		}
 		return n, err
 	}
+}
+
+// goingAway says so to a client whose back end's connection the proxy itself has closed. Caddy, when it stops, says it on both connections, but closes
+// each at once, in no order: where the back end's is first, the copying ends here before the client has been told.
+func (s *stream) goingAway() {
+	s.c.mu.Lock()
+	gone := s.c.inDone
+	s.c.mu.Unlock()
+	if !gone {
+		_ = s.sayGoodbye(closeFrame(Out, CodeGoingAway, ""), CodeGoingAway, "") // who is not there any more needs no word
+	}
+}
+
+// sayGoodbye writes a close frame to the client that is the gateway's own, beside the copying.
+func (s *stream) sayGoodbye(frame []byte, code int, reason string) error {
+	c := s.c
+	giveUp := time.NewTimer(aside)
+	defer giveUp.Stop()
+	c.wanted.Store(time.Now().Add(aside).UnixNano())
+	c.mu.Lock()
+	if c.code == 0 { // before the client has it: the proxy may end the socket as soon as it answers
+		c.code, c.reason = code, reason
+	}
+	c.mu.Unlock()
+	if !c.out.tell(frame, giveUp.C) {
+		return io.ErrClosedPipe
+	}
+	return nil
 }
 
 // push looks at bytes that the back end's side wrote; needs wmu.
@@ -252,7 +283,6 @@ func (s *stream) opened() {
 // writeAside writes what comes from beside the copying: one whole control frame, such as Caddy's close frame when it
 // shuts down or drops a configuration. Such a close frame is the gateway's.
 func (s *stream) writeAside(b []byte) (int, error) {
-	c := s.c
 	p := parser{}
 	n, ev, refused := p.next(b)
 	if refused != nil || ev != control || n != len(b) {
@@ -261,16 +291,12 @@ func (s *stream) writeAside(b []byte) (int, error) {
 	if p.opcode != opClose {
 		return n, nil // nobody would be told of the answer
 	}
-	giveUp := time.NewTimer(aside)
-	defer giveUp.Stop()
-	c.wanted.Store(time.Now().Add(aside).UnixNano())
-	if !c.out.tell(seal(p.ctl[:headroom+p.nctl], opClose, nil), giveUp.C) {
-		return 0, io.ErrClosedPipe
+	code, reason := 0, ""
+	if payload := p.ctl[headroom:][:p.nctl]; len(payload) >= 2 {
+		code, reason = int(payload[0])<<8|int(payload[1]), string(payload[2:])
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if payload := p.ctl[headroom:][:p.nctl]; c.code == 0 && len(payload) >= 2 {
-		c.code, c.reason = int(payload[0])<<8|int(payload[1]), string(payload[2:])
+	if err := s.sayGoodbye(seal(p.ctl[:headroom+p.nctl], opClose, nil), code, reason); err != nil {
+		return 0, err
 	}
 	return n, nil
 }
