@@ -176,6 +176,12 @@ func (x *exchange) second(r *http.Request, n int64, first byte) (stop *types.Int
 	}
 	defer t.leave()
 	defer x.clock(time.Now())
+	if x.state().Variables().RequestBodyProcessor().Get() == "URLENCODED" {
+		if err := x.clashing(); err != nil {
+			x.refuse(err)
+			return nil, false
+		}
+	}
 	if x.uninspected == "" && (first == '{' || first == '[') && x.state().Variables().RequestBodyProcessor().Get() != "JSON" {
 		if err := x.undeclared(); err != nil {
 			x.refuse(err)
@@ -314,6 +320,14 @@ func (x *exchange) undeclared() error {
 	if err != nil {
 		return errors.Join(errNoStorage, err)
 	}
+	name := "json"
+	if x.state().Variables().RequestBodyProcessor().Get() == "URLENCODED" {
+		form, err := x.form()
+		if err != nil {
+			return err
+		}
+		name = unused(name, form)
+	}
 	for d, size := json.NewDecoder(body), 0; ; {
 		token, err := d.Token()
 		if err != nil {
@@ -323,9 +337,52 @@ func (x *exchange) undeclared() error {
 			if size += len(s); int64(size) > x.h.BodyLimit {
 				return errTooLong
 			}
-			x.tx.AddPostRequestArgument("json", s) // counts towards the limit of arguments
+			x.tx.AddPostRequestArgument(name, s) // counts towards the limit of arguments
 		}
 	}
+}
+
+// clashing adds what is in a form under keys that differ only in case. Coraza keeps the values of one spelling, by chance, and an attack could hide among the others.
+func (x *exchange) clashing() error {
+	body, err := x.form()
+	if err != nil {
+		return err
+	}
+	keys := screen.Clashes(body)
+	if len(keys) == 0 {
+		return nil
+	}
+	name := unused("form", body)
+	for key, value := range screen.Pairs(body) {
+		if keys[strings.ToLower(key)] {
+			x.tx.AddPostRequestArgument(name, key)
+			x.tx.AddPostRequestArgument(name, value)
+		}
+	}
+	return nil
+}
+
+// form is the body in the transaction.
+func (x *exchange) form() (string, error) {
+	r, err := x.tx.RequestBodyReader()
+	if err != nil {
+		return "", errors.Join(errNoStorage, err)
+	}
+	var b strings.Builder
+	if _, err := io.Copy(&b, r); err != nil {
+		return "", errors.Join(errNoStorage, err)
+	}
+	return b.String(), nil
+}
+
+// unused is a key that a form does not have: one that it had would take the place of what was added under it.
+func unused(name, form string) string {
+	for key := range screen.Pairs(form) {
+		if lower := strings.ToLower(key); strings.HasPrefix(lower, name) {
+			name = lower + "_"
+		}
+	}
+	return name
 }
 
 // prefixed puts bytes back before a body.

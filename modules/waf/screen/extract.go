@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"iter"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -60,7 +61,6 @@ func extract(r *Request, l Limits, x *exchange) (ok bool) {
 type builder struct {
 	x      *exchange
 	limits Limits
-	got    map[string]bool
 }
 
 func (b *builder) add(s source, key, value string) {
@@ -141,21 +141,47 @@ func (b *builder) uri(raw string) bool {
 // form takes a query apart as Coraza's url.ParseQuery does.
 func (b *builder) form(s string, values, names source) bool {
 	n := 0
-	for s != "" {
-		var pair string
-		pair, s, _ = strings.Cut(s, "&")
-		if pair == "" {
-			continue
-		}
+	for key, value := range Pairs(s) {
 		if n++; n > b.limits.Arguments {
 			return false
 		}
-		key, value, _ := strings.Cut(pair, "=")
-		key, value = unescape(key), unescape(value)
 		b.add(values, key, value)
 		b.add(names, key, key)
 	}
 	return true
+}
+
+// Pairs are the keys and values of a query or a form, as Coraza takes them apart.
+func Pairs(s string) iter.Seq2[string, string] {
+	return func(yield func(key, value string) bool) {
+		for s := s; s != ""; {
+			var pair string
+			if pair, s, _ = strings.Cut(s, "&"); pair == "" {
+				continue
+			}
+			key, value, _ := strings.Cut(pair, "=")
+			if !yield(unescape(key), unescape(value)) {
+				return
+			}
+		}
+	}
+}
+
+// Clashes are the keys of a form, in lower case, that are there in several spellings. Of these Coraza keeps the values of one, and which one is chance.
+func Clashes(s string) (keys map[string]bool) {
+	spelled := map[string]string{}
+	for key := range Pairs(s) {
+		lower := strings.ToLower(key)
+		if before, ok := spelled[lower]; !ok {
+			spelled[lower] = key
+		} else if before != key {
+			if keys == nil {
+				keys = map[string]bool{}
+			}
+			keys[lower] = true
+		}
+	}
+	return keys
 }
 
 // unescape undoes what can be undone and leaves the rest.
@@ -219,7 +245,7 @@ func (b *builder) body(data []byte, contentType string) bool {
 		b.add(processor, "", "URLENCODED")
 		b.add(body, "", s)
 		b.add(bodyLength, "", strconv.Itoa(len(s)))
-		return b.form(s, argsPost, argsPostNames)
+		return b.form(s, argsPost, argsPostNames) && len(Clashes(s)) == 0
 	case isRaw.MatchString(t):
 		if c := firstByte(data); c == '{' || c == '[' {
 			return false
