@@ -3,6 +3,7 @@ package screen
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"sync"
 
 	"github.com/convosphere/gateway/modules/waf/seclang"
@@ -65,7 +66,9 @@ func New(p *seclang.Program, o Options) (*Screen, error) {
 			s.always[stage(r)] = true
 		}
 	}
-	s.always[0] = s.always[0] || c.speaks
+	if c.speaks {
+		s.always = [2]bool{true, true}
+	}
 	for i := range s.out {
 		s.out[i], s.early[i] = s.without(nil, i)
 	}
@@ -174,7 +177,8 @@ func (e *Exchange) Response(a *Answer) Result {
 	if !e.known {
 		return Result{}
 	}
-	x := e.x // the request's own members stay as they are: an answer may be screened in pieces
+	x := e.x // the request's own members and variables stay as they are: an answer may be screened in pieces
+	x.tx = maps.Clone(e.x.tx)
 	b := builder{x: &x}
 	x.members = append(make([]member, 0, len(x.members)+32), x.members...)
 	clear(x.from[:])

@@ -54,8 +54,7 @@ var traitOf = func() (t [256]traits) {
 // present is the set of bytes that a value holds.
 type present [4]uint64
 
-func (p *present) add(b byte)      { p[b>>6] |= 1 << (b & 63) }
-func (p *present) has(b byte) bool { return p[b>>6]&(1<<(b&63)) != 0 }
+func (p *present) add(b byte) { p[b>>6] |= 1 << (b & 63) }
 
 func (p *present) meets(q *present) bool {
 	return p[0]&q[0]|p[1]&q[1]|p[2]&q[2]|p[3]&q[3] != 0
