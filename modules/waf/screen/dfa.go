@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"regexp"
 	"regexp/syntax"
 	"slices"
 	"sync"
@@ -13,12 +14,14 @@ import (
 // dfa answers whether a regular expression matches somewhere in a text, as regexp.MatchString does, by a deterministic automaton that is built as texts need
 // it (R. Cox, "Regular Expression Matching in the Wild", 2010). It is exact, also for \b, ^, $ and for bytes that are no UTF-8.
 //
-// States are shared by all who match at the same time; a known transition costs one load. Their number is bounded: a full automaton begins anew.
+// States are shared by all who match at the same time; a known transition costs one load. Their number is bounded: a full automaton begins anew. A text that asks for
+// a new state with every other byte gets its answer from package regexp: that costs less, and holds nobody else up.
 type dfa struct {
 	prog   *syntax.Prog
 	bounds []rune // class k is the runes from bounds[k] up to before bounds[k+1]
 	ascii  [utf8.RuneSelf]uint8
 	width  int // classes, and one for the end of the text
+	slow   func() *regexp.Regexp
 
 	start atomic.Pointer[dstate]
 	mu    sync.Mutex // over what follows, and over making states
@@ -39,6 +42,8 @@ var matched = new(dstate)
 
 const (
 	mostStates  = 400
+	mostSteps   = 300 // that one text may have made, and one more for each stride of it
+	stride      = 16  // bytes
 	mostClasses = 255
 )
 
@@ -52,7 +57,7 @@ func newDFA(expr string) *dfa {
 	if err != nil {
 		return nil
 	}
-	d := &dfa{prog: prog, bounds: boundaries(prog)}
+	d := &dfa{prog: prog, bounds: boundaries(prog), slow: sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })}
 	d.width = len(d.bounds) + 1
 	if len(d.bounds) > mostClasses {
 		return nil
@@ -111,7 +116,7 @@ func (d *dfa) reset() {
 
 // match tells whether the expression matches somewhere in the text.
 func (d *dfa) match(text string) bool {
-	s := d.start.Load()
+	s, steps := d.start.Load(), 0
 	for i := 0; i < len(text); {
 		c := 0
 		if b := text[i]; b < utf8.RuneSelf {
@@ -124,6 +129,9 @@ func (d *dfa) match(text string) bool {
 		}
 		to := s.next[c].Load()
 		if to == nil {
+			if steps++; steps > mostSteps+i/stride {
+				return d.slow().MatchString(text)
+			}
 			to = d.step(s, c)
 		}
 		if to == matched {
