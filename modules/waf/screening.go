@@ -131,7 +131,7 @@ func (x *exchange) ask(r *http.Request, body []byte) screen.Result {
 	}
 	screened.WithLabelValues(label).Inc()
 	if x.screened = nil; res.Known {
-		x.screened = e
+		x.screened, x.repeated = e, e.Repeated()
 	}
 	return res
 }

@@ -3,6 +3,7 @@ package screen
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -40,6 +41,9 @@ type compiler struct {
 	speaks bool            // a fixed rule says something in each transaction
 
 	controls []control // what fixed rules do in every transaction
+	inputs   map[*seclang.Rule]inputs
+	lost     []control       // what fixed and ignored rules, and directives, may take away
+	passed   []*seclang.Rule // what ignored rules may pass over
 }
 
 // harmless are directives that change nothing the screen relies on.
@@ -55,10 +59,9 @@ func settings(p *seclang.Program) error {
 	for _, s := range p.Settings {
 		switch s.Name {
 		case "secruleupdatetargetbyid", "secruleupdatetargetbytag", "secruleupdatetargetbymsg":
-			fields := strings.Fields(s.Args)
-			for _, t := range strings.Split(strings.Trim(fields[len(fields)-1], `"`), "|") {
-				if !strings.HasPrefix(t, "!") {
-					return fmt.Errorf("%s adds %s to rules", s.Name, t)
+			for _, ctl := range exceptions(s) {
+				if !ctl.lessens(nil) {
+					return fmt.Errorf("%s changes %s", s.Name, ctl.target)
 				}
 			}
 		case "secdefaultaction":
@@ -77,51 +80,74 @@ func settings(p *seclang.Program) error {
 	return nil
 }
 
-// looksAtTX tells whether a link depends on nothing but TX.
+// looksAtTX tells whether a link depends on nothing but TX, and there on nothing that Coraza puts into it.
 func looksAtTX(l *seclang.Link) bool {
-	return l.Always || !slices.ContainsFunc(l.Targets, func(t seclang.Target) bool { return t.Name != "TX" })
+	return l.Always || !slices.ContainsFunc(l.Targets, func(t seclang.Target) bool { return t.Name != "TX" || holdsBody(t) })
 }
 
-// run evaluates the fixed rules in order, phase by phase, and finds out which live rules are reached.
+// run evaluates the fixed rules in order, phase by phase, and finds out which live rules are reached. Phase 5 follows phase 2 where there is no answer.
 func (c *compiler) run() error {
+	c.inputs = map[*seclang.Rule]inputs{}
+	for _, r := range c.program.Rules {
+		c.inputs[r] = inputsOf(r)
+	}
+	after := "" // a marker that is not met is looked for in the next phase
 	for phase := 1; phase <= 5; phase++ {
-		after, skip := "", 0
-		for _, r := range c.program.Rules {
-			switch {
-			case r.Removed || r.Marker == "" && r.Phase != phase:
-				continue
-			case after != "":
-				if r.Marker == after {
-					after = ""
-				}
-				continue
-			case skip > 0:
-				skip--
-				continue
-			case r.Marker != "":
-				continue
-			}
-			if !looksAtTX(&r.Links[0]) {
-				c.live = append(c.live, r)
-				continue
-			}
-			matched, err := c.fix(r)
-			if err != nil {
+		var err error
+		if after, err = c.phase(phase, after); err != nil {
+			return err
+		}
+		if phase == 2 {
+			tx := maps.Clone(c.state.tx)
+			if _, err := c.phase(5, after); err != nil {
 				return err
 			}
-			if matched {
-				after, skip = flow(r)
-			}
+			c.state.tx = tx
 		}
 	}
 	return nil
 }
 
+// phase evaluates the fixed rules of a phase; it begins and ends looking for a marker.
+func (c *compiler) phase(phase int, after string) (string, error) {
+	skip := 0
+	for _, r := range c.program.Rules {
+		switch {
+		case r.Removed || r.Marker == "" && r.Phase != phase:
+			continue
+		case after != "":
+			if r.Marker == after {
+				after = ""
+			}
+			continue
+		case skip > 0:
+			skip--
+			continue
+		case r.Marker != "":
+			continue
+		}
+		if !looksAtTX(&r.Links[0]) {
+			c.live = append(c.live, r)
+			continue
+		}
+		matched, err := c.fix(r)
+		if err != nil {
+			return "", err
+		}
+		if matched {
+			after, skip = flow(r)
+		}
+	}
+	return after, nil
+}
+
 // fix evaluates a rule that begins with TX alone. One whose chain looks at the exchange is a live one, if its beginning holds.
 func (c *compiler) fix(r *seclang.Rule) (matched bool, err error) {
+	before := maps.Clone(c.state.tx)
 	for i := range r.Links {
 		l := &r.Links[i]
 		if !looksAtTX(l) {
+			c.state.tx = before // a live rule sets its variables itself, in each exchange
 			c.live = append(c.live, r)
 			return false, nil
 		}
@@ -130,7 +156,7 @@ func (c *compiler) fix(r *seclang.Rule) (matched bool, err error) {
 			c.fixed = append(c.fixed, r)
 			return false, nil
 		}
-		if test, ok = newCondition(l, c.root); !ok {
+		if test, ok = c.condition(r, i); !ok {
 			return false, fmt.Errorf("rule %d can't be evaluated ahead", r.ID)
 		}
 		test.holds(c.state)
@@ -154,6 +180,13 @@ func (c *compiler) ignorable(r *seclang.Rule) bool {
 		return true
 	}
 	if !silent(r) {
+		return false
+	}
+	var w writes
+	for i := range r.Links {
+		w.add(&r.Links[i]) // which can only be captures
+	}
+	if c.reads(&w, r) {
 		return false
 	}
 	for _, l := range r.Links {
@@ -189,12 +222,17 @@ func (c *compiler) models() (out []*seclang.Rule) {
 // passedOver are the rules that are not run if a rule matches, none being taken out.
 func (c *compiler) passedOver(r *seclang.Rule) (out []*seclang.Rule) {
 	after, n := flow(r)
-	for _, s := range c.program.Rules[slices.Index(c.program.Rules, r)+1:] {
-		if after == "" && len(out) == n || after != "" && s.Marker == after {
-			break
+	for phase, rules := r.Phase, c.program.Rules[slices.Index(c.program.Rules, r)+1:]; phase <= 5; phase, rules = phase+1, c.program.Rules {
+		for _, s := range rules {
+			if after == "" && len(out) == n || after != "" && s.Marker == after {
+				return out
+			}
+			if !s.Removed && (s.Marker != "" || s.Phase == phase) {
+				out = append(out, s)
+			}
 		}
-		if !s.Removed && (s.Marker != "" || s.Phase == r.Phase) {
-			out = append(out, s)
+		if after == "" {
+			break // only a marker is looked for in the next phase
 		}
 	}
 	return out
@@ -207,16 +245,22 @@ func (c *compiler) compile() ([]*rule, error) {
 			return nil, fmt.Errorf("ctl:%s=%s is always done", ctl.name, ctl.value)
 		}
 	}
-	var kept []*seclang.Rule // counted by a skip
-	for _, r := range c.live {
-		if _, n := flow(r); n > 0 {
-			kept = append(kept, c.passedOver(r)...)
-		}
-	}
+	ignored := c.ignore()
+	kept := c.counted()
 	var out []*rule
 	var w writes
 	for _, src := range c.live {
-		if c.ignorable(src) {
+		if err := strange(src); err != nil {
+			return nil, err
+		}
+		if w := misses(src); c.reads(&w, src) {
+			return nil, fmt.Errorf("rule %d captures what it does not match, and another one reads it", src.ID)
+		}
+		if slices.Contains(ignored, src) {
+			continue
+		}
+		if src.Phase == 5 { // it sees a request without its answer, too
+			c.speaks = true
 			continue
 		}
 		r, err := c.rule(src)
@@ -232,7 +276,11 @@ func (c *compiler) compile() ([]*rule, error) {
 	for again := true; again; {
 		again = false
 		for i, src := range c.fixed {
-			if src == nil || !slices.ContainsFunc(src.Links, func(l seclang.Link) bool { return w.meet(&l) }) {
+			if src == nil || !w.meet(c.inputs[src]) {
+				continue
+			}
+			if src.Phase == 5 {
+				c.speaks, again, c.fixed[i] = true, true, nil
 				continue
 			}
 			r, err := c.rule(src)
@@ -266,6 +314,9 @@ func (c *compiler) rule(src *seclang.Rule) (*rule, error) {
 			r.keeps = true // what it reads may be set by a rule that matched, and then it must be run
 		}
 	}
+	if r.whole && c.read(src) {
+		r.keeps = true
+	}
 	for _, ctl := range controls(src) {
 		r.unsettle = r.unsettle || ctl.unsettles()
 	}
@@ -284,22 +335,25 @@ func (c *compiler) rule(src *seclang.Rule) (*rule, error) {
 // the last link sets does not matter: when it holds, the rule matches.
 func (c *compiler) conditions(src *seclang.Rule) (first *condition, chain []*condition, whole bool) {
 	first, ok := newTest(&src.Links[0], c.root)
-	if !ok {
+	if !ok || c.miscounts(src, &src.Links[0]) {
 		return nil, nil, false
 	}
 	last := len(src.Links) - 1
+	if last > 0 && partial(src) && c.unsure(src) {
+		return first, nil, false
+	}
 	for i := range src.Links {
 		l := &src.Links[i]
 		if i == last {
 			test, ok := newTest(l, c.root)
-			if !ok {
+			if !ok || c.miscounts(src, l) {
 				return first, nil, false
 			}
 			chain = append(chain, test)
 			break
 		}
-		cond, ok := newCondition(l, c.root)
-		if !ok || slices.ContainsFunc(cond.sets, func(s setvar) bool { return s.remove }) {
+		cond, ok := c.condition(src, i)
+		if !ok || c.miscounts(src, l) {
 			return first, nil, false
 		}
 		for _, a := range l.Actions { // the flow of a rule needs its whole chain to match
@@ -310,4 +364,123 @@ func (c *compiler) conditions(src *seclang.Rule) (first *condition, chain []*con
 		chain = append(chain, cond)
 	}
 	return chain[0], chain[1:], true
+}
+
+// condition makes the condition of a link, with its captures if they are read.
+func (c *compiler) condition(r *seclang.Rule, i int) (*condition, bool) {
+	l := &r.Links[i]
+	cond, ok := newCondition(l, c.root)
+	if !ok || !l.Capture || !captures(l) {
+		return cond, ok
+	}
+	var w writes
+	w.capture()
+	var in inputs
+	in.set(l, -1)
+	for k := i + 1; k < len(r.Links); k++ {
+		in.ask(&r.Links[k], -1)
+		in.set(&r.Links[k], -1)
+	}
+	if !w.meet(in) && !c.reads(&w, r) {
+		return cond, true
+	}
+	return cond, cond.capture(l)
+}
+
+// ignore lists the live rules that need not be asked about, and notes what they may take away.
+func (c *compiler) ignore() (ignored []*seclang.Rule) {
+	c.lost = c.controls
+	for _, s := range c.program.Settings {
+		c.lost = append(c.lost, exceptions(s)...)
+	}
+	for _, r := range c.live {
+		if c.ignorable(r) {
+			ignored = append(ignored, r)
+			c.lost = append(c.lost, controls(r)...)
+			c.passed = append(c.passed, c.passedOver(r)...)
+		}
+	}
+	return ignored
+}
+
+// counted are the rules that a skip counts: one that was taken out would not be. Nor is one that another rule takes out, so that more are.
+func (c *compiler) counted() (kept []*seclang.Rule) {
+	var may []control
+	for _, r := range c.live {
+		may = append(may, controls(r)...)
+	}
+	may = append(may, c.controls...)
+	for _, r := range c.program.Rules {
+		if r.Removed || r.Marker != "" {
+			continue
+		}
+		_, n := flow(r)
+		for _, s := range c.program.Rules[slices.Index(c.program.Rules, r)+1:] {
+			if s.Removed || s.Marker == "" && s.Phase != r.Phase {
+				continue
+			}
+			if n == 0 {
+				break
+			}
+			kept = append(kept, s)
+			if !slices.ContainsFunc(may, func(ctl control) bool { return ctl.removes(s) }) {
+				n--
+			}
+		}
+	}
+	return kept
+}
+
+// strange refuses rules whose beginning depends on what other rules did on the way to not matching.
+func strange(r *seclang.Rule) error {
+	l := &r.Links[0]
+	if strings.Contains(strings.ToUpper(l.Arg), "%{MATCHED_VAR") || slices.ContainsFunc(l.Targets, func(t seclang.Target) bool { return strings.HasPrefix(t.Name, "MATCHED_VAR") }) {
+		return fmt.Errorf("rule %d begins with what another one matched", r.ID)
+	}
+	return nil
+}
+
+// partial tells whether a rule may set variables on the way to not matching.
+func partial(r *seclang.Rule) bool {
+	var w writes
+	w.addAll(r)
+	return len(w.names)+len(w.beginnings) > 0
+}
+
+// read tells whether another rule reads what a rule may set on the way to not matching.
+func (c *compiler) read(r *seclang.Rule) bool {
+	var w writes
+	w.addAll(r)
+	return c.reads(&w, r)
+}
+
+// reads tells whether a rule other than r reads what is written.
+func (c *compiler) reads(w *writes, r *seclang.Rule) bool {
+	return slices.ContainsFunc(c.program.Rules, func(s *seclang.Rule) bool { return s != r && !s.Removed && w.meet(c.inputs[s]) })
+}
+
+// misses is what a rule may set where it does not even begin to match: an operator captures what a negated link does not match.
+func misses(r *seclang.Rule) (w writes) {
+	for i := range r.Links {
+		if l := &r.Links[i]; l.Capture && l.Not && captures(l) {
+			w.capture()
+		}
+	}
+	return w
+}
+
+// unsure tells whether a rule may not be run, or not on all of its targets, without any rule being named.
+func (c *compiler) unsure(r *seclang.Rule) bool {
+	return slices.Contains(c.passed, r) || slices.ContainsFunc(c.lost, func(ctl control) bool {
+		return ctl.removes(r) || slices.ContainsFunc(r.Links, func(l seclang.Link) bool {
+			return slices.ContainsFunc(l.Targets, func(t seclang.Target) bool { return ctl.narrows(r, t) })
+		})
+	})
+}
+
+// miscounts tells whether a link counts members that may be taken from it: then it may hold of what is left.
+func (c *compiler) miscounts(r *seclang.Rule, l *seclang.Link) bool {
+	return slices.ContainsFunc(l.Targets, func(t seclang.Target) bool {
+		return t.Count && slices.ContainsFunc(c.lost, func(ctl control) bool { return ctl.narrows(r, t) })
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,17 +19,19 @@ type condition struct {
 	targets    []target
 	not        bool
 	ask        func(x *exchange, value string) bool
-	captures   *regexp.Regexp // of a condition that captures: fills TX.0 to TX.9
+	captures   *regexp.Regexp // of a condition that captures: fills TX.0 to TX.8
 	transforms []plugintypes.Transformation
 	multi      bool
 	sets       []setvar
 }
 
-// setvar is an assignment to a TX variable.
-type setvar struct {
-	key, value macro
-	remove     bool
+// captures tells whether the operator of a link gives something to capture.
+func captures(l *seclang.Link) bool {
+	return slices.Contains([]string{"rx", "pm", "pmFromFile", "pmf", "pmFromDataset", "detectSQLi", "rbl", "validateNid"}, l.Op)
 }
+
+// setvar is an assignment to a TX variable.
+type setvar struct{ key, value macro }
 
 // newCondition makes a condition of a link; ok is false where it can't be evaluated.
 func newCondition(l *seclang.Link, root fs.FS) (c *condition, ok bool) {
@@ -38,16 +41,17 @@ func newCondition(l *seclang.Link, root fs.FS) (c *condition, ok bool) {
 	if c.sets, ok = newSetvars(l.Actions); !ok {
 		return nil, false
 	}
-	if l.Capture && len(c.sets) > 0 {
-		if l.Op != "rx" || l.Not || binary(l.Arg) {
-			return nil, false
-		}
-		var err error
-		if c.captures, err = regexp.Compile(expression(l.Arg)); err != nil {
-			return nil, false
-		}
-	}
 	return c, true
+}
+
+// capture makes a condition capture as its link does; ok is false where it can't.
+func (c *condition) capture(l *seclang.Link) (ok bool) {
+	if l.Op != "rx" || l.Not || binary(l.Arg) {
+		return false
+	}
+	re, err := regexp.Compile(expression(l.Arg))
+	c.captures = re
+	return err == nil
 }
 
 // newTest makes the condition without what it sets.
@@ -56,7 +60,7 @@ func newTest(l *seclang.Link, root fs.FS) (c *condition, ok bool) {
 	if l.Always {
 		return c, true
 	}
-	if c.targets, ok = newTargets(l.Targets); !ok {
+	if c.targets, ok = newTargets(l.Targets, l.Phase); !ok {
 		return nil, false
 	}
 	for _, name := range l.Transforms {
@@ -187,10 +191,9 @@ func newSetvars(actions []seclang.Action) (out []setvar, ok bool) {
 		if a.Name != "setvar" {
 			continue
 		}
-		text, remove := strings.CutPrefix(a.Value, "!")
-		name, value, _ := strings.Cut(text, "=")
+		name, value, _ := strings.Cut(a.Value, "=")
 		collection, name, _ := strings.Cut(name, ".")
-		if !strings.EqualFold(collection, "tx") {
+		if !strings.EqualFold(collection, "tx") || value == "" { // Coraza panics where there is no value, also for a removal
 			return nil, false
 		}
 		key, ok := newMacro(name)
@@ -201,7 +204,7 @@ func newSetvars(actions []seclang.Action) (out []setvar, ok bool) {
 		if !ok {
 			return nil, false
 		}
-		out = append(out, setvar{key: key, value: v, remove: remove})
+		out = append(out, setvar{key: key, value: v})
 	}
 	return out, true
 }
@@ -217,14 +220,17 @@ func (c *condition) holds(x *exchange) bool {
 			if c.asks(x, value) {
 				held = true
 			}
-			return !held || len(c.sets) > 0 // each value that matches sets variables
+			return !held || c.writes() // each value that matches sets variables
 		})
-		if held && len(c.sets) == 0 {
+		if held && !c.writes() {
 			break
 		}
 	}
 	return held
 }
+
+// writes tells whether the condition sets variables when it holds.
+func (c *condition) writes() bool { return len(c.sets) > 0 || c.captures != nil }
 
 func (c *condition) asks(x *exchange, value string) (held bool) {
 	if c.multi && c.try(x, value) {
@@ -269,10 +275,6 @@ func (c *condition) effect(x *exchange) bool {
 
 func (s setvar) run(x *exchange) {
 	key, value := strings.ToLower(s.key.expand(x)), s.value.expand(x)
-	if s.remove {
-		delete(x.tx, key)
-		return
-	}
 	if value == "" || value[0] != '+' && value[0] != '-' {
 		x.set(key, value)
 		return

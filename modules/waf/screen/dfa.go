@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"regexp"
 	"regexp/syntax"
 	"slices"
 	"sync"
@@ -8,24 +9,31 @@ import (
 	"unicode"
 	"unicode/utf8"
 	"unsafe"
+
+	"rsc.io/binaryregexp"
 )
 
 // dfa answers whether a regular expression matches somewhere in a text, as regexp.MatchString does, by a deterministic automaton that is built as texts need
 // it (R. Cox, "Regular Expression Matching in the Wild", 2010). It is exact, also for \b, ^, $ and for bytes that are no UTF-8.
 //
-// States are shared by all who match at the same time; a known transition costs one load. Their number is bounded: a full automaton begins anew.
+// States are shared by all who match at the same time; a known transition costs one load. Their number is bounded: a full automaton begins anew. A text that asks for
+// a new state with every other byte gets its answer from package regexp: that costs less, and holds nobody else up.
 type dfa struct {
 	prog   *syntax.Prog
 	bounds []rune     // class k is the runes from bounds[k] up to before bounds[k+1]
 	table  [256]uint8 // the class of each ASCII byte, or of each byte
 	bytes  bool       // texts are bytes, not UTF-8
 	width  int        // classes, and one for the end of the text
+	slow   func() matcher
 
 	start atomic.Pointer[dstate]
 	mu    sync.Mutex // over what follows, and over making states
 	known map[string]*dstate
 	work  closure
 }
+
+// matcher is package regexp's, or its like for bytes.
+type matcher interface{ MatchString(text string) bool }
 
 // dstate is where the automaton stands after some runes: instructions that could go on, before what empty-width assertions demand of the next rune.
 type dstate struct {
@@ -40,6 +48,8 @@ var matched = new(dstate)
 
 const (
 	mostStates  = 400
+	mostSteps   = 300 // that one text may have made, and one more for each stride of it
+	stride      = 16  // bytes
 	mostClasses = 255
 )
 
@@ -54,7 +64,12 @@ func newDFA(expr string, bytes bool) *dfa {
 	if err != nil {
 		return nil
 	}
-	d := &dfa{prog: prog, bounds: boundaries(prog), bytes: bytes}
+	d := &dfa{prog: prog, bounds: boundaries(prog), bytes: bytes, slow: sync.OnceValue(func() matcher {
+		if bytes {
+			return binaryregexp.MustCompile(expr)
+		}
+		return regexp.MustCompile(expr)
+	})}
 	d.width = len(d.bounds) + 1
 	if len(d.bounds) > mostClasses {
 		return nil
@@ -113,7 +128,7 @@ func (d *dfa) reset() {
 
 // match tells whether the expression matches somewhere in the text.
 func (d *dfa) match(text string) bool {
-	s := d.start.Load()
+	s, steps := d.start.Load(), 0
 	for i := 0; i < len(text); {
 		c := 0
 		if b := text[i]; b < utf8.RuneSelf || d.bytes {
@@ -126,6 +141,9 @@ func (d *dfa) match(text string) bool {
 		}
 		to := s.next[c].Load()
 		if to == nil {
+			if steps++; steps > mostSteps+i/stride {
+				return d.slow().MatchString(text)
+			}
 			to = d.step(s, c)
 		}
 		if to == matched {

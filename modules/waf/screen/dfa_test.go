@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
@@ -96,4 +97,25 @@ func mutate(s string, rng *rand.Rand) string {
 		b = append(b[:j:j], b[i:]...)
 	}
 	return string(b)
+}
+
+// A text that asks for more states than there may be costs what regexp costs, and leaves the automaton to the others.
+func TestDFAExplosion(t *testing.T) {
+	for _, expr := range []string{`(?:a[ab]{0,60}){3}c`, `a.{0,100}c`, `(?:a|b)*a(?:a|b){14}c`, `a[ab]{200}c`} {
+		d, rng := newDFA(expr, false), rand.New(rand.NewPCG(1, 1))
+		start := d.start.Load()
+		text := make([]byte, 20<<10)
+		for i := range text {
+			text[i] = "ab"[rng.IntN(2)]
+		}
+		if d.match(string(text)) {
+			t.Errorf("%s matches", expr)
+		}
+		if d.start.Load() != start {
+			t.Errorf("%s: the automaton began anew for one text", expr)
+		}
+		if !d.match(string(text)+strings.Repeat("b", 10)+"c") && !strings.Contains(expr, "14") && !strings.Contains(expr, "200") {
+			t.Errorf("%s does not match", expr)
+		}
+	}
 }

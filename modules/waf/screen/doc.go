@@ -11,7 +11,8 @@
 //   - it is of a simple kind, such as a count, that was evaluated (conditions).
 //
 // Conditions on TX variables alone, such as paranoia levels, have the same answer in every transaction in which no other rule matched: they
-// are evaluated once, when rules are loaded (constants). What the screen does not understand it does not guess at: a rule of that
+// are evaluated once, when rules are loaded (constants). A rule that sets variables on the way to not matching is kept where another one reads them; one that looks at
+// what its phase does not have yet, and one of phase 5, is always run. What the screen does not understand it does not guess at: a rule of that
 // kind is always run, a directive of that kind turns the screen off (New's error says why), and so does a request that
 // is not of the plain shapes that extract knows (Unknown).
 //

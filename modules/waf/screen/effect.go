@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,7 +69,7 @@ func (c control) lessens(relied []*seclang.Rule) bool {
 		return true
 	case "ruleremovetargetbyid", "ruleremovetargetbytag", "ruleremovetargetbymsg":
 		variable, _, _ := strings.Cut(c.target, ":")
-		return !strings.EqualFold(variable, "tx")
+		return !strings.EqualFold(strings.TrimSpace(variable), "tx") && !strings.HasPrefix(c.target, "+")
 	case "ruleremovebyid":
 		from, to, err := seclang.IDs(c.value)
 		return err == nil && !slices.ContainsFunc(relied, func(r *seclang.Rule) bool { return r.ID >= from && r.ID <= to })
@@ -78,22 +79,80 @@ func (c control) lessens(relied []*seclang.Rule) bool {
 	return false
 }
 
+// removes tells whether the control may take a rule out.
+func (c control) removes(r *seclang.Rule) bool {
+	switch c.name {
+	case "ruleremovebyid":
+		from, to, err := seclang.IDs(c.value)
+		return err != nil || r.ID >= from && r.ID <= to
+	case "ruleremovebytag":
+		return slices.Contains(r.Tags, c.value)
+	case "ruleremovebymsg":
+		return true
+	}
+	return false
+}
+
+// narrows tells whether the control may take members of a target from a rule.
+func (c control) narrows(r *seclang.Rule, t seclang.Target) bool {
+	name, key, _ := strings.Cut(c.target, ":")
+	key = strings.Trim(strings.TrimSpace(key), "'")
+	if !strings.EqualFold(strings.TrimSpace(name), t.Name) || t.Key != "" && !t.Regex && key != "" && key[0] != '/' && !strings.EqualFold(key, t.Key) {
+		return false
+	}
+	switch c.name {
+	case "ruleremovetargetbyid":
+		from, to, err := seclang.IDs(c.value)
+		return err != nil || r.ID >= from && r.ID <= to
+	case "ruleremovetargetbytag":
+		return slices.Contains(r.Tags, c.value)
+	case "ruleremovetargetbymsg":
+		return true
+	}
+	return false
+}
+
+// exceptions are the targets that a directive takes from rules, as controls; one that it adds begins with +.
+func exceptions(s seclang.Setting) (out []control) {
+	by, ok := strings.CutPrefix(s.Name, "secruleupdatetarget")
+	fields := strings.Fields(s.Args)
+	if !ok || len(fields) == 0 {
+		return nil
+	}
+	last := len(fields) - 1
+	for _, t := range strings.Split(strings.Trim(fields[last], `"`), "|") {
+		target, taken := strings.CutPrefix(t, "!")
+		if !taken {
+			target = "+" + t
+		}
+		if by != "byid" {
+			out = append(out, control{"ruleremovetargetbymsg", "", target}) // of whichever rule
+			continue
+		}
+		for _, id := range fields[:last] {
+			out = append(out, control{"ruleremovetargetbyid", id, target})
+		}
+	}
+	return out
+}
+
 // unsettles tells whether the control changes what variables hold, or whether rules run at all.
 func (c control) unsettles() bool {
 	return !strings.HasPrefix(c.name, "ruleremove") && c.name != "auditengine" && c.name != "auditlogparts" && c.name != "debugloglevel"
 }
 
-// reads lists the TX variables that a link's condition looks at, and whether it looks at more than can be listed.
-func reads(l *seclang.Link) (keys []string, more bool) {
+// reads lists the TX variables that a link's condition looks at: by name, or several at once.
+func reads(l *seclang.Link) (keys []string, several []selector) {
 	for _, t := range l.Targets {
 		if t.Name == "TX" {
-			if t.Key == "" || t.Regex {
-				more = true
-			}
 			keys = append(keys, t.Key)
+			if t.Key == "" || t.Regex {
+				s, _ := newSelector(t) // an expression that is none: all, Coraza does not load the rule
+				several = append(several, s)
+			}
 		}
 	}
-	return append(keys, readsIn(l.Arg)...), more
+	return append(keys, readsIn(l.Arg)...), several
 }
 
 // readsIn lists the TX variables that a text names as macros.
@@ -128,10 +187,72 @@ func (w *writes) add(l *seclang.Link) {
 		}
 	}
 	if l.Capture {
-		for i := range 10 {
-			w.names = append(w.names, strconv.Itoa(i))
+		w.capture()
+	}
+}
+
+func (w *writes) capture() {
+	for i := range 10 {
+		w.names = append(w.names, strconv.Itoa(i))
+	}
+}
+
+// inputs are the TX variables that a rule reads.
+type inputs struct {
+	keys    []string
+	several []selector
+}
+
+// inputsOf lists the TX variables that a rule reads as other rules left them, so not what it captures itself before.
+func inputsOf(r *seclang.Rule) (in inputs) {
+	own := -1
+	for i := range r.Links {
+		in.ask(&r.Links[i], own)
+		own = max(own, groups(&r.Links[i]))
+		in.set(&r.Links[i], own)
+	}
+	return in
+}
+
+// ask adds what a link's condition reads, but for captures up to own.
+func (in *inputs) ask(l *seclang.Link, own int) {
+	keys, several := reads(l)
+	in.note(keys, own)
+	in.several = append(in.several, several...)
+}
+
+// set adds what a link reads to set something else.
+func (in *inputs) set(l *seclang.Link, own int) {
+	for _, a := range l.Actions {
+		if a.Name == "setvar" {
+			in.note(readsIn(a.Value), own)
 		}
 	}
+}
+
+func (in *inputs) note(keys []string, own int) {
+	for _, k := range keys {
+		if n, err := strconv.Atoi(k); err != nil || n > own {
+			in.keys = append(in.keys, k)
+		}
+	}
+}
+
+// groups is the last capture that a link sets for sure when it holds, -1 for none.
+func groups(l *seclang.Link) int {
+	switch {
+	case !l.Capture || l.Not:
+		return -1
+	case l.Op == "pm" || l.Op == "pmFromFile" || l.Op == "pmf" || l.Op == "detectSQLi":
+		return 0
+	case l.Op != "rx":
+		return -1
+	}
+	re, err := syntax.Parse(expression(l.Arg), syntax.Perl)
+	if err != nil {
+		return -1
+	}
+	return min(re.MaxCap(), 8)
 }
 
 // addAll adds what a rule may set without matching: its last link sets only when it does.
@@ -141,18 +262,14 @@ func (w *writes) addAll(r *seclang.Rule) {
 	}
 }
 
-// meet tells whether a link reads what is written, also only to set something else.
-func (w *writes) meet(l *seclang.Link) bool {
-	keys, more := reads(l)
-	for _, a := range l.Actions {
-		if a.Name == "setvar" {
-			keys = append(keys, readsIn(a.Value)...)
+// meet tells whether something that is read is written.
+func (w *writes) meet(in inputs) bool {
+	for _, s := range in.several {
+		if len(w.beginnings) > 0 || slices.ContainsFunc(w.names, s.has) {
+			return true
 		}
 	}
-	if more && (len(w.names) > 0 || len(w.beginnings) > 0) {
-		return true
-	}
-	return slices.ContainsFunc(keys, func(k string) bool {
+	return slices.ContainsFunc(in.keys, func(k string) bool {
 		return slices.Contains(w.names, k) || slices.ContainsFunc(w.beginnings, func(b string) bool { return strings.HasPrefix(k, b) })
 	})
 }

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"iter"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,7 +25,16 @@ type Request struct {
 type Limits struct {
 	Arguments int // of a query, and of a body
 	Depth     int // of JSON
+
+	json, raw, forced bool // the rules are there that read bodies of each kind so
 }
+
+// The rules that choose how a body is read, which extract follows where they are modelled.
+const (
+	ruleJSON   = 200001 // JSON by its media type
+	ruleRaw    = 590020 // octet streams are not read
+	ruleForced = 901340 // what is of no known type is read as a form
+)
 
 // The body processors that extract knows: as the rules 200000 and 200001 of the engine's configuration choose them.
 var (
@@ -57,6 +68,12 @@ func kindOf(contentType string) kind {
 		return rawBody
 	}
 	return forcedBody
+}
+
+// Form tells whether bodies of a media type are read as forms, declared or not.
+func Form(contentType string) bool {
+	k := kindOf(contentType)
+	return k == formBody || k == forcedBody
 }
 
 // Plain tells whether bodies of a media type are of the shapes that are known here.
@@ -162,21 +179,47 @@ func (b *builder) uri(raw string) bool {
 // form takes a query apart as Coraza's url.ParseQuery does.
 func (b *builder) form(s string, values, names source) bool {
 	n := 0
-	for s != "" {
-		var pair string
-		pair, s, _ = strings.Cut(s, "&")
-		if pair == "" {
-			continue
-		}
+	for key, value := range Pairs(s) {
 		if n++; n > b.limits.Arguments {
 			return false
 		}
-		key, value, _ := strings.Cut(pair, "=")
-		key, value = unescape(key), unescape(value)
 		b.add(values, key, value)
 		b.add(names, key, key)
 	}
 	return true
+}
+
+// Pairs are the keys and values of a query or a form, as Coraza takes them apart.
+func Pairs(s string) iter.Seq2[string, string] {
+	return func(yield func(key, value string) bool) {
+		for s := s; s != ""; {
+			var pair string
+			if pair, s, _ = strings.Cut(s, "&"); pair == "" {
+				continue
+			}
+			key, value, _ := strings.Cut(pair, "=")
+			if !yield(unescape(key), unescape(value)) {
+				return
+			}
+		}
+	}
+}
+
+// Clashes are the keys of a form, in lower case, that are there in several spellings. Of these Coraza keeps the values of one, and which one is chance.
+func Clashes(s string) (keys map[string]bool) {
+	spelled := map[string]string{}
+	for key := range Pairs(s) {
+		lower := strings.ToLower(key)
+		if before, ok := spelled[lower]; !ok {
+			spelled[lower] = key
+		} else if before != key {
+			if keys == nil {
+				keys = map[string]bool{}
+			}
+			keys[lower] = true
+		}
+	}
+	return keys
 }
 
 // unescape undoes what can be undone and leaves the rest.
@@ -217,18 +260,21 @@ func (b *builder) body(data []byte, contentType string) bool {
 		return true
 	}
 	if c := firstByte(data); (c == '{' || c == '[') && kind != jsonBody {
-		if !b.undeclared(data) {
+		if !b.undeclared(data, kind == formBody || kind == forcedBody) {
 			return false
 		}
 	}
-	switch kind {
+	switch known := b.limits; kind {
 	case jsonBody:
 		b.noBody("JSON")
-		return b.json(string(data))
+		return known.json && b.json(string(data)) && b.again("again")
 	case rawBody:
 		b.noBody("")
-		return true
+		return known.raw
 	case forcedBody:
+		if !known.forced {
+			return false
+		}
 		b.add(processor, "", "") // in phase 1
 		fallthrough
 	case formBody:
@@ -236,21 +282,68 @@ func (b *builder) body(data []byte, contentType string) bool {
 		b.add(processor, "", "URLENCODED")
 		b.add(body, "", s)
 		b.add(bodyLength, "", strconv.Itoa(len(s)))
-		return b.form(s, argsPost, argsPostNames)
+		return b.form(s, argsPost, argsPostNames) && len(Clashes(s)) == 0 && b.again(Unused("again", s))
 	}
 	return false
 }
 
 // undeclared adds what the handler adds of a body that is JSON and does not say so: its strings, as arguments. They count with those of the form that the
 // body is read as; form gets what is left of the limit.
-func (b *builder) undeclared(data []byte) bool {
+func (b *builder) undeclared(data []byte, form bool) bool {
+	name, n := "json", 0
+	if form {
+		name = Unused(name, string(data))
+	}
 	Strings(bytes.NewReader(data), func(s string) bool {
-		b.add(argsPost, "json", s)
-		b.add(argsPostNames, "json", "json")
+		key := Numbered(name, n)
+		b.add(argsPost, key, s)
+		b.add(argsPostNames, key, key)
+		n++
 		b.limits.Arguments--
 		return b.limits.Arguments > 0
 	})
 	return b.limits.Arguments > 0
+}
+
+// again adds the arguments whose key is there more than once under keys of their own, as the handler does: Coraza remembers what transformations made of a value by
+// the place of the key's text in memory and by a number that depends on the order of a map, and may take one value of a key for another.
+func (b *builder) again(name string) bool {
+	from := slices.IndexFunc(b.x.members, func(m member) bool { return m.source == argsPost })
+	if from < 0 {
+		return true
+	}
+	times := map[string]int{}
+	for _, m := range b.x.members[from:] {
+		if m.source == argsPost {
+			times[strings.ToLower(m.key)]++
+		}
+	}
+	for _, m := range b.x.members[from:] {
+		if m.source == argsPost && times[strings.ToLower(m.key)] > 1 {
+			b.x.repeated = append(b.x.repeated, Argument{Numbered(name, len(b.x.repeated)), m.value})
+		}
+	}
+	for _, a := range b.x.repeated {
+		b.add(argsPost, a.Key, a.Value)
+		b.add(argsPostNames, a.Key, a.Key)
+	}
+	return len(times)+len(b.x.repeated) <= b.limits.Arguments
+}
+
+// Argument is one that is added to what a body holds.
+type Argument struct{ Key, Value string }
+
+// Numbered is a key of its own for each number.
+func Numbered(name string, n int) string { return name + "." + strconv.Itoa(n) }
+
+// Unused is a key that a form does not have. One that it had would take the place of what was added under it before.
+func Unused(name, form string) string {
+	for key := range Pairs(form) {
+		if lower := strings.ToLower(key); strings.HasPrefix(lower, name) {
+			name = lower + "_"
+		}
+	}
+	return name
 }
 
 // Strings calls f with each string in a JSON text, names of members included, up to its end or to where it is no JSON, until f returns false.

@@ -1,6 +1,9 @@
 package screen
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // macro is text with variables in it, as %{tx.allowed_methods}. Only those of TX are known here.
 type macro []token
@@ -22,7 +25,7 @@ func newMacro(s string) (m macro, ok bool) {
 		}
 		name, rest, closed := strings.Cut(s[from+2:], "}")
 		collection, key, _ := strings.Cut(name, ".")
-		if !closed || !strings.EqualFold(collection, "tx") || key == "" {
+		if !closed || !strings.EqualFold(collection, "tx") || key == "" || slices.Contains(bodies, strings.ToLower(key)) {
 			return nil, false
 		}
 		m, s = append(m, token{text: name, key: strings.ToLower(key)}), rest

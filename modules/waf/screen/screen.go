@@ -3,6 +3,8 @@ package screen
 import (
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/convosphere/gateway/modules/waf/seclang"
@@ -53,6 +55,7 @@ func New(p *seclang.Program, o Options) (*Screen, error) {
 		return nil, err
 	}
 	s := &Screen{rules: rules, index: index, initial: c.state.tx, limits: o.Limits, memory: newMemory()}
+	s.limits.json, s.limits.raw, s.limits.forced = slices.Contains(o.Modelled, ruleJSON), slices.Contains(o.Modelled, ruleRaw), slices.Contains(o.Modelled, ruleForced)
 	s.scratch.New = func() any { return newScratch() }
 	for _, r := range rules {
 		r.settle(s.initial)
@@ -65,7 +68,9 @@ func New(p *seclang.Program, o Options) (*Screen, error) {
 			s.always[r.stage()] = true
 		}
 	}
-	s.always[0] = s.always[0] || c.speaks
+	if c.speaks {
+		s.always = [2]bool{true, true}
+	}
 	for i := range s.out {
 		s.out[i], s.early[i] = s.without(nil, i)
 	}
@@ -154,6 +159,10 @@ func (r *rule) sources() (out []source) {
 	return out
 }
 
+// Repeated are values whose keys the body has more than once, under keys of their own. Whoever runs rules adds them as arguments before the body is read: what
+// Coraza says of the values of one key is not reliable.
+func (e *Exchange) Repeated() []Argument { return e.x.repeated }
+
 // Answer is the head of an answer and as much of its body as there is.
 type Answer struct {
 	Status string
@@ -166,7 +175,8 @@ func (e *Exchange) Response(a *Answer) Result {
 	if !e.known {
 		return Result{}
 	}
-	x := e.x // the request's own members stay as they are: an answer may be screened in pieces
+	x := e.x // the request's own members and variables stay as they are: an answer may be screened in pieces
+	x.tx = maps.Clone(e.x.tx)
 	b := builder{x: &x}
 	x.members = append(make([]member, 0, len(x.members)+32), x.members...)
 	clear(x.from[:])

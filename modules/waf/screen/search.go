@@ -32,7 +32,7 @@ func newSearch(l *seclang.Link, root fs.FS) (s *search, ok bool) {
 	if l.Always || l.Not || !slices.Contains(searchable, l.Op) {
 		return nil, false
 	}
-	targets, ok := newTargets(l.Targets)
+	targets, ok := newTargets(l.Targets, l.Phase)
 	if !ok || slices.ContainsFunc(targets, func(t target) bool { return t.count || t.source == txVariables || t.source == always }) {
 		return nil, false
 	}

@@ -51,14 +51,27 @@ func (p *pair) run(r *Request, a *Answer, out []int) (o outcome) {
 	}
 	tx.ProcessConnection("192.0.2.1", 1234, "", 0)
 	tx.ProcessURI(r.URI, r.Method, r.Proto)
+	contentType := ""
 	for name, v := range r.Header {
-		tx.AddRequestHeader(name, v)
+		if tx.AddRequestHeader(name, v); strings.EqualFold(name, "Content-Type") && contentType == "" {
+			contentType = v
+		}
 	}
 	if tx.ProcessRequestHeaders() == nil {
 		_, _, _ = tx.WriteRequestBody(r.Body)
 		processor := tx.(plugintypes.TransactionState).Variables().RequestBodyProcessor().Get()
 		if c := firstByte(r.Body); (c == '{' || c == '[') && processor != "JSON" { // as the handler does
-			Strings(bytes.NewReader(r.Body), func(s string) bool { tx.AddPostRequestArgument("json", s); return true })
+			name := "json"
+			if Form(contentType) {
+				name = Unused(name, string(r.Body))
+			}
+			n := 0
+			Strings(bytes.NewReader(r.Body), func(s string) bool { tx.AddPostRequestArgument(Numbered(name, n), s); n++; return true })
+		}
+		if e, _ := p.screen.Request(r); e.known {
+			for _, a := range e.Repeated() {
+				tx.AddPostRequestArgument(a.Key, a.Value)
+			}
 		}
 		_, _ = tx.ProcessRequestBody()
 	}

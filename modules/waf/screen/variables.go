@@ -2,6 +2,7 @@ package screen
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -87,13 +88,16 @@ type selector struct {
 
 func (s selector) all() bool { return s.text == "" && s.pattern == nil }
 
-// has tells whether a member may be named. Coraza compares keys in lower case, but an expression for arguments as it is written: either will do here, since one
-// member too many can only make a condition hold.
+// has tells whether a member is named. Coraza keeps keys in lower case.
 func (s selector) has(key string) bool {
 	if s.pattern != nil {
-		return s.pattern.MatchString(key) || s.pattern.MatchString(strings.ToLower(key))
+		return s.pattern.MatchString(strings.ToLower(key))
 	}
-	return s.text == "" || strings.EqualFold(s.text, key)
+	if s.text == "" || !strings.EqualFold(s.text, key) {
+		return s.text == ""
+	}
+	text, key := strings.ToLower(s.text), strings.ToLower(key) // ſ is no s then
+	return text == key
 }
 
 // leavesOut tells whether an exception applies, as Coraza does.
@@ -113,12 +117,40 @@ func newSelector(t seclang.Target) (selector, error) {
 	return selector{pattern: re}, err
 }
 
+// at are the variables that stand for a name in a phase; known is false where an exchange as a whole does not tell what the variable held then.
+func at(name string, phase int) (found []source, known bool) {
+	found, known = sourcesOf[name]
+	if !known {
+		return nil, false
+	}
+	since := []int{argsPost: 2, argsPostNames: 2, body: 2, bodyLength: 2, processor: 2, status: 3, responseHeaders: 3, responseHeaderNames: 3, responseBody: 4}
+	early := func(s source) bool { return int(s) < len(since) && since[s] > phase }
+	switch {
+	case !slices.ContainsFunc(found, early):
+		return found, true
+	case found[0] == argsPost || found[0] == argsPostNames:
+		return []source{never}, true
+	case len(found) == 2: // ARGS
+		return found[:1], true
+	}
+	return nil, false
+}
+
+// bodies are the TX variables in which Coraza keeps what it took for JSON.
+var bodies = []string{"json_request_body", "json_response_body"}
+
+// holdsBody tells whether such a variable may be part of a target.
+func holdsBody(t seclang.Target) bool {
+	key, err := newSelector(t)
+	return t.Name == "TX" && (err != nil || slices.ContainsFunc(bodies, key.has))
+}
+
 // newTargets resolves what a rule looks at; ok is false where some of it is not known here.
-func newTargets(list []seclang.Target) (out []target, ok bool) {
+func newTargets(list []seclang.Target, phase int) (out []target, ok bool) {
 	for _, t := range list {
-		found, known := sourcesOf[t.Name]
+		found, known := at(t.Name, phase)
 		key, err := newSelector(t)
-		if !known || err != nil {
+		if !known || err != nil || holdsBody(t) {
 			return nil, false
 		}
 		if t.Count && !key.all() && found[0] != headers && found[0] != responseHeaders && found[0] != txVariables && found[0] != never {
@@ -182,10 +214,11 @@ type member struct {
 
 // exchange is what the variables hold in one request, or in it and its answer.
 type exchange struct {
-	members []member // in order of source
-	from    [sources + 1]int
-	tx      map[string]string // written while conditions are evaluated; nil until then
-	initial map[string]string // TX as it is in every clean transaction
+	members  []member // in order of source
+	from     [sources + 1]int
+	tx       map[string]string // written while conditions are evaluated; nil until then
+	initial  map[string]string // TX as it is in every clean transaction
+	repeated []Argument        // values of keys that a body has more than once, under keys of their own
 }
 
 // of returns the members of a variable.

@@ -34,6 +34,7 @@ type Rule struct {
 
 // Link is one condition of a chain, and what happens when it holds.
 type Link struct {
+	Phase      int  // of the rule
 	Always     bool // SecAction: no condition
 	Targets    []Target
 	Not        bool
@@ -79,6 +80,7 @@ func Parse(text string, root fs.FS) (*Program, error) {
 				open = &Rule{ID: meta.id, Phase: meta.phase, Tags: meta.tags, Raw: d.raw}
 				p.Rules = append(p.Rules, open)
 			}
+			link.Phase = open.Phase
 			open.Links = append(open.Links, link)
 			if !meta.chain {
 				open = nil
