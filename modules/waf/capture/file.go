@@ -24,7 +24,7 @@ const (
 	idSize = 16
 	prefix = "capture-"
 	suffix = ".gwc"
-	stamp  = "20060102T150405Z" // of the first record, UTC
+	stamp  = "20060102T150405.000000000Z" // of the first record, UTC; so fine that files of a burst keep their order
 )
 
 func place(id []byte, n uint64) string { return fmt.Sprintf("waf.capture:%x:%d", id, n) }
