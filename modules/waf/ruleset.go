@@ -14,6 +14,7 @@ import (
 	"github.com/corazawaf/coraza/v3/types"
 
 	"github.com/convosphere/gateway/modules/waf/screen"
+	"github.com/convosphere/gateway/modules/waf/seclang"
 )
 
 // ruleSet is compiled rules, shared by all handlers, and all configurations in turn, that ask for the same. It is
@@ -110,7 +111,14 @@ func compile(text string) (*ruleSet, []dependency, error) {
 	if n, ok := waf.(experimental.WAFWithRules); ok {
 		set.count = n.RulesCount()
 	}
-	set.screen, set.opaque = seen.screen(text, files.again(), set.count)
+	program, err := seclang.Parse(text, files.again())
+	if err != nil {
+		set.opaque = err
+	} else if err := runnable(program); err != nil {
+		return nil, nil, errors.Join(err, set.close())
+	} else {
+		set.screen, set.opaque = seen.screen(program, files.again(), set.count)
+	}
 	set.refs.Store(1)
 	ruleSets.Inc()
 	if len(files.seen) > 0 {

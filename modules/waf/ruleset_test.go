@@ -168,3 +168,32 @@ func gauge(t *testing.T, g prometheus.Gauge) float64 {
 	}
 	return m.GetGauge().GetValue()
 }
+
+// Coraza loads such a rule, and panics whenever it is run: every request would get 503.
+func TestSetvarWithoutAValueIsRefused(t *testing.T) {
+	rules := filepath.Join(t.TempDir(), "local.conf")
+	sets := gauge(t, ruleSets)
+	for action, good := range map[string]bool{"setvar:tx.a": false, "setvar:!tx.a": false, "setvar:tx.a=1": true, "setvar:'!tx.a=1'": true} {
+		write(t, rules, "SecRule ARGS:q \"@streq x\" \"id:1001,phase:2,pass,nolog,"+action+"\"\n")
+		ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+		h := &Handler{RulesFiles: []string{rules}}
+		err := h.Provision(ctx)
+		switch {
+		case good && err != nil:
+			t.Errorf("%s: %v", action, err)
+		case good:
+			if got := do(t, h, request("GET", "/x?q=x", "", "")).status; got != 200 {
+				t.Errorf("%s: status %d", action, got)
+			}
+		case err == nil || !strings.Contains(err.Error(), "rule 1001: "+action+" has no value"):
+			t.Errorf("%s: %v", action, err)
+		}
+		if err := h.Cleanup(); err != nil {
+			t.Error(err)
+		}
+		cancel()
+	}
+	if got := gauge(t, ruleSets); got != sets {
+		t.Errorf("%v rule sets, were %v", got, sets)
+	}
+}

@@ -43,11 +43,7 @@ func (c *compiled) messages() map[int]string {
 }
 
 // screen makes the screen of a rule set, or says why there is none: then every rule is run on every request, which is slow and safe.
-func (c *compiled) screen(text string, files fs.FS, count int) (*screen.Screen, error) {
-	p, err := seclang.Parse(text, files)
-	if err != nil {
-		return nil, err
-	}
+func (c *compiled) screen(p *seclang.Program, files fs.FS, count int) (*screen.Screen, error) {
 	left := 0
 	for _, r := range p.Rules {
 		if !r.Removed {
@@ -66,6 +62,23 @@ func (c *compiled) screen(text string, files fs.FS, count int) (*screen.Screen, 
 		return nil, fmt.Errorf("SecRequestBodyJsonDepthLimit: %w", err)
 	}
 	return screen.New(p, screen.Options{Root: files, Limits: screen.Limits{Arguments: limit, Depth: depth}, Modelled: modelled})
+}
+
+// runnable refuses what Coraza 3.8.1 loads and then panics at, on every request that reaches it: a setvar without a value, also one that removes a variable.
+func runnable(p *seclang.Program) error {
+	for _, r := range p.Rules {
+		if r.Removed {
+			continue
+		}
+		for _, l := range r.Links {
+			for _, a := range l.Actions {
+				if a.Name == "setvar" && !strings.Contains(a.Value, "=") {
+					return fmt.Errorf("rule %d: setvar:%s has no value, which Coraza can't run; write setvar:%s=1", r.ID, a.Value, a.Value)
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // told is what a transaction is told of a request's headers, in one order for the screen and the rules.
