@@ -2,6 +2,7 @@ package waf
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 )
 
@@ -28,6 +29,29 @@ func TestKeysThatClash(t *testing.T) {
 		}
 		if o := do(t, h, request("POST", "/x", form, "comment=a&Comment=b&form=c&json=d")); o.status != 200 {
 			t.Errorf("harmless: status %d, %+v", o.status, o.verdict)
+		}
+	}
+}
+
+// Beside another media type an octet stream is no file: only 920620 would refuse it, and an operator may have taken that out.
+func TestTwoMediaTypes(t *testing.T) {
+	h := provision(t, &Handler{Exclusions: []Exclusion{{Rules: []string{"920620"}}}})
+	for _, second := range []string{form, "text/plain", "application/octet-stream"} {
+		r := request("POST", "/x", "application/octet-stream", "comment="+url.QueryEscape(`<script>alert(1)</script>`))
+		r.Header.Add("Content-Type", second)
+		if o := do(t, h, r); o.status != 403 {
+			t.Errorf("%s: status %d", second, o.status)
+		}
+	}
+	if o := do(t, h, request("POST", "/x", "application/octet-stream", "comment=<script>")); o.status != 200 {
+		t.Errorf("a file: status %d", o.status)
+	}
+	// Megabytes are for files, which the rules don't read.
+	for _, types := range [][]string{{"application/octet-stream", form}, {"application/octet-streams"}, {"\u00a0application/octet-stream"}} {
+		r := request("POST", "/x", "", strings.Repeat("x", defaultBodyLimit+1))
+		r.Header["Content-Type"] = types
+		if o := do(t, h, r); o.status != 413 {
+			t.Errorf("%q, over the limit: status %d", types, o.status)
 		}
 	}
 }

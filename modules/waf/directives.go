@@ -17,7 +17,7 @@ const (
 )
 
 // engine is what Coraza's recommended configuration sets, and what the Core Rule Set's set-up leaves out: its rules of the later phases log as the others do. The media types of JSON and XML are wider here: every
-// +json and +xml is parsed as what it says. The bytes of an octet stream are a file's, not a form's (590020).
+// +json and +xml is parsed as what it says. The bytes of an octet stream are a file's, not a form's (590020), unless a second media type says something else.
 const engine = `Include @crs-setup.conf.example
 SecRequestBodyAccess On
 SecResponseBodyAccess Off
@@ -28,7 +28,8 @@ SecRequestBodyLimitAction Reject
 SecRequestBodyJsonDepthLimit 1024
 SecRule REQUEST_HEADERS:Content-Type "@rx ^(?:application|text)/(?:[^;,\s]+\+)?xml" "id:200000,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=XML"
 SecRule REQUEST_HEADERS:Content-Type "@rx ^(?:application|text)/(?:[^;,\s]+\+)?json" "id:200001,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=JSON"
-SecRule REQUEST_HEADERS:Content-Type "@rx ^application/octet-stream(?:$|[;\s])" "id:590020,phase:1,t:none,t:lowercase,pass,nolog,ctl:ruleRemoveById=901340"
+SecRule &REQUEST_HEADERS:Content-Type "@eq 1" "id:590020,phase:1,t:none,pass,nolog,chain"
+SecRule REQUEST_HEADERS:Content-Type "@rx ^application/octet-stream(?:$|[;\s])" "t:none,t:lowercase,ctl:ruleRemoveById=901340"
 SecRule URI_PARSE_ERROR "@eq 1" "id:200009,phase:1,t:none,log,deny,status:400,msg:'The URI is malformed',chain"
 SecRule REQUEST_METHOD "!@streq CONNECT" "t:none"
 SecRule REQBODY_ERROR "!@eq 0" "id:200002,phase:2,t:none,log,deny,status:400,msg:'The body is malformed'"
