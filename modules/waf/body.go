@@ -37,12 +37,14 @@ type limits struct {
 }
 
 func (h *Handler) limits(r *http.Request) limits {
-	// Only what the rules leave unread, as 590020 has it: they take seconds for megabytes that they read.
-	if declared := r.Header["Content-Type"]; len(declared) == 1 && screen.Raw(declared[0]) {
+	// Only for what the rules leave unread, octet streams as 590020 has it and the files of forms: they take seconds for megabytes that they read.
+	if declared := r.Header["Content-Type"]; len(declared) != 1 {
+		return limits{bytes: h.BodyLimit}
+	} else if screen.Raw(declared[0]) {
 		return limits{bytes: h.UploadLimit}
 	}
 	contentType := strings.TrimSpace(r.Header.Get("Content-Type")) // of Unicode's white space too, as Coraza does
-	if len(contentType) < 10 || !strings.EqualFold(contentType[:10], "multipart/") {
+	if !strings.HasPrefix(strings.ToLower(contentType), "multipart/form-data") { // other kinds are read as forms
 		return limits{bytes: h.BodyLimit}
 	}
 	_, params, err := mime.ParseMediaType(contentType)

@@ -47,8 +47,10 @@ func TestTwoMediaTypes(t *testing.T) {
 		t.Errorf("a file: status %d", o.status)
 	}
 	// Megabytes are for files, which the rules don't read.
-	for _, types := range [][]string{{"application/octet-stream", form}, {"application/octet-streams"}, {"\u00a0application/octet-stream"}} {
-		r := request("POST", "/x", "", strings.Repeat("x", defaultBodyLimit+1))
+	for _, types := range [][]string{{"application/octet-stream", form}, {"application/octet-streams"}, {"\u00a0application/octet-stream"},
+		{"multipart/mixed; boundary=x"}, {"multipart/form-data; boundary=x", "application/json"},
+	} {
+		r := request("POST", "/x", "", "--x\r\nContent-Disposition: form-data; name=\"a\"; filename=\"b\"\r\n\r\n"+strings.Repeat("x", defaultBodyLimit)+"\r\n--x--\r\n")
 		r.Header["Content-Type"] = types
 		if o := do(t, h, r); o.status != 413 {
 			t.Errorf("%q, over the limit: status %d", types, o.status)
