@@ -43,7 +43,7 @@ func (h *Handler) limits(r *http.Request) limits {
 	} else if screen.Raw(declared[0]) {
 		return limits{bytes: h.UploadLimit}
 	}
-	contentType := strings.TrimSpace(r.Header.Get("Content-Type")) // of Unicode's white space too, as Coraza does
+	contentType := strings.TrimSpace(r.Header.Get("Content-Type"))               // of Unicode's white space too, as Coraza does
 	if !strings.HasPrefix(strings.ToLower(contentType), "multipart/form-data") { // other kinds are read as forms
 		return limits{bytes: h.BodyLimit}
 	}
