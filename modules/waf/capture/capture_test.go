@@ -351,6 +351,8 @@ func TestSecrets(t *testing.T) {
 		{uri: "/x", contentType: "application/json", body: `{"password":"` + hush},
 		{uri: "/x", contentType: "application/json", body: `{"p\u0061ssword":"` + hush},
 		{uri: "/x", contentType: "application/json", body: `{"a":1} {"password":"` + hush + `"}`},
+		{uri: "/x", contentType: "application/json", body: `{}}"password":"` + hush + `"2`},
+		{uri: "/x", contentType: "application/json", body: `[]]{"password":"` + hush + `"}`},
 		{uri: "/admin/keys", contentType: "application/json", body: `{"value":"` + hush + `","a":{"b":"` + hush + `","c":"` + "kept" + `"}}`, want: `{"value":"removed","a":{"b":"removed","c":"kept"}}`},
 		{uri: "/x", contentType: "application/x-www-form-urlencoded", body: "a=1&pass%77ord=" + hush + "&b=2", want: "a=1&pass%77ord=removed&b=2"},
 		{uri: "/x", contentType: "multipart/form-data; boundary=b", body: "--b\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\n" + hush + "\r\n--b--\r\n"},
@@ -397,6 +399,7 @@ func FuzzSecrets(f *testing.F) {
 	f.Add(`{"a":`, `}`)
 	f.Add(`[1,{"x":"y",`, `]`)
 	f.Add(`{`, `,"b":2}`)
+	f.Add(`{}}`, `2`)
 	f.Fuzz(func(t *testing.T, before, after string) {
 		if strings.Contains(before+after, hush) {
 			return

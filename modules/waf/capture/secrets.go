@@ -3,6 +3,7 @@ package capture
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"mime"
 	"net/url"
 	"path"
@@ -199,10 +200,11 @@ func (c *cleaner) json() bool {
 	d := json.NewDecoder(bytes.NewReader(c.record.Body))
 	d.UseNumber()
 	w := &walker{c: c, d: d}
-	if !w.value("") || d.More() {
+	if !w.value("") {
 		return false
 	}
-	if _, err := d.Token(); err == nil {
+	// Nothing else will do: a stray bracket is an error, not the end, and anything may stand behind it.
+	if _, err := d.Token(); err != io.EOF {
 		return false
 	}
 	for _, span := range slices.Backward(w.spans) {
