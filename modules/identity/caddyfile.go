@@ -2,11 +2,28 @@ package identity
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
+
+// subdirectives reads each of its own; a block's reader stands in a file of its own.
+var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
+	"issuer":          func(a *App, d *caddyfile.Dispenser) error { return text(d, &a.Issuer) },
+	"audience":        func(a *App, d *caddyfile.Dispenser) error { return text(d, &a.Audience) },
+	"label":           func(a *App, d *caddyfile.Dispenser) error { return text(d, &a.Label) },
+	"access_lifetime": func(a *App, d *caddyfile.Dispenser) error { return span(d, &a.AccessLifetime) },
+	"idle":            func(a *App, d *caddyfile.Dispenser) error { return span(d, &a.Idle) },
+	"absolute":        func(a *App, d *caddyfile.Dispenser) error { return span(d, &a.Absolute) },
+	"argon2": func(a *App, d *caddyfile.Dispenser) error {
+		a.Argon2 = new(Argon2)
+		return a.Argon2.unmarshal(d)
+	},
+}
 
 // UnmarshalCaddyfile reads the block `identity` of the global option `gateway`. Syntax:
 //
@@ -35,27 +52,11 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return d.Errf("%s is given twice", name)
 		}
 		seen[name] = true
-		var err error
-		switch name {
-		case "issuer":
-			err = text(d, &a.Issuer)
-		case "audience":
-			err = text(d, &a.Audience)
-		case "label":
-			err = text(d, &a.Label)
-		case "access_lifetime":
-			err = span(d, &a.AccessLifetime)
-		case "idle":
-			err = span(d, &a.Idle)
-		case "absolute":
-			err = span(d, &a.Absolute)
-		case "argon2":
-			a.Argon2 = new(Argon2)
-			err = a.Argon2.unmarshal(d)
-		default:
-			err = d.Errf("unknown subdirective %q: identity knows issuer, audience, label, access_lifetime, idle, absolute and argon2", name)
+		read, ok := subdirectives[name]
+		if !ok {
+			return d.Errf("unknown subdirective %q: identity knows %s", name, strings.Join(slices.Sorted(maps.Keys(subdirectives)), ", "))
 		}
-		if err != nil {
+		if err := read(a, d); err != nil {
 			return err
 		}
 	}

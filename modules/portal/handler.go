@@ -14,70 +14,24 @@ import (
 	"github.com/convosphere/gateway/modules/policy/engine"
 )
 
-// Permissions, as the policy knows them.
-const (
-	public = "public"       // everybody
-	self   = "account:self" // everybody who is signed in
-)
-
-// route is one path of the portal.
-type route struct {
-	permission string
-	methods    map[string]func(*Handler, *call) error
-	stepUp     bool // it is the way to give the second factor, so its lack can't close it
-}
-
 // call is one request to the portal. Its handler answers, or returns an error for fail to answer with.
 type call struct {
 	w  http.ResponseWriter
 	r  *http.Request
 	rc *reqctx.Request
-}
-
-type methods = map[string]func(*Handler, *call) error
-
-var routes = map[string]route{
-	"/auth":         {permission: public, methods: methods{"GET": (*Handler).root}},
-	"/auth/":        {permission: public, methods: methods{"GET": (*Handler).root}},
-	"/auth/login":   {permission: public, methods: methods{"GET": (*Handler).loginPage}},
-	"/auth/mfa":     {permission: self, methods: methods{"GET": (*Handler).mfaPage}, stepUp: true},
-	"/auth/account": {permission: self, methods: methods{"GET": (*Handler).accountPage}},
-
-	"/auth/api/login":                {permission: public, methods: methods{"POST": (*Handler).login}},
-	"/auth/api/mfa/totp":             {permission: public, methods: methods{"POST": (*Handler).totp}},
-	"/auth/api/refresh":              {permission: public, methods: methods{"POST": (*Handler).refresh}},
-	"/auth/api/logout":               {permission: public, methods: methods{"POST": (*Handler).logout}},
-	"/auth/api/session":              {permission: self, methods: methods{"GET": (*Handler).session}},
-	"/auth/api/stepup/totp":          {permission: self, methods: methods{"POST": (*Handler).stepUp}, stepUp: true},
-	"/auth/api/account/password":     {permission: self, methods: methods{"POST": (*Handler).changePassword}},
-	"/auth/api/account/totp":         {permission: self, methods: methods{"POST": (*Handler).enrolTOTP, "DELETE": (*Handler).removeTOTP}},
-	"/auth/api/account/totp/confirm": {permission: self, methods: methods{"POST": (*Handler).confirmTOTP}},
-
-	"/auth/assets/":          {permission: public, methods: methods{"GET": (*Handler).asset}},
-	"/.well-known/jwks.json": {permission: public, methods: methods{"GET": (*Handler).jwks}},
-}
-
-// find returns the route of a path and its name; ours false: the path is none of the portal's.
-func find(path string) (rt route, name string, ours bool) {
-	if rt, ok := routes[path]; ok {
-		return rt, path, true
-	}
-	if strings.HasPrefix(path, "/auth/assets/") {
-		return routes["/auth/assets/"], "/auth/assets/", true
-	}
-	return route{}, "", strings.HasPrefix(path, "/auth/")
+	id string // what stands for {id} in the route
 }
 
 // ServeHTTP answers for the portal's paths and passes on all others.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	rt, name, ours := find(r.URL.Path)
+	rt, name, id, ours := find(r.URL.Path)
 	if !ours {
 		return next.ServeHTTP(w, r)
 	}
 	defer h.ground.Hold()()
 	r, rc := reqctx.Ensure(r)
 	rc.Route = name
-	c := &call{&answer{ResponseWriter: w}, r, rc}
+	c := &call{&answer{ResponseWriter: w}, r, rc, id}
 	secure(c.w.Header())
 	h.serve(c, rt)
 	count(name, c.w.(*answer).status)

@@ -32,6 +32,14 @@ func (s *row) lives(now time.Time) bool {
 	return s.end.IsZero() && !s.account.Disabled && now.Before(s.idle) && now.Before(s.absolute)
 }
 
+// acr is how sure the session's factors make who it is.
+func (s *row) acr() string {
+	if s.mfa.IsZero() {
+		return reqctx.ACRSingle
+	}
+	return reqctx.ACRMulti
+}
+
 // read finds a session, living or not. Errors: ErrSession where there is none.
 func (m *Manager) read(ctx context.Context, sid string) (row, error) {
 	s := row{id: sid}
@@ -102,7 +110,7 @@ func (m *Manager) begin(ctx context.Context, tx *database.Tx, s *row, a account.
 func (m *Manager) result(s *row, refresh string) (Result, error) {
 	id := &reqctx.Identity{
 		Subject: s.account.ID, Name: s.account.Name, Roles: s.account.Roles, Session: s.id, Methods: s.methods,
-		AuthTime: s.authTime.Truncate(time.Second), MFATime: s.mfa.Truncate(time.Second), Expires: s.accessUntil,
+		Kind: reqctx.KindPerson, ACR: s.acr(), AuthTime: s.authTime.Truncate(time.Second), MFATime: s.mfa.Truncate(time.Second), Expires: s.accessUntil,
 	}
 	access, err := m.issuer.Issue(id)
 	if err != nil {

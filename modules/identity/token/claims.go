@@ -22,13 +22,17 @@ type claims struct {
 	Name      string   `json:"name"`
 	Roles     []string `json:"roles"`
 	Methods   []string `json:"amr"`
+	ACR       string   `json:"acr"`
 	AuthTime  int64    `json:"auth_time"`
 	MFATime   int64    `json:"mfa_time,omitempty"`
+	Trusted   bool     `json:"trusted,omitempty"` // the session is on a device that the person had remembered
+	Risk      []string `json:"risk,omitempty"`    // what was unusual of the login
 }
 
 func (c *claims) identity() *reqctx.Identity {
 	id := &reqctx.Identity{
-		Subject: c.Subject, Name: c.Name, Roles: c.Roles, Session: c.Session, TokenID: c.ID, Methods: c.Methods,
+		Subject: c.Subject, Name: c.Name, Roles: c.Roles, Kind: reqctx.KindPerson, Session: c.Session, TokenID: c.ID, Methods: c.Methods,
+		ACR: c.ACR, Trusted: c.Trusted, Risk: c.Risk,
 		AuthTime: time.Unix(c.AuthTime, 0).UTC(), Expires: time.Unix(c.Expires, 0).UTC(),
 	}
 	if c.MFATime != 0 {

@@ -41,7 +41,8 @@ func (s *Issuer) Issue(id *reqctx.Identity) (string, error) {
 	c := claims{
 		Issuer: s.Issuer, Audience: s.Audience, Subject: id.Subject, Session: id.Session, ID: id.TokenID,
 		IssuedAt: now, NotBefore: now, Expires: id.Expires.Unix(),
-		Name: id.Name, Roles: id.Roles, Methods: id.Methods, AuthTime: id.AuthTime.Unix(),
+		Name: id.Name, Roles: id.Roles, Methods: id.Methods, ACR: id.ACR, AuthTime: id.AuthTime.Unix(),
+		Trusted: id.Trusted, Risk: id.Risk,
 	}
 	if !id.MFATime.IsZero() {
 		c.MFATime = id.MFATime.Unix()

@@ -11,7 +11,7 @@ import (
 // maxTime bounds a NumericDate, so that no arithmetic on it overflows: the year 9999.
 const maxTime = 253402300799
 
-// members reads one flat JSON object into the targets (*string, *int64, *[]string) by exact name: encoding/json itself takes "SUB" for
+// members reads one flat JSON object into the targets (*string, *int64, *bool, *[]string) by exact name: encoding/json itself takes "SUB" for
 // "sub" and the last of two. It is false for an unknown name, a name given twice, another type, a number that is no whole
 // one from 0 on, a missing required name, and anything behind the object.
 func members(raw []byte, targets map[string]any, required []string) bool {
@@ -67,6 +67,10 @@ func value(d *json.Decoder, target any) bool {
 		v, err := strconv.ParseInt(n.String(), 10, 64)
 		*target = v
 		return err == nil && v >= 0 && v <= maxTime
+	case *bool:
+		b, ok := t.(bool)
+		*target = b
+		return ok
 	case *[]string:
 		return t == json.Delim('[') && texts(d, target)
 	}

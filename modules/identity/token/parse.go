@@ -78,13 +78,14 @@ func verify(key *ecdsa.PublicKey, signed, sig string) bool {
 	return ecdsa.Verify(key, sum[:], new(big.Int).SetBytes(raw[:32]), new(big.Int).SetBytes(raw[32:]))
 }
 
-var required = []string{"iss", "aud", "sub", "sid", "jti", "iat", "nbf", "exp", "name", "roles", "amr", "auth_time"}
+var required = []string{"iss", "aud", "sub", "sid", "jti", "iat", "nbf", "exp", "name", "roles", "amr", "acr", "auth_time"}
 
 func parseClaims(raw []byte) (c claims, ok bool) {
 	ok = members(raw, map[string]any{
 		"iss": &c.Issuer, "aud": &c.Audience, "sub": &c.Subject, "sid": &c.Session, "jti": &c.ID,
 		"iat": &c.IssuedAt, "nbf": &c.NotBefore, "exp": &c.Expires,
-		"name": &c.Name, "roles": &c.Roles, "amr": &c.Methods, "auth_time": &c.AuthTime, "mfa_time": &c.MFATime,
+		"name": &c.Name, "roles": &c.Roles, "amr": &c.Methods, "acr": &c.ACR, "auth_time": &c.AuthTime,
+		"mfa_time": &c.MFATime, "trusted": &c.Trusted, "risk": &c.Risk,
 	}, required)
 	return c, ok
 }

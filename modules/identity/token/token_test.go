@@ -40,7 +40,7 @@ func newIssuer(t testing.TB) *Issuer {
 
 func person() *reqctx.Identity {
 	return &reqctx.Identity{
-		Subject: "S1", Name: "ursula", Roles: []string{"user", "premium"}, Session: "SID", Methods: []string{"pwd", "otp"},
+		Subject: "S1", Name: "ursula", Roles: []string{"user", "premium"}, Session: "SID", Kind: reqctx.KindPerson, Methods: []string{"pwd", "otp"}, ACR: reqctx.ACRMulti, Trusted: true, Risk: []string{"new-country"},
 		AuthTime: now.Add(-time.Hour), MFATime: now.Add(-time.Minute), Expires: now.Add(5 * time.Minute),
 	}
 }
@@ -69,7 +69,7 @@ const goodHead = `{"alg":"ES256","kid":"key-1","typ":"at+jwt"}`
 func payload(t testing.TB, change map[string]any) string {
 	m := map[string]any{
 		"iss": "gateway", "aud": "gateway", "sub": "S1", "sid": "SID", "jti": "J", "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Unix() + 300,
-		"name": "ursula", "roles": []string{"user"}, "amr": []string{"pwd"}, "auth_time": now.Unix(),
+		"name": "ursula", "roles": []string{"user"}, "amr": []string{"pwd"}, "acr": "aal1", "auth_time": now.Unix(),
 	}
 	for k, v := range change {
 		if v == nil {
@@ -97,7 +97,7 @@ func TestRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	if fmt.Sprintf("%v", *got) != fmt.Sprintf("%v", reqctx.Identity{Subject: want.Subject, Name: want.Name, Roles: want.Roles, Session: want.Session, TokenID: want.TokenID,
-		Methods: want.Methods, AuthTime: want.AuthTime.UTC(), MFATime: want.MFATime.UTC(), Expires: want.Expires.UTC()}) {
+		Kind: want.Kind, ACR: want.ACR, Trusted: want.Trusted, Risk: want.Risk, Methods: want.Methods, AuthTime: want.AuthTime.UTC(), MFATime: want.MFATime.UTC(), Expires: want.Expires.UTC()}) {
 		t.Fatalf("got %+v, want %+v", got, want)
 	}
 	if _, err := s.Parse(forge(t, s, goodHead, payload(t, nil))); err != nil {
@@ -197,7 +197,7 @@ func TestForgedClaims(t *testing.T) {
 	at := now.Unix()
 	for name, change := range map[string]map[string]any{
 		"no exp": {"exp": nil}, "no iat": {"iat": nil}, "no nbf": {"nbf": nil}, "no sub": {"sub": nil}, "no sid": {"sid": nil}, "no jti": {"jti": nil},
-		"no iss": {"iss": nil}, "no aud": {"aud": nil}, "no name": {"name": nil}, "no roles": {"roles": nil}, "no amr": {"amr": nil}, "no auth_time": {"auth_time": nil},
+		"no iss": {"iss": nil}, "no aud": {"aud": nil}, "no name": {"name": nil}, "no roles": {"roles": nil}, "no amr": {"amr": nil}, "no acr": {"acr": nil}, "trusted as text": {"trusted": "true"}, "risk as text": {"risk": "new-device"}, "no auth_time": {"auth_time": nil},
 		"expired": {"exp": at}, "long expired": {"exp": at - 86400}, "exp text": {"exp": "9999999999"}, "exp huge": {"exp": json.Number("1e400")},
 		"exp float": {"exp": json.Number("1900000000.5")}, "exp exponent": {"exp": json.Number("19e8")}, "exp overflow": {"exp": json.Number("9223372036854775808")},
 		"exp negative": {"exp": -1}, "exp true": {"exp": true}, "exp array": {"exp": []int{1}},

@@ -32,8 +32,9 @@ type Request struct {
 
 // Client is who is calling, as far as the connection tells.
 type Client struct {
-	IP    netip.Addr // unmapped, without zone; zero if unknown
-	Proxy netip.Addr // the direct peer, where it is a trusted proxy and so differs from IP
+	IP      netip.Addr // unmapped, without zone; zero if unknown
+	Proxy   netip.Addr // the direct peer, where it is a trusted proxy and so differs from IP
+	Country string     // ISO 3166 code of IP, upper case; "" unknown, or no country file is configured
 }
 
 // Key groups addresses that one caller can choose freely: an IPv6 address becomes its /64.
@@ -53,12 +54,31 @@ type Identity struct {
 	Roles    []string  // at least one
 	Session  string    // session id (`sid`)
 	TokenID  string    // `jti`
-	Methods  []string  // how they authenticated (`amr`, RFC 8176): pwd, otp
+	Kind     string    // KindPerson, KindService or KindForeign
+	Issuer   string    // of a foreign identity's token, or of the authority of its certificate; "" is this gateway
+	Scopes   []string  // what the token is limited to; nil: everything that the roles give
+	Methods  []string  // how they authenticated (`amr`, RFC 8176): pwd, otp, hwk, swk, user, mfa …
+	ACR      string    // how sure that is (`acr`): ACRSingle or ACRMulti
+	Trusted  bool      // they are on a device that they had remembered
+	Risk     []string  // what was unusual of the login: new-device, new-country, impossible-travel
 	AuthTime time.Time // when they last gave a first factor
 	MFATime  time.Time // when they last gave a second factor; zero: never in this session
 	Expires  time.Time // of the token
 	Cookie   bool      // the token came in a cookie, so the browser attached it by itself
 }
+
+// Kinds of identities.
+const (
+	KindPerson  = "person"  // has an account here, and a session
+	KindService = "service" // a program with an account here
+	KindForeign = "foreign" // vouched for by another issuer, or by a client certificate
+)
+
+// What `acr` can be, after the assurance levels of NIST SP 800-63B.
+const (
+	ACRSingle = "aal1" // one factor
+	ACRMulti  = "aal2" // two of them, or a passkey that verified its user
+)
 
 // Verdict is what the WAF saw. It holds no text of the request: names are cut, excerpts have their letters and digits replaced.
 type Verdict struct {

@@ -37,14 +37,16 @@ type Message struct {
 //
 //	{
 //	  "request":  {"method", "path", "route", "host", "permission"},
-//	  "identity": {"subject", "name", "roles", "amr", "auth_time", "mfa_time", "session"},   absent: nobody is signed in
-//	  "client":   {"ip"},
+//	  "identity": {"subject", "name", "roles", "kind", "issuer", "scopes", "amr", "acr", "auth_time", "mfa_time",
+//	               "session", "trusted_device", "risk"},                                       absent: nobody is signed in
+//	  "client":   {"ip", "country"},
 //	  "resource": {"type", "id"}, "parent": {"type", "id"}, "target",                          each absent without
 //	  "grants":   {"resource": [relation], "parent": [relation]},
 //	  "message":  {"type", "direction"}                                                       absent but on sockets
 //	}
 //
-// Times are seconds since 1970; mfa_time is absent where no second factor was given in the session.
+// Times are seconds since 1970; mfa_time is absent where no second factor was given in the session, scopes where the token is not
+// limited to any, issuer where it is this gateway, country where it is not known.
 type Input struct {
 	Method, Path, Route, Host string
 	Permission                string // what the route asks for
@@ -66,6 +68,9 @@ var (
 	kPermission, kIP              = ast.StringTerm("permission"), ast.StringTerm("ip")
 	kType, kID, kDirection        = ast.StringTerm("type"), ast.StringTerm("id"), ast.StringTerm("direction")
 	kSubject, kName, kRoles, kAMR = ast.StringTerm("subject"), ast.StringTerm("name"), ast.StringTerm("roles"), ast.StringTerm("amr")
+	kKind, kIssuer, kScopes       = ast.StringTerm("kind"), ast.StringTerm("issuer"), ast.StringTerm("scopes")
+	kACR, kTrusted, kRisk         = ast.StringTerm("acr"), ast.StringTerm("trusted_device"), ast.StringTerm("risk")
+	kCountry                      = ast.StringTerm("country")
 	kAuthTime, kMFATime, kSession = ast.StringTerm("auth_time"), ast.StringTerm("mfa_time"), ast.StringTerm("session")
 	emptyList, noGrants           = ast.ArrayTerm(), ast.ObjectTerm([2]*ast.Term{kResource, ast.ArrayTerm()}, [2]*ast.Term{kParent, ast.ArrayTerm()})
 )
@@ -110,7 +115,10 @@ func client(c reqctx.Client) *ast.Term {
 	if !c.IP.IsValid() {
 		return ast.ObjectTerm()
 	}
-	return ast.ObjectTerm(pair{kIP, ast.StringTerm(c.IP.String())})
+	if c.Country == "" {
+		return ast.ObjectTerm(pair{kIP, ast.StringTerm(c.IP.String())})
+	}
+	return ast.ObjectTerm(pair{kIP, ast.StringTerm(c.IP.String())}, pair{kCountry, ast.StringTerm(c.Country)})
 }
 
 func object(o Object) *ast.Term {
@@ -118,11 +126,19 @@ func object(o Object) *ast.Term {
 }
 
 func identity(i *reqctx.Identity) *ast.Term {
-	pairs := make([]pair, 0, 7)
+	pairs := make([]pair, 0, 13)
 	pairs = append(pairs,
 		pair{kSubject, ast.StringTerm(i.Subject)}, pair{kName, ast.StringTerm(i.Name)},
-		pair{kRoles, list(i.Roles)}, pair{kAMR, list(i.Methods)},
-		pair{kSession, ast.StringTerm(i.Session)})
+		pair{kRoles, list(i.Roles)}, pair{kKind, ast.StringTerm(i.Kind)},
+		pair{kAMR, list(i.Methods)}, pair{kACR, ast.StringTerm(i.ACR)},
+		pair{kSession, ast.StringTerm(i.Session)},
+		pair{kTrusted, ast.BooleanTerm(i.Trusted)}, pair{kRisk, list(i.Risk)})
+	if i.Issuer != "" {
+		pairs = append(pairs, pair{kIssuer, ast.StringTerm(i.Issuer)})
+	}
+	if i.Scopes != nil {
+		pairs = append(pairs, pair{kScopes, list(i.Scopes)})
+	}
 	pairs = appendTime(pairs, kAuthTime, i.AuthTime)
 	pairs = appendTime(pairs, kMFATime, i.MFATime)
 	return ast.ObjectTerm(pairs...)

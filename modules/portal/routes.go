@@ -1,0 +1,83 @@
+package portal
+
+import (
+	"maps"
+	"strings"
+)
+
+// Permissions, as the policy knows them.
+const (
+	public = "public"       // everybody
+	self   = "account:self" // everybody who is signed in
+)
+
+// route is one path of the portal.
+type route struct {
+	permission string
+	methods    map[string]func(*Handler, *call) error
+	stepUp     bool // it is the way to give the second factor, so its lack can't close it
+}
+
+type methods = map[string]func(*Handler, *call) error
+
+// routes are the portal's paths. One segment may be {id}, which is never empty.
+var routes = table(pageRoutes, signInRoutes, accountRoutes)
+
+var pageRoutes = map[string]route{
+	"/auth":                  {permission: public, methods: methods{"GET": (*Handler).root}},
+	"/auth/":                 {permission: public, methods: methods{"GET": (*Handler).root}},
+	"/auth/login":            {permission: public, methods: methods{"GET": (*Handler).loginPage}},
+	"/auth/mfa":              {permission: self, methods: methods{"GET": (*Handler).mfaPage}, stepUp: true},
+	"/auth/account":          {permission: self, methods: methods{"GET": (*Handler).accountPage}},
+	"/auth/assets/":          {permission: public, methods: methods{"GET": (*Handler).asset}},
+	"/.well-known/jwks.json": {permission: public, methods: methods{"GET": (*Handler).jwks}},
+}
+
+var signInRoutes = map[string]route{
+	"/auth/api/login":       {permission: public, methods: methods{"POST": (*Handler).login}},
+	"/auth/api/mfa/totp":    {permission: public, methods: methods{"POST": (*Handler).totp}},
+	"/auth/api/refresh":     {permission: public, methods: methods{"POST": (*Handler).refresh}},
+	"/auth/api/logout":      {permission: public, methods: methods{"POST": (*Handler).logout}},
+	"/auth/api/session":     {permission: self, methods: methods{"GET": (*Handler).session}},
+	"/auth/api/stepup/totp": {permission: self, methods: methods{"POST": (*Handler).stepUp}, stepUp: true},
+}
+
+var accountRoutes = map[string]route{
+	"/auth/api/account/password":     {permission: self, methods: methods{"POST": (*Handler).changePassword}},
+	"/auth/api/account/totp":         {permission: self, methods: methods{"POST": (*Handler).enrolTOTP, "DELETE": (*Handler).removeTOTP}},
+	"/auth/api/account/totp/confirm": {permission: self, methods: methods{"POST": (*Handler).confirmTOTP}},
+}
+
+// table joins the tables.
+func table(parts ...map[string]route) map[string]route {
+	all := map[string]route{}
+	for _, p := range parts {
+		maps.Copy(all, p)
+	}
+	return all
+}
+
+// find returns the route of a path, its name, and what stands for {id} in it; ours false: the path is none of the portal's.
+func find(path string) (rt route, name, id string, ours bool) {
+	if rt, ok := routes[path]; ok && !strings.Contains(path, "{") {
+		return rt, path, "", true
+	}
+	if strings.HasPrefix(path, "/auth/assets/") {
+		return routes["/auth/assets/"], "/auth/assets/", "", true
+	}
+	if !strings.HasPrefix(path, "/auth/") {
+		return route{}, "", "", false
+	}
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		if s == "" {
+			continue
+		}
+		segments[i] = "{id}"
+		if rt, ok := routes[strings.Join(segments, "/")]; ok {
+			return rt, strings.Join(segments, "/"), s, true
+		}
+		segments[i] = s
+	}
+	return route{}, "", "", true
+}
