@@ -25,6 +25,7 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		origins     <origin>...            # further origins that may open sockets and change things; may be repeated
 //		login_url   <path>|off             # default /auth/login
 //		fail_budget <burst> <per second>   # bad tokens a client may send; default 20 5
+//		renewal     <duration>|off         # how long sockets wait for a refresh after their token's expiry; default 30s
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
@@ -81,6 +82,20 @@ func (h *Handler) option(d *caddyfile.Dispenser) error {
 		}
 		h.FailBurst, h.FailRate = burst, rate
 		return nil
+	case "renewal":
+		if len(args) != 1 {
+			return d.ArgErr()
+		}
+		if args[0] == "off" {
+			h.Renewal = -1
+			return nil
+		}
+		span, err := caddy.ParseDuration(args[0])
+		if err != nil || span <= 0 || span > maxRenewal {
+			return d.Errf("renewal: %q is no duration up to %s, as in: renewal 30s", args[0], maxRenewal)
+		}
+		h.Renewal = caddy.Duration(span)
+		return nil
 	}
-	return d.Errf("unknown subdirective %q: gw_authenticate knows origins, login_url and fail_budget", name)
+	return d.Errf("unknown subdirective %q: gw_authenticate knows origins, login_url, fail_budget and renewal", name)
 }

@@ -25,6 +25,10 @@ func TestCaddyfileErrors(t *testing.T) {
 		"gw_authenticate {\n\t\tfail_budget none 5\n\t}":             "is not a count",
 		"gw_authenticate {\n\t\tfail_budget 20 0\n\t}":               "is not a number a second",
 		"gw_authenticate {\n\t\tfail_budget 20 NaN\n\t}":             "is not a number a second",
+		"gw_authenticate {\n\t\trenewal\n\t}":                        "Caddyfile:3",
+		"gw_authenticate {\n\t\trenewal 0s\n\t}":                     "is no duration up to 5m",
+		"gw_authenticate {\n\t\trenewal 6m\n\t}":                     "is no duration up to 5m",
+		"gw_authenticate {\n\t\trenewal never\n\t}":                  "is no duration up to 5m",
 	} {
 		_, err := golden.Adapt(":8080 {\n\t" + in + "\n}\n")
 		if err == nil || !strings.Contains(err.Error(), want) {

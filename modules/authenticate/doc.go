@@ -21,7 +21,8 @@
 // credential: else 403. `origins` adds origins to both.
 //
 // An open socket ends within a second of its session (gw_identity's Watch), with close code 1008. When the token expires
-// the socket stays if the session got newer tokens meanwhile, and ends otherwise.
+// the socket stays if the session got newer tokens meanwhile. Otherwise its client is told by a message (renewal), has 30 seconds to
+// refresh the session, by any node, and is closed with 1008 after them.
 //
 // # When a part is down
 //
@@ -32,4 +33,5 @@
 //
 //   - gateway_authenticate_requests_total{result}: anonymous, known, verified, malformed, invalid, throttled, error, cross_site
 //   - gateway_authenticate_socket_closes_total{cause}: ended, expired, error
+//   - gateway_authenticate_socket_renewals_total
 package authenticate

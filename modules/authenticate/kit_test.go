@@ -82,6 +82,12 @@ func (p *people) Deadline(_ context.Context, sid string) (time.Time, error) {
 	return p.deadline(sid)
 }
 
+func (p *people) set(f func(string) (time.Time, error)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.deadline = f
+}
+
 func (p *people) end(sid string) {
 	p.mu.Lock()
 	p.ended[sid] = true

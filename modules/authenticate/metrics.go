@@ -14,6 +14,9 @@ var (
 	socketCloses = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gateway_authenticate_socket_closes_total", Help: "Sockets closed because their session or token ended.",
 	}, []string{"cause"})
+	renewals = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "gateway_authenticate_socket_renewals_total", Help: "Clients of sockets told that their token has expired.",
+	})
 
 	// Of every request, so looked up once.
 	anonymous = requests.WithLabelValues("anonymous")
@@ -22,5 +25,5 @@ var (
 )
 
 func registerMetrics(reg prometheus.Registerer) error {
-	return metrics.Register(reg, requests, socketCloses)
+	return metrics.Register(reg, requests, socketCloses, renewals)
 }

@@ -38,6 +38,9 @@ type Handler struct {
 	FailBurst int `json:"fail_burst,omitempty"`
 	// FailRate is how many of them it gets back a second. Default: 5.
 	FailRate float64 `json:"fail_rate,omitempty"`
+	// Renewal is how long an open socket stays after its token's expiry: its client is told by a message, and refreshes the session
+	// meanwhile. Default: 30s, at most 5m. Negative: the socket closes at once, without a message.
+	Renewal caddy.Duration `json:"renewal,omitempty"`
 
 	identity identities
 	origins  map[string]bool
@@ -65,6 +68,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	if h.FailRate == 0 {
 		h.FailRate = 5
+	}
+	if h.Renewal == 0 {
+		h.Renewal = caddy.Duration(30 * time.Second)
 	}
 	if err := h.readOrigins(); err != nil {
 		return err
@@ -136,11 +142,17 @@ func (h *Handler) Validate() error {
 	if h.FailBurst < 1 || h.FailRate <= 0 {
 		return errors.New("gw_authenticate: fail_budget must allow something")
 	}
+	if time.Duration(h.Renewal) > maxRenewal {
+		return fmt.Errorf("gw_authenticate: renewal: at most %s", maxRenewal)
+	}
 	if !isLoginURL(h.LoginURL) {
 		return fmt.Errorf("gw_authenticate: login_url: %q is not a path of this site", h.LoginURL)
 	}
 	return nil
 }
+
+// maxRenewal bounds how long a socket outlives its token.
+const maxRenewal = 5 * time.Minute
 
 // isLoginURL tells whether s is "off" or a path of this site.
 func isLoginURL(s string) bool {

@@ -3,10 +3,7 @@ package authenticate
 import (
 	"context"
 	"net/http"
-	"sync"
 	"time"
-
-	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/internal/wsframe"
@@ -17,6 +14,7 @@ const ask = 5 * time.Second
 
 // conn is what is done to an open socket.
 type conn interface {
+	Send(text string) error
 	Close(code int, reason string)
 }
 
@@ -47,53 +45,5 @@ func (h *Handler) watch(ctx context.Context, c conn, id *reqctx.Identity, raw st
 	return func() {
 		e.stop()
 		cancel()
-	}
-}
-
-// expiry ends a socket when the last access token of its session has expired. A client that refreshes keeps it open.
-type expiry struct {
-	h       *Handler
-	ctx     context.Context // the request's: it lasts as long as the socket
-	conn    conn
-	session string
-
-	mu    sync.Mutex
-	timer *time.Timer
-	done  bool
-}
-
-func (e *expiry) arm(at time.Time) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if !e.done {
-		e.timer = time.AfterFunc(time.Until(at), e.check)
-	}
-}
-
-func (e *expiry) stop() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.done = true
-	if e.timer != nil {
-		e.timer.Stop()
-	}
-}
-
-func (e *expiry) check() {
-	defer e.h.ground.Hold()()
-	ctx, cancel := context.WithTimeout(e.ctx, ask)
-	defer cancel()
-	at, err := e.h.identity.Deadline(ctx, e.session)
-	switch {
-	case e.ctx.Err() != nil: // the socket has ended
-	case err == nil && at.After(time.Now()):
-		e.arm(at)
-	case err == nil || isEnded(err):
-		socketCloses.WithLabelValues("expired").Inc()
-		e.conn.Close(wsframe.CodePolicy, "token expired")
-	default: // fail closed; the client may come back
-		socketCloses.WithLabelValues("error").Inc()
-		e.h.logger.Error("a socket's session could not be checked: it is closed", zap.Error(err), zap.String("session", e.session))
-		e.conn.Close(wsframe.CodeTryLater, "try again later")
 	}
 }

@@ -2,7 +2,6 @@ package authenticate
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -78,10 +77,15 @@ func TestSchemeBehindATrustedProxy(t *testing.T) {
 	}
 }
 
-// closed is a socket that remembers how it was closed.
+// closed is a socket that remembers what it was told, and how it was closed.
 type closed chan string
 
 func (c closed) Close(code int, reason string) { c <- strconv.Itoa(code) + " " + reason }
+
+func (c closed) Send(text string) error {
+	c <- text
+	return nil
+}
 
 func (c closed) within(t *testing.T, d time.Duration) string {
 	t.Helper()
@@ -131,40 +135,6 @@ func TestSessionEndsBetweenVerifyAndWatch(t *testing.T) {
 	defer h.watch(t.Context(), c, id, "good-ursula")()
 	if how := c.within(t, time.Second); how != "1008 session ended" {
 		t.Error(how)
-	}
-}
-
-func TestSocketAndTokenExpiry(t *testing.T) {
-	p := newPeople()
-	h := newHandler(t, p)
-	c, end := watchFor(t, h, p, 20*time.Millisecond)
-	if how := c.within(t, time.Second); how != "1008 token expired" {
-		t.Error(how)
-	}
-	end()
-
-	renewed := time.Now().Add(200 * time.Millisecond)
-	p.deadline = func(string) (time.Time, error) { return renewed, nil }
-	c, end = watchFor(t, h, p, 20*time.Millisecond)
-	if how := c.within(t, 100*time.Millisecond); how != "open" {
-		t.Errorf("a renewed session: %s", how)
-	}
-	if how := c.within(t, time.Second); how != "1008 token expired" {
-		t.Errorf("after its last token: %s", how)
-	}
-	end()
-
-	p.deadline = func(string) (time.Time, error) { return time.Time{}, errors.New("down") }
-	c, end = watchFor(t, h, p, 20*time.Millisecond)
-	if how := c.within(t, time.Second); how != "1013 try again later" {
-		t.Errorf("identity down: %s", how)
-	}
-	end()
-
-	c, end = watchFor(t, h, p, 20*time.Millisecond)
-	end()
-	if how := c.within(t, 100*time.Millisecond); how != "open" {
-		t.Errorf("after its end: %s", how)
 	}
 }
 

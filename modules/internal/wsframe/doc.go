@@ -37,6 +37,8 @@
 // fragments or control frames, or a message that does not end in time (1008). A back end that breaks the rules closes the
 // client with 1011 and gets the real code itself. After a side's close frame nothing more of it passes.
 //
+// Conn.Send puts a message of the gateway's own between those of the back end.
+//
 // Extensions would make payloads unreadable. Attach takes the whole offer (Sec-WebSocket-Extensions) out of the
 // request, and a 101 that accepts one nevertheless is answered to the client as 502.
 //

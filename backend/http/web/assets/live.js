@@ -1,5 +1,5 @@
 // The socket: it comes back by itself, and answers to what was asked find those who asked.
-import { Problem, call } from './api.js';
+import { Problem, call, refresh } from './api.js';
 
 const answerTime = 10000;
 
@@ -79,6 +79,10 @@ export class Live {
     try {
       e = JSON.parse(data);
     } catch {
+      return;
+    }
+    if (e.type === 'gateway.renew') {
+      refresh().catch(() => {}); // the gateway closes the socket unless the session is refreshed; what then follows is seen to there
       return;
     }
     if (e.ref && this.waiting.has(e.ref)) {

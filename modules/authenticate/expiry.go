@@ -1,0 +1,85 @@
+package authenticate
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/convosphere/gateway/modules/internal/wsframe"
+)
+
+// expiry ends a socket when the last access token of its session has expired. A client that refreshes keeps it open: one that has not is
+// told, once a token, and has the grace to do so.
+type expiry struct {
+	h       *Handler
+	ctx     context.Context // the request's: it lasts as long as the socket
+	conn    conn
+	session string
+
+	mu    sync.Mutex
+	timer *time.Timer
+	done  bool
+
+	told bool // the client was told of this token's expiry; only check, of which one runs at a time, uses it
+}
+
+// renewal is what the client is told: a text message in JSON.
+type renewal struct {
+	Type     string `json:"type"`     // "gateway.renew"
+	Deadline string `json:"deadline"` // RFC 3339, UTC: the socket closes then unless the session was refreshed
+}
+
+func (e *expiry) arm(at time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.done {
+		e.timer = time.AfterFunc(time.Until(at), e.check)
+	}
+}
+
+func (e *expiry) stop() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.done = true
+	if e.timer != nil {
+		e.timer.Stop()
+	}
+}
+
+func (e *expiry) check() {
+	defer e.h.ground.Hold()()
+	ctx, cancel := context.WithTimeout(e.ctx, ask)
+	defer cancel()
+	at, err := e.h.identity.Deadline(ctx, e.session)
+	switch {
+	case e.ctx.Err() != nil: // the socket has ended
+	case err == nil && at.After(time.Now()):
+		e.told = false
+		e.arm(at)
+	case err == nil && !e.told && e.h.Renewal > 0: // the session lives, and can be refreshed
+		e.told = true
+		deadline := time.Now().Add(time.Duration(e.h.Renewal))
+		e.arm(deadline) // first: telling waits for a client that does not read
+		e.tell(deadline)
+	case err == nil || isEnded(err):
+		socketCloses.WithLabelValues("expired").Inc()
+		e.conn.Close(wsframe.CodePolicy, "token expired")
+	default: // fail closed; the client may come back
+		socketCloses.WithLabelValues("error").Inc()
+		e.h.logger.Error("a socket's session could not be checked: it is closed", zap.Error(err), zap.String("session", e.session))
+		e.conn.Close(wsframe.CodeTryLater, "try again later")
+	}
+}
+
+func (e *expiry) tell(deadline time.Time) {
+	text, err := json.Marshal(renewal{"gateway.renew", deadline.UTC().Format(time.RFC3339)})
+	if err == nil {
+		err = e.conn.Send(string(text))
+	}
+	if err == nil {
+		renewals.Inc()
+	} // else the socket is closing, or will be at the deadline
+}
