@@ -35,11 +35,13 @@ type Store struct {
 	db     *database.DB
 	keys   *keyring.Ring
 	hasher *Hasher
+
+	emailKey, nameKey []byte // of the indexes of addresses and of reserved names
 }
 
 // NewStore makes a store on open resources.
 func NewStore(db *database.DB, keys *keyring.Ring, hasher *Hasher) *Store {
-	return &Store{db, keys, hasher}
+	return &Store{db: db, keys: keys, hasher: hasher, emailKey: keys.Derive("mail address index"), nameKey: keys.Derive("reserved name index")}
 }
 
 const columns = `SELECT a.id, a.username, a.roles, a.password, a.disabled, a.revision, a.created_at, a.password_changed_at,
@@ -102,12 +104,12 @@ func (s *Store) Hash(ctx context.Context, password, username string) (string, er
 	return s.hasher.Hash(ctx, p)
 }
 
-// Authenticate finds the account that has this name and password. Its time tells nothing of why not. Where the name exists,
+// Authenticate finds the account that has this name, or address, and password. Its time tells nothing of why not. Where the name exists,
 // the account is returned with ErrNotFound too, so that an event can name it. Errors: ErrNotFound for an unknown name, a wrong
 // password and a disabled account.
 func (s *Store) Authenticate(ctx context.Context, typed, password string) (Account, error) {
 	p, possible := normalPassword(password)
-	a, err := s.ByName(ctx, typed)
+	a, err := s.ByLogin(ctx, typed)
 	if errors.Is(err, ErrNotFound) {
 		if err := s.hasher.Waste(ctx, p); err != nil {
 			return Account{}, err
@@ -159,6 +161,9 @@ func (s *Store) Create(ctx context.Context, tx *database.Tx, now time.Time, type
 		return Account{}, err
 	}
 	if err := checkRoles(roles); err != nil {
+		return Account{}, err
+	}
+	if err := s.checkReserved(ctx, tx, name); err != nil {
 		return Account{}, err
 	}
 	a := Account{ID: rand.Text(), Name: name, Roles: roles, Revision: 1, CreatedAt: now, PasswordChangedAt: now, hash: hash}

@@ -15,6 +15,14 @@ var (
 	ErrCode = errors.New("the code is wrong or was used before")
 	// ErrName is a user name that can't be: 2 to 32 of a-z, 0-9, dot, underscore and dash, a letter or digit at both ends.
 	ErrName = errors.New("a user name has 2 to 32 letters a-z, digits, dots, underscores or dashes, and begins and ends with a letter or digit")
+	// ErrEmail is what can't be a mail address here.
+	ErrEmail = errors.New("this is no mail address that mail can be sent to")
+	// ErrEmailTaken is a mail address that another account has.
+	ErrEmailTaken = errors.New("another account has this mail address")
+	// ErrDisplayName is a name to show that can't be: up to 64 characters, none of them invisible.
+	ErrDisplayName = errors.New("a name to show has at most 64 characters, and none that are invisible")
+	// ErrLocale is no language tag.
+	ErrLocale = errors.New("a language is a tag such as de or en-GB")
 	// ErrRole is a role name that can't be.
 	ErrRole = errors.New("a role has 1 to 32 letters a-z, digits, underscores or dashes, and begins with a letter")
 )

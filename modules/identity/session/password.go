@@ -78,12 +78,9 @@ func (m *Manager) ChangePassword(ctx context.Context, id *reqctx.Identity, old, 
 
 // Profile is what the person may see of the own account. Errors: ErrSession.
 func (m *Manager) Profile(ctx context.Context, id *reqctx.Identity) (account.Profile, error) {
-	a, err := m.Accounts.ByID(ctx, id.Subject)
+	p, err := m.Accounts.Profile(ctx, id.Subject)
 	if errors.Is(err, account.ErrNotFound) {
 		err = ErrSession
 	}
-	if err != nil {
-		return account.Profile{}, err
-	}
-	return account.Profile{Username: a.Name, Roles: a.Roles, CreatedAt: a.CreatedAt, TOTP: a.TOTP}, nil
+	return p, err
 }
