@@ -13,9 +13,11 @@ package gateway
 # entrypoint: true
 decision := {"allow": true, "reason": reason, "obligations": {"tier": tier}} if {
 	reason := ground(class)
+	in_scope
 	not second_factor_missing
 } else := {"allow": false, "reason": "a recent second factor is needed", "obligations": {"step_up": true}} if {
 	ground(class)
+	in_scope
 } else := {"allow": false, "reason": refusal, "obligations": {}}
 
 # METADATA
@@ -35,6 +37,8 @@ refusal := "the permission is not known" if {
 	class == "nobody"
 } else := "nobody is signed in" if {
 	not input.identity
+} else := "outside the token's scopes" if {
+	not in_scope
 } else := "no role permits it" if {
 	not permitted
 } else := "no grant on the resource"

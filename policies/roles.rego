@@ -12,8 +12,9 @@ permitted if {
 }
 
 # METADATA
-# title: Some role of the person has the named permission
+# title: Some role of the person has the named permission, and the token's scopes hold it
 has_permission(permission) if {
+	scope_holds(permission)
 	some role in input.identity.roles
 	data.role_permissions[role][permission]
 }

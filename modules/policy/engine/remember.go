@@ -109,6 +109,9 @@ func (in *Input) key(b []byte) []byte {
 	b = append(b, byte(in.Client.IP.BitLen()/8))
 	b = append(b, in.Client.IP.AsSlice()...)
 	b = appendString(b, in.Client.IP.Zone())
+	if in.Client.IP.IsValid() {
+		b = appendString(b, in.Client.Country)
+	}
 	return appendIdentity(b, in.Identity)
 }
 
@@ -120,8 +123,22 @@ func appendIdentity(b []byte, i *reqctx.Identity) []byte {
 	b = appendString(b, i.Subject)
 	b = appendString(b, i.Name)
 	b = appendString(b, i.Session)
+	b = appendString(b, i.Kind)
+	b = appendString(b, i.Issuer)
+	b = appendString(b, i.ACR)
 	b = appendStrings(b, i.Roles)
 	b = appendStrings(b, i.Methods)
+	b = appendStrings(b, i.Risk)
+	if i.Scopes != nil { // limited to none is not unlimited
+		b = appendStrings(append(b, 1), i.Scopes)
+	} else {
+		b = append(b, 0)
+	}
+	if i.Trusted {
+		b = append(b, 1)
+	} else {
+		b = append(b, 0)
+	}
 	b = appendSeconds(b, i.AuthTime)
 	return appendSeconds(b, i.MFATime)
 }

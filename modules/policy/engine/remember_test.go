@@ -23,6 +23,7 @@ func anyInput(t *rapid.T, label string) *Input {
 	}
 	ips := []netip.Addr{{}, netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("::ffff:192.0.2.1"), netip.MustParseAddr("2001:db8::1")}
 	in.Client.IP = rapid.SampledFrom(ips).Draw(t, label)
+	in.Client.Country = rapid.SampledFrom([]string{"", "DE", "FR"}).Draw(t, label)
 	if rapid.Bool().Draw(t, label) {
 		in.Message = &Message{word.Draw(t, label), word.Draw(t, label)}
 	}
@@ -31,6 +32,10 @@ func anyInput(t *rapid.T, label string) *Input {
 		in.Identity = &reqctx.Identity{
 			Subject: word.Draw(t, label), Name: word.Draw(t, label), Session: word.Draw(t, label), Roles: words.Draw(t, label), Methods: words.Draw(t, label),
 			AuthTime: times.Draw(t, label), MFATime: times.Draw(t, label),
+			Kind: word.Draw(t, label), Issuer: word.Draw(t, label), ACR: word.Draw(t, label), Risk: words.Draw(t, label), Trusted: rapid.Bool().Draw(t, label),
+		}
+		if rapid.Bool().Draw(t, label) {
+			in.Identity.Scopes = append([]string{}, words.Draw(t, label)...)
 		}
 	}
 	return in
@@ -46,6 +51,27 @@ func TestKeyIsTheDocument(t *testing.T) {
 		} else if rapid.Bool().Draw(t, "moved") { // what stood in one field now stands in its neighbour
 			b.Method, b.Path = a.Path, a.Method
 			b.Relations, b.ParentRelations = a.ParentRelations, a.Relations
+		} else if a.Identity != nil { // one field of the identity differs
+			id := *a.Identity
+			b.Identity = &id
+			one := anyInput(t, "one").Identity
+			if one == nil {
+				one = &reqctx.Identity{}
+			}
+			switch rapid.IntRange(0, 5).Draw(t, "which") {
+			case 0:
+				id.Scopes = one.Scopes
+			case 1:
+				id.Kind = one.Kind
+			case 2:
+				id.Issuer = one.Issuer
+			case 3:
+				id.ACR = one.ACR
+			case 4:
+				id.Risk = one.Risk
+			case 5:
+				id.Trusted = one.Trusted
+			}
 		}
 		same := a.value().Compare(b.value()) == 0
 		if got := string(a.key(nil)) == string(b.key(nil)); got != same {
