@@ -76,7 +76,7 @@ func index(key []byte, value string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// ByEmail finds an account by its address, in any case. Errors: ErrNotFound, also for what can't be an address.
+// ByEmail finds an account by its verified address, in any case. Errors: ErrNotFound, also for what can't be an address.
 func (s *Store) ByEmail(ctx context.Context, typed string) (Account, error) {
 	email, err := NormaliseEmail(typed)
 	if err != nil {
@@ -93,8 +93,9 @@ func (s *Store) ByLogin(ctx context.Context, typed string) (Account, error) {
 	return s.ByName(ctx, typed)
 }
 
-// SetEmail gives the account an address; verified says that its owner has proved to read its mail. "" takes the address away. The
-// revision grows: a login or reset begun before is void. Errors: ErrEmail, ErrEmailTaken.
+// SetEmail gives the account an address. verified says that its owner has proved to read its mail, or that an operator vouches for it: only such
+// an address finds the account, so that nobody occupies another's. "" takes the address away. The revision grows: a login or reset begun
+// before is void. Errors: ErrEmail, ErrEmailTaken (verified ones are unique).
 func (s *Store) SetEmail(ctx context.Context, tx *database.Tx, now time.Time, id, typed string, verified bool) error {
 	if typed == "" {
 		return change(ctx, tx, `email = '', email_index = '', email_verified_at = 0`, id)
@@ -110,11 +111,11 @@ func (s *Store) SetEmail(ctx context.Context, tx *database.Tx, now time.Time, id
 	if err != nil {
 		return err
 	}
-	at := int64(0)
+	at, found := int64(0), ""
 	if verified {
-		at = database.Micros(now)
+		at, found = database.Micros(now), s.EmailIndex(email)
 	}
-	_, err = tx.Exec(ctx, `UPDATE accounts SET email = ?, email_index = ?, email_verified_at = ? WHERE id = ?`, sealed, s.EmailIndex(email), at, id)
+	_, err = tx.Exec(ctx, `UPDATE accounts SET email = ?, email_index = ?, email_verified_at = ? WHERE id = ?`, sealed, found, at, id)
 	if database.IsDuplicate(err) {
 		return ErrEmailTaken
 	}

@@ -67,8 +67,9 @@ func TestAddresses(t *testing.T) {
 			t.Errorf("%q: %v", typed, err)
 		}
 	}
+	verified := true
 	set := func(id, email string) error {
-		return h.tx(func(tx *database.Tx) error { return h.SetEmail(ctx, tx, noon, id, email, false) })
+		return h.tx(func(tx *database.Tx) error { return h.SetEmail(ctx, tx, noon, id, email, verified) })
 	}
 	if err := set(petra.ID, "URSULA@example.org"); !errors.Is(err, ErrEmailTaken) {
 		t.Fatal("an address was given twice:", err)
@@ -79,9 +80,17 @@ func TestAddresses(t *testing.T) {
 	if err := set(petra.ID, "Petra@example.org"); err != nil {
 		t.Fatal(err)
 	}
+	// What nobody has proved to read finds nobody, and keeps its owner from nothing.
+	verified = false
+	if err := set(petra.ID, "ursula@example.org"); err != nil {
+		t.Fatal(err)
+	}
 	p, err := h.Profile(ctx, petra.ID)
-	if err != nil || p.Email != "Petra@example.org" || p.EmailVerified {
+	if err != nil || p.Email != "ursula@example.org" || p.EmailVerified {
 		t.Fatalf("%+v %v", p, err)
+	}
+	if a, err := h.ByEmail(ctx, "ursula@example.org"); err != nil || a.ID != ursula.ID {
+		t.Fatal("an unverified address finds an account:", err)
 	}
 	// Without addresses, people do not collide on the empty one.
 	if err := errors.Join(set(petra.ID, ""), set(ursula.ID, "")); err != nil {

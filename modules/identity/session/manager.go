@@ -63,6 +63,7 @@ type Resources struct {
 	Keys     *keyring.Ring
 	Events   Events
 	Accounts *account.Store
+	Notices  Notifier // nil: nobody is told by mail
 	Log      *zap.Logger
 	Now      func() time.Time
 	Release  func() // called once nothing of the Manager runs any more

@@ -62,6 +62,9 @@ func (m *Manager) ChangePassword(ctx context.Context, id *reqctx.Identity, old, 
 		if err := m.Accounts.SetPassword(ctx, tx, now, a.ID, hash); err != nil {
 			return err
 		}
+		if err := m.notify(ctx, tx, a, NoticePasswordChanged, nil); err != nil {
+			return err
+		}
 		ids, err = EndAll(ctx, tx, now, a.ID, id.Session, reason)
 		return err
 	})

@@ -2,8 +2,8 @@
 -- What is known of a person beside the name. Sealed with the person's own data key (account_keys), bound to column and row; what must be found
 -- is found by an HMAC of it. Erasing the person destroys the key.
 ALTER TABLE accounts ADD COLUMN email BYTEA NOT NULL DEFAULT '';             -- sealed; empty: none
-ALTER TABLE accounts ADD COLUMN email_index TEXT NOT NULL DEFAULT '';        -- HMAC of the address in its one spelling
-ALTER TABLE accounts ADD COLUMN email_verified_at BIGINT NOT NULL DEFAULT 0; -- 0: an operator wrote it down, nobody has proved it
+ALTER TABLE accounts ADD COLUMN email_index TEXT NOT NULL DEFAULT '';        -- HMAC of a verified address in its one spelling
+ALTER TABLE accounts ADD COLUMN email_verified_at BIGINT NOT NULL DEFAULT 0; -- 0: nobody has proved to read its mail
 ALTER TABLE accounts ADD COLUMN display_name BYTEA NOT NULL DEFAULT '';      -- sealed
 ALTER TABLE accounts ADD COLUMN locale TEXT NOT NULL DEFAULT '';             -- a BCP 47 tag; empty: as the browser asks
 ALTER TABLE accounts ADD COLUMN awaits TEXT NOT NULL DEFAULT '';             -- 'approval': disabled until an operator approves
