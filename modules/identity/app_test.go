@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/convosphere/gateway/modules/identity/session"
 	"github.com/convosphere/gateway/modules/identity/token"
 	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/dbtest"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/keyring"
@@ -25,6 +27,8 @@ import (
 
 func init() { caddy.RegisterModule(fakeGateway{}) }
 
+func TestMain(m *testing.M) { os.Exit(dbtest.Both(m).Run()) }
+
 // fakeGateway stands for the app gateway: it lends a ground that the test opened.
 type fakeGateway struct {
 	Identity json.RawMessage `json:"identity,omitempty"`
@@ -33,7 +37,8 @@ type fakeGateway struct {
 
 var (
 	lent   *ground.Ground
-	loaded *App // of the last good configuration
+	stored database.Config // where the ground's database is
+	loaded *App            // of the last good configuration
 )
 
 func (fakeGateway) CaddyModule() caddy.ModuleInfo {
@@ -67,11 +72,12 @@ func lend(t *testing.T) (dir string) {
 			t.Fatal(err)
 		}
 	}
-	d, err := directory.Open(ctx, directory.At(dir))
+	stored = dbtest.New(t)
+	d, err := directory.Open(ctx, directory.Config{Database: stored, Keys: directory.At(dir).Keys})
 	must(err)
 	_, err = d.Add(ctx, "ursula", "user", password, false)
 	must(errors.Join(err, d.Close()))
-	db, err := database.Open(ctx, database.Config{SQLite: filepath.Join(dir, "gateway.db")})
+	db, err := database.Open(ctx, stored)
 	must(err)
 	feed, err := database.NewFeed(ctx, db)
 	must(err)
@@ -210,7 +216,7 @@ func TestCommandReachesRunningGateway(t *testing.T) {
 		}
 		closed := make(chan string, 1)
 		a.Watch(r.Identity.Session, func(reason string) { closed <- reason })
-		run(t, "", append(args, "--data", dir)...)
+		run(t, "", append(args, "--data", dir, "--database", stored.SQLite+stored.Postgres)...)
 		select {
 		case <-closed:
 		case <-time.After(time.Second):

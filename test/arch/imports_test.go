@@ -104,6 +104,20 @@ func TestCommandsImportLittle(t *testing.T) {
 	}
 }
 
+// What an engine does in the database it does in both: its tests run over SQLite and PostgreSQL.
+func TestEnginesAreTestedOverBothDatabases(t *testing.T) {
+	const base, both = modules + "internal/database", modules + "internal/dbtest"
+	for _, p := range packages(t) {
+		tests := slices.Concat(p.TestImports, p.XTestImports)
+		if k, _ := place(p.ImportPath); k == engine && p.ImportPath != both && slices.Contains(tests, base) && !slices.Contains(tests, both) {
+			t.Errorf("the tests of %s open a database without dbtest", p.ImportPath)
+		}
+		if links(p, both) && p.ImportPath != both {
+			t.Errorf("%s links dbtest, which is for tests", p.ImportPath)
+		}
+	}
+}
+
 // The tests of this folder see the gateway from outside, as its users do.
 func TestTestsStandOutside(t *testing.T) {
 	for _, p := range packages(t) {

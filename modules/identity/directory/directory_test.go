@@ -11,6 +11,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/dbtest"
 )
 
 var (
@@ -20,11 +21,11 @@ var (
 
 const password = "otter-lamp-quarry-58"
 
+func TestMain(m *testing.M) { os.Exit(dbtest.Both(m).Run()) }
+
 func open(t *testing.T, dir string) *Directory {
 	t.Helper()
-	c := At(dir)
-	c.Argon2 = cheap
-	d, err := Open(ctx, c)
+	d, err := Open(ctx, Config{Database: dbtest.New(t), Keys: At(dir).Keys, Argon2: cheap})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +82,7 @@ func TestAdd(t *testing.T) {
 		t.Fatalf("%+v %v", all, err)
 	}
 	// Nothing of it can be read by others.
-	for _, f := range []string{"gateway.db", "keys/root.key", "keys/data.json", "keys/signing.json"} {
+	for _, f := range []string{"keys/root.key", "keys/data.json", "keys/signing.json"} {
 		info, err := os.Stat(filepath.Join(dir, f))
 		if err != nil || info.Mode().Perm() != 0o600 {
 			t.Error(f, info.Mode(), err)

@@ -2,13 +2,8 @@ package session
 
 import (
 	"context"
-	"crypto/rand"
-	"database/sql"
-	"errors"
 	"net/netip"
-	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,6 +15,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/dbtest"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/keyring"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
@@ -27,7 +23,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("database/sql.(*DB).connectionOpener"))
+	goleak.VerifyTestMain(dbtest.Both(m), goleak.IgnoreAnyFunction("database/sql.(*DB).connectionOpener"))
 }
 
 const password = "otter-lamp-quarry-58"
@@ -110,25 +106,7 @@ var ctx = context.Background()
 func newNode(t testing.TB) *node {
 	t.Helper()
 	dir := t.TempDir()
-	return open(t, dir, fresh(t, dir), store.NewMemory(0), &clock{t: time.Now().Truncate(time.Second)})
-}
-
-// fresh is an empty database: an SQLite file, or, where GW_TEST_POSTGRES names a server by a postgres:// URL without a path, a new database there.
-func fresh(t testing.TB, dir string) database.Config {
-	t.Helper()
-	server := os.Getenv("GW_TEST_POSTGRES")
-	if server == "" {
-		return database.Config{SQLite: filepath.Join(dir, "gateway.db")}
-	}
-	name := "gw_" + strings.ToLower(rand.Text())
-	admin, err := sql.Open("pgx", server+"/postgres")
-	if err == nil {
-		_, err = admin.Exec(`CREATE DATABASE ` + name)
-	}
-	if err = errors.Join(err, admin.Close()); err != nil {
-		t.Fatal(err)
-	}
-	return database.Config{Postgres: server + "/" + name}
+	return open(t, dir, dbtest.New(t), store.NewMemory(0), &clock{t: time.Now().Truncate(time.Second)})
 }
 
 // beside opens another node on the same state.

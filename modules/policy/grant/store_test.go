@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -13,12 +13,15 @@ import (
 	"time"
 
 	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/dbtest"
 )
 
-// openDB opens the database at path; two with one path stand for two processes.
-func openDB(t testing.TB, path string) (*database.DB, *database.Feed) {
+func TestMain(m *testing.M) { os.Exit(dbtest.Both(m).Run()) }
+
+// openDB opens the database; two with one configuration stand for two processes.
+func openDB(t testing.TB, config database.Config) (*database.DB, *database.Feed) {
 	t.Helper()
-	db, err := database.Open(context.Background(), database.Config{SQLite: path})
+	db, err := database.Open(context.Background(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +40,7 @@ func openDB(t testing.TB, path string) (*database.DB, *database.Feed) {
 
 func open(t testing.TB) *Store {
 	t.Helper()
-	db, feed := openDB(t, filepath.Join(t.TempDir(), "g.db"))
+	db, feed := openDB(t, dbtest.New(t))
 	s := New(db, feed, time.Now)
 	t.Cleanup(s.Close)
 	return s
@@ -151,9 +154,9 @@ func TestOneParent(t *testing.T) {
 }
 
 func TestAnotherProcessSeesChanges(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "g.db")
-	db1, feed1 := openDB(t, path)
-	db2, feed2 := openDB(t, path)
+	config := dbtest.New(t)
+	db1, feed1 := openDB(t, config)
+	db2, feed2 := openDB(t, config)
 	a, b := New(db1, feed1, time.Now), New(db2, feed2, time.Now)
 	defer a.Close()
 	defer b.Close()
@@ -180,7 +183,7 @@ func (f *fakeFeed) Fresh() bool                         { return !f.stale.Load()
 func (*fakeFeed) Wake()                                 {}
 
 func TestStaleFeedAsksTheDatabase(t *testing.T) {
-	db, _ := openDB(t, filepath.Join(t.TempDir(), "g.db"))
+	db, _ := openDB(t, dbtest.New(t))
 	feed := &fakeFeed{}
 	s := New(db, feed, time.Now)
 	apply(t, s, []Grant{{"ursula", "owner", "room:a"}}, nil)
@@ -215,7 +218,7 @@ func TestStaleFeedAsksTheDatabase(t *testing.T) {
 }
 
 func TestClosedStoreAsksTheDatabase(t *testing.T) {
-	db, _ := openDB(t, filepath.Join(t.TempDir(), "g.db"))
+	db, _ := openDB(t, dbtest.New(t))
 	s := New(db, &fakeFeed{}, time.Now)
 	apply(t, s, []Grant{{"ursula", "owner", "room:a"}}, nil)
 	relations(t, s, "ursula", "room:a")
@@ -229,7 +232,7 @@ func TestClosedStoreAsksTheDatabase(t *testing.T) {
 }
 
 func TestMemoryGetsOld(t *testing.T) {
-	db, _ := openDB(t, filepath.Join(t.TempDir(), "g.db"))
+	db, _ := openDB(t, dbtest.New(t))
 	now := time.Now()
 	s := New(db, &fakeFeed{}, func() time.Time { return now })
 	apply(t, s, []Grant{{"ursula", "owner", "room:a"}}, nil)
