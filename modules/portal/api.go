@@ -23,11 +23,16 @@ func (c *call) writeJSON(v any) error {
 }
 
 func (c *call) attempt() session.Attempt {
-	return session.Attempt{Client: c.rc.Client, UserAgent: c.r.UserAgent(), RequestID: c.rc.ID}
+	device := devices(c.r)
+	return session.Attempt{
+		Client: c.rc.Client, UserAgent: c.r.UserAgent(), RequestID: c.rc.ID,
+		// Every browser sends Sec-Fetch-Site; a program that takes its tokens in the body keeps no cookies.
+		Browser: device != "" || c.r.Header.Get("Sec-Fetch-Site") != "", Device: device,
+	}
 }
 
 func (h *Handler) login(c *call) error {
-	in, err := c.fields("username", "password", "delivery")
+	in, err := c.fields("username", "password", "delivery", "remember")
 	if err != nil {
 		return err
 	}
@@ -40,6 +45,10 @@ func (h *Handler) login(c *call) error {
 	}
 	a := c.attempt()
 	a.Username, a.Password = in["username"], in["password"]
+	a.Browser = a.Browser || how == inCookies
+	if a.Remember, err = flag(in, "remember"); err != nil {
+		return err
+	}
 	res, err := h.identity.Login(c.r.Context(), a)
 	if err != nil {
 		return err
@@ -48,7 +57,7 @@ func (h *Handler) login(c *call) error {
 }
 
 func (h *Handler) totp(c *call) error {
-	in, err := c.fields("mfa_token", "code", "delivery")
+	in, err := c.fields("mfa_token", "code", "delivery", "remember_device")
 	if err != nil {
 		return err
 	}
@@ -59,7 +68,12 @@ func (h *Handler) totp(c *call) error {
 	if err != nil {
 		return err
 	}
-	res, err := h.identity.TOTP(c.r.Context(), in["mfa_token"], in["code"], c.attempt())
+	a := c.attempt()
+	a.Browser = a.Browser || how == inCookies
+	if a.RememberDevice, err = flag(in, "remember_device"); err != nil {
+		return err
+	}
+	res, err := h.identity.TOTP(c.r.Context(), in["mfa_token"], in["code"], a)
 	if err != nil {
 		return err
 	}
@@ -96,6 +110,7 @@ func tokens(c *call, res session.Result, how string) error {
 		c.w.Header().Del("Set-Cookie") // gw_authenticate may have cleared the old one
 		setCookies(c.w, res.Tokens)
 	}
+	setDevice(c.w, res)
 	return c.writeJSON(out)
 }
 

@@ -98,6 +98,17 @@ func need(found map[string]string, names ...string) error {
 	return nil
 }
 
+// flag reads a member that is "true", "false" or absent, which is false.
+func flag(found map[string]string, name string) (bool, error) {
+	switch found[name] {
+	case "", "false":
+		return false, nil
+	case "true":
+		return true, nil
+	}
+	return false, &badBody{http.StatusUnprocessableEntity, name + ` must be "true" or "false"`}
+}
+
 // Delivery of tokens.
 const (
 	inCookies = "cookie"

@@ -12,11 +12,12 @@ import (
 const (
 	accessCookie  = "__Host-gw_access"
 	refreshCookie = "__Secure-gw_refresh"
+	deviceCookie  = "__Secure-gw_device"
 )
 
 func cookie(name, value string, maxAge int) *http.Cookie {
 	path := "/"
-	if name == refreshCookie {
+	if name != accessCookie { // what only the portal reads
 		path = "/auth"
 	}
 	return &http.Cookie{Name: name, Value: value, Path: path, MaxAge: maxAge, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode}
@@ -33,20 +34,37 @@ func clearCookies(w http.ResponseWriter) {
 	http.SetCookie(w, cookie(refreshCookie, "", -1))
 }
 
+// setDevice lets the browser be known again. It outlives a logout: it gives no right, but spares the owner waiting behind who guesses
+// the password.
+func setDevice(w http.ResponseWriter, res session.Result) {
+	if res.Device != "" {
+		http.SetCookie(w, cookie(deviceCookie, res.Device, seconds(res.DeviceExpires)))
+	}
+}
+
 // seconds until t, at least one: 0 would mean a cookie for as long as the browser runs.
 func seconds(t time.Time) int { return max(1, int(time.Until(t).Seconds())) }
 
 // refreshToken is the refresh cookie. Two of the name are none: a neighbouring host may have planted the other.
 func refreshToken(r *http.Request) (token string, ok bool) {
-	n := 0
+	all := cookies(r, refreshCookie)
+	if len(all) != 1 {
+		return "", false
+	}
+	return all[0], all[0] != ""
+}
+
+// devices is the device cookie, or several joined: each holds secrets that match or don't, so a planted one does nothing.
+func devices(r *http.Request) string { return strings.Join(cookies(r, deviceCookie), "~") }
+
+func cookies(r *http.Request, wanted string) (values []string) {
 	for _, line := range r.Header["Cookie"] {
 		for pair := range strings.SplitSeq(line, ";") {
 			name, value, _ := strings.Cut(pair, "=")
-			if strings.Trim(name, " \t") == refreshCookie {
-				token = strings.Trim(value, " \t")
-				n++
+			if strings.Trim(name, " \t") == wanted {
+				values = append(values, strings.Trim(value, " \t"))
 			}
 		}
 	}
-	return token, n == 1 && token != ""
+	return values
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/convosphere/gateway/modules/identity/account"
-	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/event"
 )
 
@@ -24,7 +23,7 @@ func (m *Manager) Login(ctx context.Context, t Attempt) (Result, error) {
 	}
 	now := m.Now()
 	if a.TOTP {
-		token, err := m.pend(ctx, pending{Account: a.ID, Revision: a.Revision, AuthTime: now})
+		token, err := m.pend(ctx, pending{Account: a.ID, Revision: a.Revision, AuthTime: now, Remember: t.Remember})
 		if err != nil {
 			logins.WithLabelValues("error").Inc()
 			return Result{}, err
@@ -33,7 +32,7 @@ func (m *Manager) Login(ctx context.Context, t Attempt) (Result, error) {
 		m.emit(t, a, "login-first-step", event.Success, "", "")
 		return Result{MFAToken: token, Factors: []string{"totp"}}, nil
 	}
-	s := row{created: now, authTime: now, methods: []string{"pwd"}, absolute: now.Add(m.Absolute)}
+	s := row{created: now, authTime: now, methods: []string{"pwd"}}
 	r, err := m.start(ctx, &s, a, t)
 	switch {
 	case errors.Is(err, ErrSession): // disabled or changed in the last milliseconds
@@ -72,27 +71,14 @@ func (m *Manager) TOTP(ctx context.Context, mfaToken, code string, t Attempt) (R
 		return Result{}, err
 	}
 	now := m.Now()
-	s := row{created: now, authTime: p.AuthTime, mfa: now, methods: []string{"pwd", "otp"}, absolute: now.Add(m.Absolute)}
+	t.Remember = p.Remember
+	s := row{created: now, authTime: p.AuthTime, mfa: now, methods: []string{"pwd", "otp"}}
 	r, err := m.start(ctx, &s, a, t)
 	if err != nil {
 		return Result{}, err
 	}
 	m.emit(t, a, "login", event.Success, "", s.id)
 	return r, nil
-}
-
-// start writes the session of a login that is complete, and signs its tokens.
-func (m *Manager) start(ctx context.Context, s *row, a account.Account, t Attempt) (Result, error) {
-	var refresh string
-	err := m.DB.InTx(ctx, func(tx *database.Tx) (err error) {
-		refresh, err = m.begin(ctx, tx, s, a, t)
-		return err
-	})
-	if err != nil {
-		return Result{}, err
-	}
-	started.Inc()
-	return m.result(s, refresh)
 }
 
 // spend takes a second-factor code and records the answer. Errors: ErrCode, Throttled, account.ErrNotFound (no second factor).

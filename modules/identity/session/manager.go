@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/identity/account"
+	"github.com/convosphere/gateway/modules/identity/device"
 	"github.com/convosphere/gateway/modules/identity/token"
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/event"
@@ -26,6 +27,9 @@ type Config struct {
 	Access   time.Duration // life of an access token
 	Idle     time.Duration // a session that is not refreshed for so long ends
 	Absolute time.Duration // a session ends so long after the login
+
+	Remember    *Remember     // how long a session lasts whose owner asks for it; nil: no longer than others
+	TrustDevice time.Duration // for how long a device can be trusted; 0: not at all
 }
 
 // Check refuses what can't work.
@@ -41,8 +45,10 @@ func (c Config) Check() error {
 		return errors.New("absolute must not be shorter than idle")
 	case c.Absolute > 31*24*time.Hour:
 		return errors.New("absolute must be at most 744h (31 days)")
+	case c.TrustDevice < 0 || c.TrustDevice > 365*24*time.Hour:
+		return errors.New("remember_device must be at most 8760h (365 days)")
 	}
-	return nil
+	return c.Remember.check(c)
 }
 
 // Feed is what of database.Feed sessions need.
@@ -75,6 +81,7 @@ type Resources struct {
 type Manager struct {
 	Config
 	Resources
+	devices *device.Store
 	issuer  *token.Issuer
 	known   *token.Cache
 	watches *hub
@@ -97,6 +104,7 @@ func New(ctx context.Context, c Config, r Resources) (*Manager, error) {
 	}
 	m := &Manager{
 		Config: c, Resources: r,
+		devices: device.NewStore(r.DB, r.Keys.Derive("program device")),
 		issuer:  &token.Issuer{Keys: r.Keys, Issuer: c.Issuer, Audience: c.Audience, Now: r.Now},
 		known:   token.NewCache(0, r.Now),
 		watches: newHub(r.Now),
@@ -184,8 +192,8 @@ func (m *Manager) run(ctx context.Context) {
 			m.own.sweep()
 			tokensKnown.Set(float64(m.known.Len()))
 		case <-prune.C:
-			if err := m.prune(ctx); err != nil && ctx.Err() == nil {
-				m.Log.Warn("pruning ended sessions; the next turn tries again", zap.Error(err))
+			if err := errors.Join(m.prune(ctx), m.devices.Prune(ctx, m.Now())); err != nil && ctx.Err() == nil {
+				m.Log.Warn("pruning ended sessions and old devices; the next turn tries again", zap.Error(err))
 			}
 		}
 	}

@@ -21,6 +21,7 @@ type pending struct {
 	Account  string    `json:"a"`
 	Revision int64     `json:"r"` // of the account: a change of it voids the login
 	AuthTime time.Time `json:"t"`
+	Remember bool      `json:"m,omitempty"` // as Attempt.Remember
 }
 
 // enrolling is a second factor that waits for its first code.

@@ -43,11 +43,11 @@ func (m *Manager) exchange(ctx context.Context, sid string, secret []byte) (_ Re
 		switch outcome = ""; {
 		case s.refresh == given:
 			outcome = "rotated"
-			s.idle = earlier(now.Add(m.Idle), s.absolute)
+			s.idle = m.idleAt(now, &s)
 			s.accessUntil = m.accessExpiry(now, &s)
-			won, err = m.won(ctx, `UPDATE sessions SET refresh = ?, previous = ?, rotated_at = ?, idle_at = ?, access_until = ?
+			won, err = m.won(ctx, `UPDATE sessions SET refresh = ?, previous = ?, rotated_at = ?, used_at = ?, idle_at = ?, access_until = ?
 				WHERE id = ? AND refresh = ? AND ended_at = 0`,
-				hashSecret(next), given, database.Micros(now), database.Micros(s.idle), database.Micros(s.accessUntil), sid, given)
+				hashSecret(next), given, database.Micros(now), database.Micros(now), database.Micros(s.idle), database.Micros(s.accessUntil), sid, given)
 		case s.previous == given && s.refresh == hashSecret(next) && now.Sub(s.rotated) <= grace:
 			outcome = "repeated"
 			s.accessUntil = m.accessExpiry(now, &s)

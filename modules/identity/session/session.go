@@ -20,6 +20,11 @@ type Attempt struct {
 	Client    reqctx.Client
 	UserAgent string // stored with the session, cut at 256 bytes
 	RequestID string // for the event
+
+	Browser        bool   // it can keep a cookie for its device
+	Device         string // the device cookie; several are joined by "~"
+	Remember       bool   // the session is to last as long as Config.Remember allows
+	RememberDevice bool   // where the login has a second factor: not to be asked for it on this device for Config.TrustDevice
 }
 
 // Tokens is what a client carries from now on.
@@ -36,6 +41,9 @@ type Result struct {
 	Identity *reqctx.Identity
 	MFAToken string   // proves the first step, for five minutes and one success
 	Factors  []string // what may be given as the second: "totp"
+
+	Device        string    // the device cookie to keep; "" leaves it as it is
+	DeviceExpires time.Time // of the cookie
 }
 
 // Enrolment is a second factor on its way: shown once, kept for ten minutes, in force when ConfirmTOTP has seen a code of it.

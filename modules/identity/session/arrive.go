@@ -1,0 +1,64 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/convosphere/gateway/modules/identity/account"
+	"github.com/convosphere/gateway/modules/identity/device"
+	"github.com/convosphere/gateway/modules/internal/database"
+)
+
+// arrival is what a login finds out about where it comes from.
+type arrival struct {
+	device.Arrival
+	at time.Time
+}
+
+// start writes the session of a login that is complete, and signs its tokens.
+func (m *Manager) start(ctx context.Context, s *row, a account.Account, t Attempt) (Result, error) {
+	var refresh string
+	err := m.DB.InTx(ctx, func(tx *database.Tx) (err error) {
+		refresh, err = m.begin(ctx, tx, s, a, t)
+		return err
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	started.Inc()
+	r, err := m.result(s, refresh)
+	if s.arrived != nil && s.arrived.Cookie != "" {
+		r.Device, r.DeviceExpires = s.arrived.Cookie, s.arrived.at.Add(device.Life)
+	}
+	return r, err
+}
+
+// arrive fills in of a login's session where it was begun and how long it may last. The account's row is claimed in tx.
+func (m *Manager) arrive(ctx context.Context, tx *database.Tx, s *row, t Attempt) error {
+	now := m.Now()
+	s.remembered = t.Remember && m.Remember.allows(s.account.Roles)
+	s.absolute = now.Add(m.Absolute)
+	if s.remembered {
+		s.absolute = now.Add(m.Remember.Absolute)
+	}
+	v := device.Visit{Account: s.account.ID, Revision: s.account.Revision, Client: t.Client, UserAgent: s.userAgent, Browser: t.Browser, Cookie: t.Device}
+	if t.RememberDevice && !s.mfa.IsZero() && m.TrustDevice > 0 {
+		v.Trust = now.Add(m.TrustDevice)
+	}
+	at, err := m.devices.Arrive(ctx, tx, now, v)
+	if err != nil {
+		return err
+	}
+	s.device, s.trusted, s.arrived = at.Device.ID, at.Device.Trusted(now, s.account.Revision), &arrival{at, now}
+	return nil
+}
+
+// Trusted tells whether the browser is one where the person of this account has given a second factor lately and asked not to be asked for
+// it again. An error is no trust: the factor is asked for.
+func (m *Manager) Trusted(ctx context.Context, a account.Account, t Attempt) (bool, error) {
+	if m.TrustDevice == 0 || t.Device == "" {
+		return false, nil
+	}
+	d, ok, err := m.devices.Known(ctx, m.Now(), a.ID, t.Device)
+	return ok && d.Trusted(m.Now(), a.Revision), err
+}
