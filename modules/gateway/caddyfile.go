@@ -27,6 +27,7 @@ func parse(d *caddyfile.Dispenser, _ any) (any, error) {
 //		store    memory | redis <address>
 //		database sqlite [<file>] | postgres <url>
 //		keys     <folder>
+//		key_rotation <duration>|off
 //		identity { … }    # see modules/identity
 //		policy   { … }    # see modules/policy
 //	}
@@ -51,6 +52,8 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			err = one(d, &a.DataDir)
 		case "keys":
 			err = one(d, &a.Keys)
+		case "key_rotation":
+			err = a.parseRotation(d)
 		case "store":
 			err = a.parseStore(d)
 		case "database":
@@ -60,7 +63,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "policy":
 			a.Policy, err = parseApp(d, "gw_policy")
 		default:
-			err = d.Errf("unknown subdirective %q: gateway knows data_dir, store, database, keys, identity and policy", name)
+			err = d.Errf("unknown subdirective %q: gateway knows data_dir, store, database, keys, key_rotation, identity and policy", name)
 		}
 		if err != nil {
 			return err

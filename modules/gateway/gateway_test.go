@@ -37,6 +37,8 @@ func TestCaddyfile(t *testing.T) {
 		"gateway {\n data_dir /d\n store redis redis://h:1\n database postgres postgres://u@h/n\n keys /k\n}": `{"data_dir":"/d","store":"redis://h:1","database":"postgres://u@h/n","keys":"/k"}`,
 		"gateway {\n store memory\n database sqlite\n}":                                                       `{"store":"memory","database":"sqlite"}`,
 		"gateway {\n store redis {env.R}\n database postgres {env.P}\n}":                                      `{"store":"{env.R}","database":"{env.P}"}`,
+		"gateway {\n key_rotation 7d\n}":                                                                      `{"key_rotation":604800000000000}`,
+		"gateway {\n key_rotation off\n}":                                                                     `{"key_rotation":-1}`,
 		"gateway {\n database sqlite /x/y.db\n}":                                                              `{"database":"sqlite:/x/y.db"}`,
 	} {
 		got, err := adapt(t, body)
@@ -57,6 +59,10 @@ func TestCaddyfileErrors(t *testing.T) {
 		"gateway {\n data_dir a b\n}":                "Caddyfile:3",
 		"gateway {\n store memory\n store memory\n}": "twice",
 		"gateway {\n identity {\n x\n }\n}":          "no such module",
+		"gateway {\n key_rotation\n}":                "Caddyfile:3",
+		"gateway {\n key_rotation 1h\n}":             "at least 3h",
+		"gateway {\n key_rotation -5h\n}":            "above 0",
+		"gateway {\n key_rotation never\n}":          "as in: key_rotation 30d",
 		"gateway extra {\n}":                         "Caddyfile:2",
 	} {
 		_, err := adapt(t, body)
@@ -145,4 +151,49 @@ func blocked(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// A running gateway acts on a change of the key folder, and tells of it; a reload changes who rotates and when.
+func TestKeysOfARunningGateway(t *testing.T) {
+	t.Cleanup(func() { _ = caddy.Stop() })
+	dir := t.TempDir()
+	g, err := load(t, map[string]any{"data_dir": dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := load(t, map[string]any{"data_dir": dir, "key_rotation": time.Hour}); err == nil {
+		t.Fatal("keys that never rest were taken")
+	}
+	if _, err := keys("rotate", "--data", dir); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(5 * time.Second); len(g.Keys.Keys()) != 2; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("not acted on")
+		}
+	}
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		raw, err := os.ReadFile(filepath.Join(dir, "events", "events.jsonl"))
+		if err == nil && strings.Contains(string(raw), `"signing-keys-changed"`) {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("no event")
+		}
+	}
+}
+
+func TestWhoRotates(t *testing.T) {
+	for want, a := range map[time.Duration]App{
+		30 * 24 * time.Hour: {Database: "sqlite:/x.db"},
+		0:                   {Database: "postgres://u@h/n"},
+		7 * 24 * time.Hour:  {Database: "postgres://u@h/n", KeyRotation: caddy.Duration(7 * 24 * time.Hour)},
+	} {
+		if got := a.rotation(); got != want {
+			t.Errorf("%+v: %v, want %v", a, got, want)
+		}
+	}
+	if off := (&App{Database: "sqlite:/x.db", KeyRotation: -1}); off.rotation() != 0 {
+		t.Error("off rotates")
+	}
 }

@@ -1,17 +1,29 @@
 package gateway
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/internal/keyring"
 	"github.com/convosphere/gateway/modules/internal/metrics"
 )
 
-func registerMetrics(reg prometheus.Registerer, events *event.Bus) error {
+func registerMetrics(reg prometheus.Registerer, g *ground.Ground) error {
 	return metrics.Register(reg, prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "gateway_events_dropped_total", Help: "Security events lost: the queue was full, or the disk refused them.",
 	}, func() float64 {
-		queue, disk := events.Dropped()
+		queue, disk := g.Events.Dropped()
 		return float64(queue + disk)
+	}), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "gateway_signing_key_age_seconds", Help: "For how long the signing key signs already; a key that was made by hand and names no time has none.",
+	}, func() float64 {
+		for _, k := range g.Keys.Keys() {
+			if k.State == keyring.Signing && !k.From.IsZero() {
+				return time.Since(k.From).Seconds()
+			}
+		}
+		return 0
 	}))
 }

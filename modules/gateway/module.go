@@ -30,6 +30,10 @@ type App struct {
 	// The folder of the key ring. Default: "keys" in the data folder. Gateways of one fleet share it.
 	Keys string `json:"keys,omitempty"`
 
+	// How long a signing key signs before another takes its place, at least 3h; negative: until an operator replaces it. Default: 720h (30
+	// days); with PostgreSQL never, since the gateways of a fleet may each have a copy of the folder: set it where they share one.
+	KeyRotation caddy.Duration `json:"key_rotation,omitempty"`
+
 	// The configuration of the app gw_identity.
 	Identity json.RawMessage `json:"identity,omitempty"`
 
@@ -51,12 +55,15 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.defaults(); err != nil {
 		return err
 	}
+	if err := checkRotation(a.KeyRotation); err != nil {
+		return fmt.Errorf("gateway: %w", err)
+	}
 	g, err := open(ctx, a)
 	if err != nil {
 		return err
 	}
 	a.ground = g
-	if err := registerMetrics(ctx.GetMetricsRegistry(), g.Events); err != nil {
+	if err := registerMetrics(ctx.GetMetricsRegistry(), g); err != nil {
 		return err
 	}
 	// Loaded here and in this order, since Caddy loads apps in the order of a map and a cycle would hand out half-made ones.
@@ -120,8 +127,9 @@ func (a *App) defaults() error {
 // Ground returns what handlers and apps stand on.
 func (a *App) Ground() *ground.Ground { return a.ground }
 
-// Start implements caddy.App: all is ready since Provision.
+// Start implements caddy.App: all is ready since Provision. Keys rotate as the configuration has it that is in force, so not before.
 func (a *App) Start() error {
+	a.ground.Keys.RotateEvery(a.rotation())
 	if a.Store == "memory" && strings.HasPrefix(a.Database, "postgres") {
 		a.logger.Warn("the database is shared but the store is memory: gateways of a fleet would count limits each for itself; name a Redis as store")
 	}

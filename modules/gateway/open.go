@@ -88,6 +88,11 @@ func open(ctx context.Context, a *App) (*ground.Ground, error) {
 			return fmt.Errorf("gateway: keys: %w", err)
 		}
 		g.Keys, releases = keys, append(releases, release)
+		stop := keys.Watch(observeKeys(events, logger))
+		releases = append(releases, func() error {
+			stop()
+			return nil
+		})
 
 		b, release, err := acquire("database", a.Database, func() (base, func() error, error) { return openDatabase(ctx, a.Database, a.DataDir) })
 		if err != nil {

@@ -116,6 +116,7 @@ func New(ctx context.Context, c Config, r Resources) (*Manager, error) {
 	m.unsub = []func(){
 		r.Feed.Subscribe("session", func(sid string) { m.forget(sid, "session ended") }),
 		r.Feed.Subscribe("account", m.accountChanged),
+		r.Keys.OnWithdrawal(m.keysWithdrawn),
 	}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx)) // ends with Close, not with the caller's context
 	m.cancel = cancel
@@ -159,6 +160,13 @@ func (m *Manager) unref() {
 func (m *Manager) forget(sid, reason string) {
 	m.known.Drop(sid)
 	m.watches.fire(sid, reason)
+}
+
+// keysWithdrawn forgets what was believed because of a key that may have been in wrong hands. Sockets close too: their clients come back with
+// what the new key signed.
+func (m *Manager) keysWithdrawn() {
+	m.known.Clear()
+	m.watches.fireAll("signing key withdrawn")
 }
 
 // accountChanged records what a command or another gateway did; what this process did, it has recorded itself. The sessions that ended with

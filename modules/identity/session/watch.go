@@ -74,6 +74,21 @@ func (h *hub) fire(sid, reason string) {
 		}
 	}
 	h.mu.Unlock()
+	tell(all, reason)
+}
+
+// fireAll tells everybody, though no session has ended.
+func (h *hub) fireAll(reason string) {
+	h.mu.Lock()
+	sessions := h.watch
+	h.watch = map[string]map[*watcher]struct{}{}
+	h.mu.Unlock()
+	for _, all := range sessions {
+		tell(all, reason)
+	}
+}
+
+func tell(all map[*watcher]struct{}, reason string) {
 	for w := range all {
 		go func() {
 			defer w.stop()

@@ -111,6 +111,18 @@ func (c *Cache) Drop(sid string) {
 	}
 }
 
+// Clear forgets everything, and what is being verified meanwhile.
+func (c *Cache) Clear() {
+	c.mu.Lock()
+	c.drops++
+	for sid, live := range c.sessions {
+		live.ended.Store(true)
+		delete(c.sessions, sid)
+	}
+	c.mu.Unlock()
+	c.Sweep()
+}
+
 // Sweep removes what has expired or ended.
 func (c *Cache) Sweep() {
 	now := c.now()

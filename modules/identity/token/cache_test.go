@@ -105,3 +105,19 @@ func TestCacheInParallel(t *testing.T) {
 		t.Fatalf("sessions count %d entries, there are %d", n, c.Len())
 	}
 }
+
+func TestClear(t *testing.T) {
+	c := NewCache(0, func() time.Time { return now })
+	drops := c.Drops()
+	id := person()
+	c.Put("a", id, drops)
+	c.Clear()
+	c.Put("b", id, drops) // verified before, told after
+	if _, ok := c.Get("a"); ok || c.Len() != 0 {
+		t.Fatal("it remembers", c.Len())
+	}
+	c.Put("c", id, c.Drops())
+	if _, ok := c.Get("c"); !ok {
+		t.Fatal("it remembers nothing any more")
+	}
+}

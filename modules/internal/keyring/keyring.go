@@ -1,67 +1,73 @@
 // Package keyring holds the gateway's keys in a folder: signing keys (ES256), the data key set (AES-256-GCM) and the root
 // of derived secrets. Gateways that share the folder share the keys.
+//
+// Signing keys are replaced while gateways run (Rotate). A new one is published at once and signs ten minutes later, when whoever
+// verifies has heard of it; the one before verifies until its last token has ended. So no token is refused on the way. Gateways that
+// Watch the folder take over what they find in it within two seconds.
 package keyring
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"syscall"
+	"time"
 
-	"github.com/lestrrat-go/jwx/v2/jwa"
-	"github.com/lestrrat-go/jwx/v2/jwk"
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
-// Ring is the open key ring. It is safe for use by many and never changes once open.
+// Ring is the open key ring. It is safe for use by many. Only its signing keys ever change.
 type Ring struct {
-	signing *ecdsa.PrivateKey
-	kid     string
-	public  map[string]*ecdsa.PublicKey
-	jwks    []byte
+	dir     string
+	now     func() time.Time
+	signing atomic.Pointer[signingSet]
 	data    tink.AEAD
 	root    []byte
+
+	every     atomic.Int64 // the age at which Watch replaces a signing key, in nanoseconds; 0: never
+	looking   sync.Mutex   // one look at the folder at a time
+	looked    time.Time    // guarded by looking
+	mu        sync.Mutex
+	withdrawn map[*func()]struct{} // who is told when keys are withdrawn; guarded by mu
 }
 
 const (
-	signingFile = "signing.json" // JWK Set with private keys; the first one signs, all verify
+	signingFile = "signing.json" // JWK Set with private keys
 	dataFile    = "data.json"    // Tink key set
 	rootFile    = "root.key"     // 32 random bytes
 )
 
 // Open reads the folder, making what is missing (0600, in a folder 0700). It refuses key files that others can read.
 // Processes that open an empty folder together end with the same keys.
-func Open(dir string) (*Ring, error) {
+func Open(dir string) (*Ring, error) { return open(dir, time.Now) }
+
+func open(dir string, now func() time.Time) (*Ring, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the key folder: %w", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	unlock, err := lock(dir)
 	if err != nil {
-		return nil, fmt.Errorf("locking the key folder: %w", err)
+		return nil, err
 	}
-	defer lock.Close() // ends the lock
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return nil, fmt.Errorf("locking the key folder: %w", err)
-	}
-	r := &Ring{public: map[string]*ecdsa.PublicKey{}}
+	defer unlock()
+	r := &Ring{dir: dir, now: now, withdrawn: map[*func()]struct{}{}}
 	for _, part := range []struct {
 		name string
 		make func() ([]byte, error)
 		use  func([]byte) error
 	}{
-		{signingFile, newSigning, r.useSigning},
+		{signingFile, func() ([]byte, error) { return newSigning(now()) }, r.useSigning},
 		{dataFile, newData, r.useData},
 		{rootFile, newRoot, r.useRoot},
 	} {
@@ -77,15 +83,31 @@ func Open(dir string) (*Ring, error) {
 	return r, nil
 }
 
-func readOrMake(path string, fresh func() ([]byte, error)) ([]byte, error) {
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		raw, err := fresh()
-		if err != nil {
-			return nil, fmt.Errorf("making %s: %w", path, err)
-		}
-		return raw, write(path, raw)
+// lock keeps other processes from writing the folder until unlock is called.
+func lock(dir string) (unlock func(), err error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("locking the key folder: %w", err)
 	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, errors.Join(fmt.Errorf("locking the key folder: %w", err), f.Close())
+	}
+	return func() { _ = f.Close() }, nil // ends the lock; nothing was written
+}
+
+func readOrMake(path string, fresh func() ([]byte, error)) ([]byte, error) {
+	raw, err := read(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return raw, err
+	}
+	if raw, err = fresh(); err != nil {
+		return nil, fmt.Errorf("making %s: %w", path, err)
+	}
+	return raw, write(path, raw)
+}
+
+func read(path string) ([]byte, error) {
+	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading a key: %w", err)
 	}
@@ -114,60 +136,6 @@ func write(path string, raw []byte) error {
 		return fmt.Errorf("writing a key: %w", err)
 	}
 	return errors.Join(dir.Sync(), dir.Close())
-}
-
-func newSigning() ([]byte, error) {
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	key, err := jwk.FromRaw(private)
-	if err != nil {
-		return nil, err
-	}
-	if err := jwk.AssignKeyID(key); err != nil {
-		return nil, err
-	}
-	for k, v := range map[string]any{jwk.AlgorithmKey: jwa.ES256, jwk.KeyUsageKey: "sig"} {
-		if err := key.Set(k, v); err != nil {
-			return nil, err
-		}
-	}
-	set := jwk.NewSet()
-	if err := set.AddKey(key); err != nil {
-		return nil, err
-	}
-	return json.MarshalIndent(set, "", "  ")
-}
-
-func (r *Ring) useSigning(raw []byte) error {
-	set, err := jwk.Parse(raw)
-	if err != nil {
-		return errors.New("it is not a JWK set") // the parser's error would show the key
-	}
-	for i := range set.Len() {
-		key, _ := set.Key(i)
-		var private ecdsa.PrivateKey
-		if err := key.Raw(&private); err != nil || private.Curve != elliptic.P256() || key.KeyID() == "" {
-			return fmt.Errorf("key %d is not a private P-256 key with a kid", i)
-		}
-		if _, ok := r.public[key.KeyID()]; ok {
-			return fmt.Errorf("two keys have the kid %q", key.KeyID())
-		}
-		if i == 0 {
-			r.signing, r.kid = &private, key.KeyID()
-		}
-		r.public[key.KeyID()] = &private.PublicKey
-	}
-	if r.signing == nil {
-		return errors.New("the set has no key")
-	}
-	public, err := jwk.PublicSetOf(set)
-	if err != nil {
-		return err
-	}
-	r.jwks, err = json.Marshal(public)
-	return err
 }
 
 func newData() ([]byte, error) {
@@ -202,18 +170,6 @@ func (r *Ring) useRoot(raw []byte) error {
 	r.root = raw
 	return nil
 }
-
-// Signer returns the key that signs now and its id.
-func (r *Ring) Signer() (kid string, key *ecdsa.PrivateKey) { return r.kid, r.signing }
-
-// Public returns the public key with that id.
-func (r *Ring) Public(kid string) (*ecdsa.PublicKey, bool) {
-	k, ok := r.public[kid]
-	return k, ok
-}
-
-// JWKS returns the public keys as a JWK Set (RFC 7517), JSON.
-func (r *Ring) JWKS() []byte { return r.jwks }
 
 // Derive returns a 32-byte secret for one purpose (HKDF-SHA256 of the root).
 func (r *Ring) Derive(purpose string) []byte {

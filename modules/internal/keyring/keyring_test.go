@@ -2,12 +2,12 @@ package keyring
 
 import (
 	"bytes"
-	"crypto/ecdsa"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 func TestReopenGivesTheSameKeys(t *testing.T) {
@@ -110,17 +110,22 @@ func TestBrokenFilesAreOneClearErrorWithoutTheKey(t *testing.T) {
 	}
 }
 
-func FuzzUseSigning(f *testing.F) {
-	raw, err := newSigning()
+func FuzzParseSigning(f *testing.F) {
+	raw, err := newSigning(time.Unix(1_800_000_000, 0))
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(raw)
 	f.Add([]byte(`{"keys":[]}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		r := &Ring{public: map[string]*ecdsa.PublicKey{}}
-		if err := r.useSigning(raw); err == nil && r.signing == nil {
-			t.Fatal("accepted a set without a key")
+		s, err := parseSigning(raw)
+		if err != nil {
+			return
+		}
+		for _, at := range []time.Time{{}, time.Unix(0, 0), time.Now(), time.Unix(maxTime, 0)} {
+			if s.signer(at) == nil || s.newest() == nil {
+				t.Fatal("accepted a set without a signer")
+			}
 		}
 	})
 }

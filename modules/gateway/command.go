@@ -1,0 +1,146 @@
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/convosphere/gateway/modules/internal/keyring"
+)
+
+func init() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:      "keys",
+		Usage:     "list|rotate",
+		Short:     "Shows and replaces the gateway's signing keys",
+		Long:      keysHelp,
+		CobraFunc: keysCommand,
+	})
+}
+
+const keysHelp = `
+Shows and replaces the keys that sign access tokens and assertions. Gateways that run act on it within two seconds.
+
+A new key is published at once and signs ten minutes later; the one before verifies for 70 minutes after that. So nobody is signed out and
+no request fails. With --withdraw the new key stands in for all others at once: for when one may be in wrong hands. Access tokens
+are then refused, and people get new ones by their refresh tokens.
+
+The key folder is found from the gateway's configuration (--config) or its data folder (--data), or named by --keys; without
+any, in the default data folder.`
+
+// keyPlace is where the key folder is, as the flags tell.
+type keyPlace struct{ config, adapter, data, keys string }
+
+func keysCommand(cmd *cobra.Command) {
+	var p keyPlace
+	flags := cmd.PersistentFlags()
+	flags.StringVarP(&p.config, "config", "c", "", "The gateway's configuration file")
+	flags.StringVarP(&p.adapter, "adapter", "a", "", "Configuration adapter, if the file is neither a Caddyfile nor JSON")
+	flags.StringVar(&p.data, "data", "", "The gateway's data folder")
+	flags.StringVar(&p.keys, "keys", "", "The folder of the key ring")
+	cmd.MarkFlagsMutuallyExclusive("config", "data", "keys")
+	cmd.Args = cobra.NoArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	cmd.AddCommand(listKeysCommand(&p), rotateKeysCommand(&p))
+}
+
+func listKeysCommand(p *keyPlace) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{Use: "list", Short: "Lists the signing keys", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		r, err := p.open()
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			enc := json.NewEncoder(cmd.OutOrStdout())
+			enc.SetIndent("", "  ")
+			return enc.Encode(r.Keys())
+		}
+		return keyTable(cmd.OutOrStdout(), r.Keys())
+	}}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
+	return cmd
+}
+
+func rotateKeysCommand(p *keyPlace) *cobra.Command {
+	var withdraw bool
+	cmd := &cobra.Command{Use: "rotate", Short: "Replaces the signing key", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		r, err := p.open()
+		if err != nil {
+			return err
+		}
+		if withdraw {
+			_, err = r.Withdraw()
+		} else {
+			_, err = r.Rotate()
+		}
+		if errors.Is(err, keyring.ErrOnItsWay) {
+			return fmt.Errorf("%w: wait for it, or use --withdraw", err)
+		}
+		if err != nil {
+			return err
+		}
+		return keyTable(cmd.OutOrStdout(), r.Keys())
+	}}
+	cmd.Flags().BoolVar(&withdraw, "withdraw", false, "Refuse all keys before at once: one may be in wrong hands")
+	return cmd
+}
+
+func keyTable(w io.Writer, keys []keyring.Key) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "KEY\tSTATE\tSIGNS FROM\tVERIFIES UNTIL")
+	at := func(v time.Time) string {
+		if v.IsZero() {
+			return "-"
+		}
+		return v.Format(time.RFC3339)
+	}
+	for _, k := range keys {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", k.ID, k.State, at(k.From), at(k.Until))
+	}
+	return t.Flush()
+}
+
+// open opens the key ring that is there: a mistyped folder must not become a new one.
+func (p *keyPlace) open() (*keyring.Ring, error) {
+	dir, err := p.find()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no key ring at %s: name the gateway's with --config, --data or --keys", dir)
+	}
+	return keyring.Open(dir)
+}
+
+func (p *keyPlace) find() (string, error) {
+	a := App{DataDir: p.data, Keys: p.keys}
+	if p.config != "" {
+		raw, _, _, err := caddycmd.LoadConfig(p.config, p.adapter)
+		if err != nil {
+			return "", fmt.Errorf("reading the configuration: %w", err)
+		}
+		var c struct {
+			Apps struct {
+				Gateway *App `json:"gateway"`
+			} `json:"apps"`
+		}
+		if err := json.Unmarshal(raw, &c); err != nil {
+			return "", fmt.Errorf("reading the configuration: %w", err)
+		}
+		if c.Apps.Gateway == nil {
+			return "", fmt.Errorf("%s configures no gateway: it lacks the global option gateway", p.config)
+		}
+		a = App{DataDir: c.Apps.Gateway.DataDir, Keys: c.Apps.Gateway.Keys}
+	}
+	err := a.defaults()
+	return a.Keys, err
+}
