@@ -6,10 +6,9 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"path"
-	"slices"
+	"regexp"
 	"strings"
 	"time"
 
@@ -19,6 +18,9 @@ import (
 //go:embed assets/*
 var assetFiles embed.FS
 
+// assetFolder is where the pages' files are served.
+const assetFolder = "/auth/assets/"
+
 var assetTypes = map[string]string{
 	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
 }
@@ -27,6 +29,7 @@ type asset struct {
 	body        []byte
 	contentType string
 	etag        string
+	foreign     bool // it is the operator's: it may be shown, and do nothing
 }
 
 // assets by the path they are served at, which names their content: it may be kept for ever.
@@ -37,34 +40,46 @@ func loadAssets() (map[string]asset, map[string]string) {
 	if err != nil {
 		panic(err) // they are compiled in
 	}
-	// Style sheets come last: they name other files, and so must know where these are.
-	slices.SortStableFunc(files, func(a, b fs.DirEntry) int { return isCSS(a) - isCSS(b) })
-	byPath, byName := map[string]asset{}, map[string]string{}
+	l := loader{map[string]asset{}, map[string]string{}}
 	for _, f := range files {
-		body, err := assetFiles.ReadFile("assets/" + f.Name())
-		if err != nil {
-			panic(err)
-		}
-		if isCSS(f) == 1 {
-			for name, at := range byName {
-				body = bytes.ReplaceAll(body, []byte(`url("`+name+`")`), []byte(`url("`+at+`")`))
-			}
-		}
-		sum := sha256.Sum256(body)
-		hash := hex.EncodeToString(sum[:8])
-		ext := path.Ext(f.Name())
-		at := "/auth/assets/" + strings.TrimSuffix(f.Name(), ext) + "." + hash + ext
-		byPath[at] = asset{body, assetTypes[ext], `"` + hash + `"`}
-		byName[f.Name()] = at
+		l.load(f.Name())
 	}
-	return byPath, byName
+	return l.byPath, l.byName
 }
 
-func isCSS(f fs.DirEntry) int {
-	if path.Ext(f.Name()) == ".css" {
-		return 1
+type loader struct {
+	byPath map[string]asset
+	byName map[string]string
+}
+
+// How style sheets and scripts name other files: url("eye.svg"), from "./api.js".
+var reference = regexp.MustCompile(`url\("([a-z]+\.svg)"\)|"\./([a-z]+\.js)"`)
+
+// load takes a file in, those that it names before it: it must know where they are served.
+func (l loader) load(name string) string {
+	if at, ok := l.byName[name]; ok {
+		if at == "" {
+			panic("assets: " + name + " needs itself")
+		}
+		return at
 	}
-	return 0
+	l.byName[name] = ""
+	body, err := assetFiles.ReadFile("assets/" + name)
+	if err != nil {
+		panic(err)
+	}
+	body = reference.ReplaceAllFunc(body, func(m []byte) []byte {
+		found := reference.FindSubmatch(m)
+		other := string(found[1]) + string(found[2])
+		return bytes.Replace(m, []byte(other), []byte(path.Base(l.load(other))), 1)
+	})
+	sum := sha256.Sum256(body)
+	hash := hex.EncodeToString(sum[:8])
+	ext := path.Ext(name)
+	at := assetFolder + strings.TrimSuffix(name, ext) + "." + hash + ext
+	l.byPath[at] = asset{body: body, contentType: assetTypes[ext], etag: `"` + hash + `"`}
+	l.byName[name] = at
+	return at
 }
 
 // assetURL is for templates: where a file of assets/ is served.
@@ -76,8 +91,14 @@ func assetURL(name string) (string, error) {
 	return at, nil
 }
 
+// foreignCSP lets an operator's picture be looked at by itself, and run nothing.
+const foreignCSP = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
+
 func (h *Handler) asset(c *call) error {
 	a, ok := assets[c.r.URL.Path]
+	if !ok {
+		a, ok = h.look.own[c.r.URL.Path]
+	}
 	if !ok {
 		problem.Write(c.w, c.r, problem.Problem{Status: http.StatusNotFound})
 		return nil
@@ -86,6 +107,9 @@ func (h *Handler) asset(c *call) error {
 	head.Set("Content-Type", a.contentType)
 	head.Set("Cache-Control", "public, max-age=31536000, immutable")
 	head.Set("Etag", a.etag)
+	if a.foreign {
+		head.Set("Content-Security-Policy", foreignCSP)
+	}
 	http.ServeContent(c.w, c.r, "", time.Time{}, bytes.NewReader(a.body))
 	return nil
 }

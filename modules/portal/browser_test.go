@@ -34,8 +34,8 @@ func fill(t *testing.T, p *kit.Tab, selector, text string) {
 	p.Do("typing into "+selector, chromedp.SendKeys(chromedp.CSS(selector), text))
 }
 
-// look holds the page to the width of each size, light and dark, and takes pictures where GATEWAY_SCREENSHOTS is set.
-func look(p *kit.Tab, name string) {
+// inspect holds the page to the width of each size, light and dark, and takes pictures where GATEWAY_SCREENSHOTS is set.
+func inspect(p *kit.Tab, name string) {
 	for _, s := range []struct {
 		name string
 		size kit.Size
@@ -63,14 +63,14 @@ func TestLoginInABrowser(t *testing.T) {
 	p := kit.StartBrowser(t).Tab(t, "portal", kit.Desktop)
 	p.Go(s.url + "/auth/login?return_to=" + url.QueryEscape("/hello?a=b"))
 	p.Until("focus on the name", `document.activeElement.id === "username"`)
-	look(p, "login")
+	inspect(p, "login")
 
 	fill(t, p, "#username", "mona")
 	fill(t, p, "#password", "not her password")
 	p.Click("#password-form [type=submit]")
 	p.Shows("is wrong")
 	p.Until("focus on the wrong field", `document.activeElement.id === "password" && document.activeElement.getAttribute("aria-invalid") === "true"`)
-	look(p, "login-wrong")
+	inspect(p, "login-wrong")
 
 	p.Click("#password-form .reveal")
 	if got := ask[string](t, p, `document.querySelector("#password").type`); got != "text" {
@@ -82,11 +82,11 @@ func TestLoginInABrowser(t *testing.T) {
 	if got := ask[string](t, p, `document.title`); !strings.HasPrefix(got, "Enter your code") {
 		t.Errorf("title %q", got)
 	}
-	look(p, "code")
+	inspect(p, "code")
 	fill(t, p, "#login-code", "000 000")
 	p.Click("#code-form [type=submit]")
 	p.Until("a message, focus on the code", `document.querySelector("#login-code-error").textContent !== "" && document.activeElement.id === "login-code"`)
-	look(p, "code-wrong")
+	inspect(p, "code-wrong")
 	now := code(t, s.secret, time.Now())
 	fill(t, p, "#login-code", now[:3]+" "+now[3:])
 	p.Enter("#login-code")
@@ -103,7 +103,7 @@ func TestLoginInABrowser(t *testing.T) {
 	// Who is signed in already is not sent in circles.
 	p.Go(s.url + "/auth/login?return_to=/again")
 	p.Shows("You are signed in")
-	look(p, "signed-in")
+	inspect(p, "signed-in")
 	p.Click("[data-sign-out]")
 	p.Until("the login page", `location.pathname === "/auth/login" && document.activeElement.id === "username"`)
 	p.Go(s.url + "/auth/account")
@@ -114,30 +114,33 @@ func TestLoginInABrowser(t *testing.T) {
 func TestAccountInABrowser(t *testing.T) {
 	s := start(t)
 	p := kit.StartBrowser(t).Tab(t, "portal", kit.Desktop)
-	p.Go(s.url + "/auth/account")
+	p.Go(s.url + "/auth/account/security")
 	p.Until("the login page", `location.pathname === "/auth/login"`)
 	fill(t, p, "#username", "ursula")
 	fill(t, p, "#password", password)
 	p.Enter("#password")
-	p.Until("the account", `location.pathname === "/auth/account" && document.querySelector("#enrol") && !document.querySelector("#enrol").disabled`)
-	look(p, "account")
+	p.Until("the account", `location.pathname === "/auth/account/security" && document.querySelector("#enrol") && !document.querySelector("#enrol").disabled`)
+	inspect(p, "account")
 
 	p.Click("#enrol")
 	p.Until("the QR code", `document.querySelector("#enrol-qr").naturalWidth > 100 && document.activeElement.id === "enrol-scan"`)
-	look(p, "enrol")
+	inspect(p, "enrol")
 	secret := strings.ReplaceAll(ask[string](t, p, `document.querySelector("#enrol-secret").textContent`), " ", "")
 	now := time.Now()
 	fill(t, p, "#confirm-code", code(t, secret, now))
 	p.Click("#confirm-form [type=submit]")
 	p.Until("the news", `document.querySelector("#flash")?.textContent === "The second factor is on."`)
-	look(p, "account-on")
+	inspect(p, "account-on")
 
-	p.Go(s.url + "/auth/mfa?return_to=/auth/account")
+	p.Go(s.url + "/auth/account")
+	p.Shows("since")
+	inspect(p, "profile")
+	p.Go(s.url + "/auth/mfa?return_to=/auth/account/security")
 	p.Until("focus on the code", `document.activeElement.id === "stepup-code"`)
-	look(p, "stepup")
+	inspect(p, "stepup")
 	fill(t, p, "#stepup-code", code(t, secret, now.Add(30*time.Second)))
 	p.Click("#stepup-form [type=submit]")
-	p.Until("the account again", `location.pathname === "/auth/account"`)
+	p.Until("the account again", `location.pathname === "/auth/account/security"`)
 
 	// The access token expires while the page is open: nobody notices.
 	p.Until("the form", `document.querySelector("#change-form [type=submit]")?.disabled === false`)
@@ -146,7 +149,7 @@ func TestAccountInABrowser(t *testing.T) {
 	fill(t, p, "#new", "password123")
 	p.Click("#change-form [type=submit]")
 	p.Until("why it is weak", `document.querySelector("#change-error").textContent !== "" && document.activeElement.id === "new"`)
-	look(p, "account-weak")
+	inspect(p, "account-weak")
 	fill(t, p, "#new", "quartz-violin-harbor-77")
 	p.Click("#change-form [type=submit]")
 	p.Until("the news", `document.querySelector("#flash").textContent === "Your password is changed."`)

@@ -1,8 +1,8 @@
 // Package portal is gw_portal: where people sign in. It answers /auth and everything below it, and /.well-known/jwks.json,
 // and passes on everything else.
 //
-//   - Pages: /auth/login (name and password, then the second factor; it also takes a browser back in that still
-//     has a session), /auth/mfa (the second factor again), /auth/account. Assets below /auth/assets/.
+//   - Pages, in English, German and what an operator adds: /auth/login (name and password, then the second factor; it also takes a browser back in that still
+//     has a session), /auth/mfa (the second factor again), /auth/account and below it. Assets below /auth/assets/.
 //   - API: POST /auth/api/login, /auth/api/mfa/totp, /auth/api/refresh, /auth/api/logout, GET /auth/api/session, and below /auth/api/account/ and
 //     /auth/api/stepup/ what a signed-in person may change. The pages use the same. Bodies are strict JSON.
 //   - /.well-known/jwks.json: the keys that tokens and assertions verify with.

@@ -3,6 +3,7 @@ package portal
 import (
 	"errors"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -37,8 +38,10 @@ func TestRoutes(t *testing.T) {
 		"GET /auth/nothing":               404,
 		"GET /auth/assets/":               404,
 		"GET /auth/assets/../handler.go":  404,
-		"GET /auth/assets/portal.css":     404, // only under its hash
+		"GET /auth/assets/base.css":       404, // only under its hash
 		"GET /auth/account":               401,
+		"GET /auth/account/security":      401,
+		"POST /auth/api/language":         422,
 		"GET /auth/mfa":                   401,
 		"GET /auth/api/session":           401,
 		"GET /auth/api/login":             405,
@@ -69,14 +72,14 @@ func TestRoutes(t *testing.T) {
 func TestPagesAreStrict(t *testing.T) {
 	p := &people{profile: account.Profile{Username: "ursula", Roles: []string{"user"}}}
 	h := newHandler(t, p)
-	for path, id := range map[string]*reqctx.Identity{"/auth/login": nil, "/auth/account": ursula, "/auth/mfa": ursula, "/auth/login?x": ursula} {
+	for path, id := range map[string]*reqctx.Identity{"/auth/login": nil, "/auth/account": ursula, "/auth/account/security": ursula, "/auth/mfa": ursula, "/auth/login?x": ursula} {
 		a := do(t, h, id, "GET", path, "", "Accept", "text/html")
 		got := a.Header().Get("Content-Security-Policy")
 		if a.Code != 200 || !strings.Contains(got, "default-src 'none'") || !strings.Contains(got, "frame-ancestors 'none'") || strings.Contains(got, "unsafe") || a.Header().Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %d %v", path, a.Code, a.Header())
 		}
 		body := a.Body.String()
-		for _, inline := range []string{"<style", " style=", " onclick=", " onload=", "<script>"} {
+		for _, inline := range []string{"<style", " style=", " onclick=", " onload=", "<script>", "javascript:"} {
 			if strings.Contains(body, inline) {
 				t.Errorf("%s has %s", path, inline)
 			}
@@ -102,21 +105,25 @@ func TestNamesAndPathsAreEscaped(t *testing.T) {
 func TestAssets(t *testing.T) {
 	h := newHandler(t, &people{})
 	page := do(t, h, nil, "GET", "/auth/login", "").Body.String()
-	for _, name := range []string{"portal.css", "portal.js", "icon.svg"} {
-		at := assetPaths[name]
-		if !strings.Contains(page, at) {
+	for _, name := range []string{"base.css", "login.js", "icon.svg"} {
+		if at := assetPaths[name]; !strings.Contains(page, at) {
 			t.Errorf("the page does not use %s", at)
 		}
+	}
+	named := regexp.MustCompile(`from "\./([^"]+)"|import "\./([^"]+)"|url\("([^"]+)"\)`)
+	for name, at := range assetPaths {
 		a := do(t, h, nil, "GET", at, "")
-		if a.Code != 200 || a.Body.Len() == 0 || !strings.Contains(a.Header().Get("Cache-Control"), "immutable") || a.Header().Get("Content-Type") != assets[at].contentType {
+		if a.Code != 200 || a.Body.Len() == 0 || !strings.Contains(a.Header().Get("Cache-Control"), "immutable") || a.Header().Get("Content-Type") != assets[at].contentType || assets[at].contentType == "" {
 			t.Errorf("%s: %d %v", at, a.Code, a.Header())
 		}
 		if a := do(t, h, nil, "GET", at, "", "If-None-Match", a.Header().Get("Etag")); a.Code != 304 {
 			t.Errorf("%s again: %d", at, a.Code)
 		}
-	}
-	if css := string(assets[assetPaths["portal.css"]].body); !strings.Contains(css, assetPaths["eye.svg"]) {
-		t.Error("the style sheet names files that are not there")
+		for _, m := range named.FindAllStringSubmatch(string(assets[at].body), -1) {
+			if _, ok := assets[assetFolder+m[1]+m[2]+m[3]]; !ok {
+				t.Errorf("%s names %s, which is not there", name, m[0])
+			}
+		}
 	}
 }
 
@@ -347,7 +354,7 @@ func TestPolicy(t *testing.T) {
 		return engine.Decision{}
 	}})
 	do(t, h, ursula, "POST", "/auth/api/account/password", "{}")
-	do(t, h, nil, "GET", assetPaths["portal.js"], "")
+	do(t, h, nil, "GET", assetPaths["login.js"], "")
 	if got := strings.Join(asked, "|"); got != "account:self /auth/api/account/password|public /auth/assets/" {
 		t.Errorf("asked %q", got)
 	}

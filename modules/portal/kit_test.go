@@ -106,7 +106,11 @@ func newHandler(t *testing.T, p *people) *Handler {
 	}
 	g := ground.New(&ground.Ground{Events: bus}, func() { _ = bus.Close() })
 	t.Cleanup(g.Release)
-	return &Handler{Brand: "Acme", Home: "/", identity: p, policy: p, csrf: http.NewCrossOriginProtection(), ground: g, logger: zap.NewNop()}
+	l, err := newLook(Theme{}, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Handler{Brand: "Acme", Home: "/", look: l, identity: p, policy: p, csrf: http.NewCrossOriginProtection(), ground: g, logger: zap.NewNop()}
 }
 
 var ursula = &reqctx.Identity{Subject: "1", Name: "ursula", Roles: []string{"user"}, Session: "S", Expires: time.Now().Add(time.Minute), Cookie: true}

@@ -53,9 +53,16 @@ type policies interface {
 type Handler struct {
 	// Brand is the name that the pages show. Default: ConvoSphere.
 	Brand string `json:"brand,omitempty"`
+	// Theme is how they look besides.
+	Theme Theme `json:"theme,omitzero"`
+	// Texts are files of messages that replace some of ours, or add a language: JSON objects, named after the language, as de.json.
+	Texts []string `json:"texts,omitempty"`
+	// Links stand in the footer.
+	Links []Link `json:"links,omitempty"`
 	// Home is the path to go to after a login that came from nowhere. Default: /
 	Home string `json:"home,omitempty"`
 
+	look     *look
 	identity identities
 	policy   policies
 	csrf     *http.CrossOriginProtection
@@ -77,6 +84,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	if h.Home == "" {
 		h.Home = "/"
+	}
+	var err error
+	if h.look, err = newLook(h.Theme, h.Texts, h.Links); err != nil {
+		return fmt.Errorf("gw_portal: %w", err)
 	}
 	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
 		return fmt.Errorf("gw_portal: %w", err)

@@ -2,38 +2,13 @@ package portal
 
 import (
 	"bytes"
-	"embed"
 	"errors"
-	"html/template"
 	"net/http"
 	"time"
 
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/identity/session"
 )
-
-//go:embed templates/*.html
-var templateFiles embed.FS
-
-var pages = func() map[string]*template.Template {
-	base := template.Must(template.New("").Funcs(template.FuncMap{"asset": assetURL, "passwordField": newPasswordField}).ParseFS(templateFiles, "templates/layout.html"))
-	set := map[string]*template.Template{}
-	for _, name := range []string{"login", "mfa", "signedin", "account"} {
-		set[name] = template.Must(template.Must(base.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
-	}
-	return set
-}()
-
-// passwordField is one input of the template "password".
-type passwordField struct {
-	ID, Name, Autocomplete string
-	Min                    int
-	Hint                   string // ids of what describes it
-}
-
-func newPasswordField(id, name, autocomplete string, min int, hint string) passwordField {
-	return passwordField{id, name, autocomplete, min, hint}
-}
 
 // What a browser may do with an answer of the portal: show it by itself, with our own style and script, and talk to us.
 const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
@@ -58,25 +33,78 @@ func secure(h http.Header) {
 
 // page is what the templates see.
 type page struct {
-	Brand    string
-	Title    string
 	ReturnTo string // safe: a path of this site
 	Resume   bool   // the browser may have a session to be taken back into
 	Name     string // of whoever is signed in
 	Profile  account.Profile
-	Since    string
+
+	// What render fills in.
+	kind      pageKind
+	Lang      string
+	Languages []spoken
+	Brand     string
+	Home      string
+	Texts     map[string]string // for the script
+	Look      *look
 }
+
+// spoken is a language in the footer.
+type spoken struct{ Code, Name string }
+
+// Title is the key of the page's title.
+func (p page) Title() string {
+	if p.kind.title != "" {
+		return p.kind.title
+	}
+	return p.kind.name + ".title"
+}
+
+// Script is the page's script in assets/.
+func (p page) Script() string { return p.kind.script }
+
+// Section is where the page stands among the account's.
+func (p page) Section() string { return p.kind.section }
+
+// HasName tells whether the brand's name stands beside its logo.
+func (l *look) HasName() bool { return !l.hideName }
+
+// CSS is where the brand's style sheet is served; "" there is none.
+func (l *look) CSS() string { return l.css }
+
+// Logo is where the brand's logo is served; "" there is none.
+func (l *look) Logo() string { return l.logo }
+
+// LogoDark is the same, for dark pages.
+func (l *look) LogoDark() string { return l.logoDark }
+
+// Links are the footer's.
+func (l *look) Links() []Link { return l.links }
 
 // stepUpAge is how old a second factor may be before the login page asks for it again, of somebody sent there who is signed in.
 const stepUpAge = 10 * time.Minute
 
 func (h *Handler) render(c *call, name string, p page) error {
-	p.Brand = h.Brand
+	p.Brand, p.Home, p.Look, p.Lang = h.Brand, h.Home, h.look, h.language(c.r)
+	for _, k := range pageKinds {
+		if k.name == name {
+			p.kind = k
+		}
+	}
+	for _, lang := range h.look.catalog.Languages() {
+		own, err := h.look.catalog.Text(lang, "common.language")
+		if err != nil {
+			return err
+		}
+		p.Languages = append(p.Languages, spoken{lang, own})
+	}
+	p.Texts = h.look.catalog.Group(p.Lang, append([]string{"common", "error"}, p.kind.texts...)...)
 	var b bytes.Buffer
-	if err := pages[name].ExecuteTemplate(&b, "layout.html", p); err != nil {
+	if err := h.look.pages[p.Lang][name].ExecuteTemplate(&b, "layout.html", p); err != nil {
 		return err
 	}
-	c.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	head := c.w.Header()
+	head.Set("Content-Type", "text/html; charset=utf-8")
+	head.Set("Content-Language", p.Lang)
 	c.w.WriteHeader(http.StatusOK)
 	if c.r.Method != http.MethodHead {
 		_, _ = c.w.Write(b.Bytes()) // the client has gone: nobody is left to tell
@@ -108,18 +136,18 @@ func (h *Handler) loginPage(c *call) error {
 		p, err := h.identity.Profile(c.r.Context(), id)
 		if errors.Is(err, session.ErrSession) { // it ended this moment
 			clearCookies(c.w)
-			return h.render(c, "login", page{Title: "Sign in", ReturnTo: to})
+			return h.render(c, "login", page{ReturnTo: to})
 		}
 		if err != nil {
 			return err
 		}
 		if p.TOTP && time.Since(id.MFATime) > stepUpAge {
-			return h.render(c, "mfa", page{Title: "Confirm it’s you", ReturnTo: to, Name: id.Name})
+			return h.render(c, "stepup", page{ReturnTo: to, Name: id.Name})
 		}
-		return h.render(c, "signedin", page{Title: "Signed in", ReturnTo: to, Name: id.Name, Profile: p})
+		return h.render(c, "signedin", page{ReturnTo: to, Name: id.Name, Profile: p})
 	}
 	_, resume := refreshToken(c.r)
-	return h.render(c, "login", page{Title: "Sign in", ReturnTo: to, Resume: resume})
+	return h.render(c, "login", page{ReturnTo: to, Resume: resume})
 }
 
 func (h *Handler) mfaPage(c *call) error {
@@ -129,17 +157,18 @@ func (h *Handler) mfaPage(c *call) error {
 		return err
 	}
 	if !p.TOTP {
-		return h.render(c, "signedin", page{Title: "No second factor yet", ReturnTo: to, Name: p.Username, Profile: p})
+		return h.render(c, "signedin", page{ReturnTo: to, Name: p.Username, Profile: p})
 	}
-	return h.render(c, "mfa", page{Title: "Confirm it’s you", ReturnTo: to, Name: p.Username})
+	return h.render(c, "stepup", page{ReturnTo: to, Name: p.Username})
 }
 
-func (h *Handler) accountPage(c *call) error {
-	p, err := h.identity.Profile(c.r.Context(), c.rc.Identity)
-	if err != nil {
-		return err
+// accountSection answers with one of the account's pages.
+func accountSection(name string) func(*Handler, *call) error {
+	return func(h *Handler, c *call) error {
+		p, err := h.identity.Profile(c.r.Context(), c.rc.Identity)
+		if err != nil {
+			return err
+		}
+		return h.render(c, name, page{ReturnTo: c.returnTo(h.Home), Name: p.Username, Profile: p})
 	}
-	return h.render(c, "account", page{
-		Title: "Your account", ReturnTo: c.returnTo(h.Home), Name: p.Username, Profile: p, Since: p.CreatedAt.UTC().Format("2 January 2006"),
-	})
 }

@@ -28,7 +28,8 @@ var pageRoutes = map[string]route{
 	"/auth/":                 {permission: public, methods: methods{"GET": (*Handler).root}},
 	"/auth/login":            {permission: public, methods: methods{"GET": (*Handler).loginPage}},
 	"/auth/mfa":              {permission: self, methods: methods{"GET": (*Handler).mfaPage}, stepUp: true},
-	"/auth/account":          {permission: self, methods: methods{"GET": (*Handler).accountPage}},
+	"/auth/account":          {permission: self, methods: methods{"GET": accountSection("account")}},
+	"/auth/account/security": {permission: self, methods: methods{"GET": accountSection("security")}},
 	"/auth/assets/":          {permission: public, methods: methods{"GET": (*Handler).asset}},
 	"/.well-known/jwks.json": {permission: public, methods: methods{"GET": (*Handler).jwks}},
 }
@@ -38,6 +39,7 @@ var signInRoutes = map[string]route{
 	"/auth/api/mfa/totp":    {permission: public, methods: methods{"POST": (*Handler).totp}},
 	"/auth/api/refresh":     {permission: public, methods: methods{"POST": (*Handler).refresh}},
 	"/auth/api/logout":      {permission: public, methods: methods{"POST": (*Handler).logout}},
+	"/auth/api/language":    {permission: public, methods: methods{"POST": (*Handler).chooseLanguage}},
 	"/auth/api/session":     {permission: self, methods: methods{"GET": (*Handler).session}},
 	"/auth/api/stepup/totp": {permission: self, methods: methods{"POST": (*Handler).stepUp}, stepUp: true},
 }

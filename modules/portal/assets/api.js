@@ -1,0 +1,54 @@
+// The pages talk to /auth/api as any program does.
+
+// Refused is an answer that is not ok; kind is the problem's type, wait what Retry-After says, in seconds.
+export class Refused extends Error {
+	constructor(status, problem, wait) {
+		super(problem.title || "refused");
+		this.status = status;
+		this.kind = String(problem.type || "").replace("urn:gateway:problem:", "");
+		this.reason = problem.reason;
+		this.wait = wait;
+	}
+}
+
+export async function send(method, path, body) {
+	const options = { method, credentials: "same-origin", cache: "no-store", redirect: "error", headers: { Accept: "application/json" } };
+	if (body) {
+		options.headers["Content-Type"] = "application/json";
+		options.body = JSON.stringify(body);
+	}
+	let answer;
+	try {
+		answer = await fetch("/auth/api/" + path, options);
+	} catch {
+		throw new Refused(0, {}, 0);
+	}
+	if (answer.ok) return answer.status === 204 ? {} : answer.json().catch(() => ({}));
+	const problem = await answer.json().catch(() => ({}));
+	throw new Refused(answer.status, problem, Number(answer.headers.get("Retry-After")) || 0);
+}
+
+const here = () => encodeURIComponent(location.pathname + location.search);
+
+// leave goes to another page; what awaits it never goes on.
+export function leave(to) {
+	location.assign(to);
+	return new Promise(() => {});
+}
+
+// sendSignedIn refreshes the access token once where it has expired, and asks for the login where that fails too.
+export async function sendSignedIn(method, path, body) {
+	try {
+		return await send(method, path, body);
+	} catch (e) {
+		if (e.kind === "step-up-required") return leave("/auth/mfa?return_to=" + here());
+		if (e.kind !== "unauthenticated") throw e;
+	}
+	try {
+		await send("POST", "refresh");
+	} catch (e) {
+		if (e.status === 401) return leave("/auth/login?return_to=" + here());
+		throw e;
+	}
+	return send(method, path, body);
+}

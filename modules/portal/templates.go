@@ -1,0 +1,88 @@
+package portal
+
+import (
+	"embed"
+	"fmt"
+	"html/template"
+
+	"github.com/convosphere/gateway/modules/portal/texts"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+// pageKind is one page: the template of its name, the script that works it, the subjects of the messages that the script may say, and where it
+// stands among the account's pages ("": it is a card by itself).
+type pageKind struct {
+	name, script string
+	title        string // key of its title, where it is not name.title
+	texts        []string
+	section      string
+}
+
+var pageKinds = []pageKind{
+	{name: "login", script: "login.js", texts: []string{"login"}},
+	{name: "signedin", title: "login.signed_in_title", script: "plain.js"},
+	{name: "stepup", script: "mfa.js"},
+	{name: "account", script: "plain.js", section: "account"},
+	{name: "security", script: "security.js", texts: []string{"security"}, section: "security"},
+}
+
+// parsePages makes every page's template in every language.
+func parsePages(c *texts.Catalog) (map[string]map[string]*template.Template, error) {
+	all := map[string]map[string]*template.Template{}
+	for _, lang := range c.Languages() {
+		base, err := template.New("").Funcs(template.FuncMap{
+			"asset":         assetURL,
+			"icon":          icon,
+			"passwordField": newPasswordField,
+			"t":             func(key string, pairs ...string) (string, error) { return c.Text(lang, key, pairs...) },
+			"section":       func(name, path, icon string) section { return section{name, path, icon} },
+			"sectionIn":     func(s section, p page) sectionIn { return sectionIn{s, p.kind.section == s.Name} },
+		}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html")
+		if err != nil {
+			return nil, err
+		}
+		all[lang] = map[string]*template.Template{}
+		for _, k := range pageKinds {
+			t, err := base.Clone()
+			if err == nil {
+				t, err = t.ParseFS(templateFiles, "templates/"+k.name+".html")
+			}
+			if err != nil {
+				return nil, fmt.Errorf("page %s: %w", k.name, err)
+			}
+			all[lang][k.name] = t
+		}
+	}
+	return all, nil
+}
+
+// section is one of the account's pages in their navigation.
+type section struct{ Name, Path, Icon string }
+
+type sectionIn struct {
+	section
+	Here bool
+}
+
+// passwordField is one input of the template "password".
+type passwordField struct {
+	ID, Name, Autocomplete string
+	Min                    int
+	Hint                   string // ids of what describes it
+}
+
+func newPasswordField(id, name, autocomplete string, min int, hint string) passwordField {
+	return passwordField{id, name, autocomplete, min, hint}
+}
+
+// icon draws one of assets/icons.svg beside words that say the same.
+func icon(name string) (template.HTML, error) {
+	at, err := assetURL("icons.svg")
+	if err != nil {
+		return "", err
+	}
+	// Names and paths are ours.
+	return template.HTML(`<svg class="icon" aria-hidden="true" focusable="false"><use href="` + at + `#` + name + `"></use></svg>`), nil //nolint:gosec // see above
+}
