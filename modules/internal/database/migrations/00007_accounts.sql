@@ -21,7 +21,50 @@ CREATE TABLE reserved_names (
 	at         BIGINT NOT NULL
 );
 
+-- Secrets that were mailed, or given to somebody to pass on: links that work once.
+CREATE TABLE tickets (
+	hash       TEXT   PRIMARY KEY,                   -- SHA-256 of the secret
+	id         TEXT   NOT NULL UNIQUE,               -- what operators call it; no secret
+	kind       TEXT   NOT NULL,                      -- register, email, reset, invite
+	account    TEXT   NOT NULL,                      -- whose; empty: of nobody yet
+	revision   BIGINT NOT NULL DEFAULT 0,            -- of the account: a change of it voids the ticket
+	about      TEXT   NOT NULL DEFAULT '',           -- HMAC of the address it is for: a newer one takes its place
+	data       BYTEA  NOT NULL,                      -- sealed by the key ring for this row
+	tries      BIGINT NOT NULL DEFAULT 0,
+	created_at BIGINT NOT NULL,
+	expires_at BIGINT NOT NULL
+);
+CREATE INDEX tickets_account ON tickets (account, kind);
+CREATE INDEX tickets_about ON tickets (about, kind);
+CREATE INDEX tickets_kind ON tickets (kind, created_at);
+CREATE INDEX tickets_expires ON tickets (expires_at);
+
+-- Mails that are still to be sent.
+CREATE TABLE outbox (
+	id         TEXT   PRIMARY KEY,
+	kind       TEXT   NOT NULL,
+	account    TEXT   NOT NULL,                      -- whose; empty: of nobody
+	letter     BYTEA  NOT NULL,                      -- sealed by the key ring for this row
+	tries      BIGINT NOT NULL DEFAULT 0,
+	created_at BIGINT NOT NULL,
+	next_at    BIGINT NOT NULL,                      -- not tried before; whoever tries moves it on first
+	expires_at BIGINT NOT NULL                       -- given up then
+);
+CREATE INDEX outbox_next ON outbox (next_at);
+CREATE INDEX outbox_account ON outbox (account);
+
+-- Passwords that a person had before, which they may not have again.
+CREATE TABLE old_passwords (
+	account  TEXT   NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+	at       BIGINT NOT NULL,
+	password TEXT   NOT NULL,                        -- Argon2id, PHC string
+	PRIMARY KEY (account, at)
+);
+
 -- +goose Down
+DROP TABLE old_passwords;
+DROP TABLE outbox;
+DROP TABLE tickets;
 DROP TABLE reserved_names;
 DROP TABLE account_keys;
 DROP INDEX accounts_awaits;
