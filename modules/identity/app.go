@@ -14,18 +14,6 @@ func (a *App) Login(ctx context.Context, t session.Attempt) (session.Result, err
 	return a.sessions.Login(ctx, t)
 }
 
-// TOTP takes the second step. Of t only the client's part is read. Errors: session.ErrCode, session.ErrSession (log in again),
-// session.Throttled.
-func (a *App) TOTP(ctx context.Context, mfaToken, code string, t session.Attempt) (session.Result, error) {
-	return a.sessions.TOTP(ctx, mfaToken, code, t)
-}
-
-// StepUp asks a signed-in person for the second factor again. The session gets a new id; the old one ends. Errors: as TOTP, and
-// account.ErrNotFound where the account has no second factor.
-func (a *App) StepUp(ctx context.Context, id *reqctx.Identity, code string, t session.Attempt) (session.Result, error) {
-	return a.sessions.StepUp(ctx, id, code, t)
-}
-
 // Refresh exchanges a refresh token for new tokens. Errors: session.ErrSession.
 func (a *App) Refresh(ctx context.Context, refresh string) (session.Result, error) {
 	return a.sessions.Refresh(ctx, refresh)
@@ -54,22 +42,6 @@ func (a *App) Watch(sid string, f func(reason string)) (cancel func()) {
 // Deadline is when the newest access token given out for the session expires. Errors: session.ErrSession.
 func (a *App) Deadline(ctx context.Context, sid string) (time.Time, error) {
 	return a.sessions.Deadline(ctx, sid)
-}
-
-// EnrolTOTP begins to add a second factor. Errors: account.ErrExists where there is one, session.ErrSession.
-func (a *App) EnrolTOTP(ctx context.Context, id *reqctx.Identity) (session.Enrolment, error) {
-	return a.sessions.EnrolTOTP(ctx, id)
-}
-
-// ConfirmTOTP ends the enrolment with a first code, which is spent by it. The session gets a new id. Errors: session.ErrCode,
-// session.ErrSession (the enrolment has expired), account.ErrExists.
-func (a *App) ConfirmTOTP(ctx context.Context, id *reqctx.Identity, enrolToken, code string) (session.Result, error) {
-	return a.sessions.ConfirmTOTP(ctx, id, enrolToken, code)
-}
-
-// RemoveTOTP takes the second factor away, for one more code of it. Errors: as StepUp.
-func (a *App) RemoveTOTP(ctx context.Context, id *reqctx.Identity, code string) error {
-	return a.sessions.RemoveTOTP(ctx, id, code)
 }
 
 // ChangePassword changes the person's own password and ends all other sessions. Errors: session.ErrCredentials (the old one is

@@ -242,11 +242,13 @@ var (
 	_ interface {
 		Login(context.Context, session.Attempt) (session.Result, error)
 		TOTP(context.Context, string, string, session.Attempt) (session.Result, error)
+		Key(context.Context, string, []byte, session.Attempt) (session.Result, error)
+		Passkey(context.Context, string, []byte, session.Attempt) (session.Result, error)
 		StepUp(context.Context, *reqctx.Identity, string, session.Attempt) (session.Result, error)
 		Refresh(context.Context, string) (session.Result, error)
 		Logout(context.Context, string, string) error
 		EnrolTOTP(context.Context, *reqctx.Identity) (session.Enrolment, error)
-		ConfirmTOTP(context.Context, *reqctx.Identity, string, string) (session.Result, error)
+		ConfirmTOTP(context.Context, *reqctx.Identity, string, string, string, session.Attempt) (session.Result, error)
 		RemoveTOTP(context.Context, *reqctx.Identity, string) error
 		ChangePassword(context.Context, *reqctx.Identity, string, string) error
 		Profile(context.Context, *reqctx.Identity) (account.Profile, error)

@@ -23,6 +23,14 @@ var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
 		a.Argon2 = new(Argon2)
 		return a.Argon2.unmarshal(d)
 	},
+	"second_factor": func(a *App, d *caddyfile.Dispenser) error {
+		a.SecondFactor = new(SecondFactor)
+		return a.SecondFactor.unmarshal(d)
+	},
+	"webauthn": func(a *App, d *caddyfile.Dispenser) error {
+		a.WebAuthn = new(WebAuthn)
+		return a.WebAuthn.unmarshal(d)
+	},
 }
 
 // UnmarshalCaddyfile reads the block `identity` of the global option `gateway`. Syntax:
@@ -38,6 +46,13 @@ var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
 //			memory  <KiB>           # default 19456
 //			time    <passes>        # default 2
 //			threads <number>        # default 1
+//		}
+//		second_factor {
+//			required <role>...      # roles that must have one; default none
+//		}
+//		webauthn {
+//			rp_id   <domain>        # default: the host of each request
+//			origins <origin>...     # default: the host of each request, where it is rp_id or below it
 //		}
 //	}
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/identity/directory"
+	"github.com/convosphere/gateway/modules/identity/factor"
 )
 
 func init() {
@@ -207,7 +208,7 @@ func printSecret(w io.Writer, label, typed, secret string) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "totp: %s\n", account.TOTPURI(label, name, secret))
+	_, err = fmt.Fprintf(w, "totp: %s\n", factor.TOTPURI(label, name, secret))
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/convosphere/gateway/modules/identity/account"
+	"github.com/convosphere/gateway/modules/identity/factor"
 	"github.com/convosphere/gateway/modules/identity/session"
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/host"
@@ -36,6 +37,12 @@ type App struct {
 
 	// What a password hash costs. Stored hashes of another cost are made anew at the next login.
 	Argon2 *Argon2 `json:"argon2,omitempty"`
+
+	// Who must have a second factor.
+	SecondFactor *SecondFactor `json:"second_factor,omitempty"`
+
+	// The name and pages that security keys and passkeys are for. Default: the host of each request.
+	WebAuthn *WebAuthn `json:"webauthn,omitempty"`
 
 	ground   *ground.Ground
 	sessions *session.Manager
@@ -78,7 +85,8 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.ground = g
 	release := g.Hold() // given back when the last watched socket of this configuration has ended, which may be after Cleanup
 	a.sessions, err = session.New(ctx, a.config(), session.Resources{
-		DB: g.DB, Feed: g.Feed, Store: g.Store, Keys: g.Keys, Events: g.Events, Accounts: account.NewStore(g.DB, g.Keys, hasher),
+		DB: g.DB, Feed: g.Feed, Store: g.Store, Keys: g.Keys, Events: g.Events,
+		Accounts: account.NewStore(g.DB, g.Keys, hasher), Factors: factor.NewStore(g.DB, g.Keys),
 		Log: ctx.Logger(), Now: time.Now, Release: release,
 	})
 	if err != nil {
@@ -108,10 +116,17 @@ func (a *App) defaults() {
 }
 
 func (a *App) config() session.Config {
-	return session.Config{
+	c := session.Config{
 		Issuer: a.Issuer, Audience: a.Audience, Label: a.Label,
 		Access: time.Duration(a.AccessLifetime), Idle: time.Duration(a.Idle), Absolute: time.Duration(a.Absolute),
 	}
+	if a.WebAuthn != nil {
+		c.WebAuthn = session.Keys{ID: a.WebAuthn.RPID, Origins: a.WebAuthn.Origins}
+	}
+	if a.SecondFactor != nil {
+		c.Required = a.SecondFactor.Required
+	}
+	return c
 }
 
 // params fills what is not given from the default cost.

@@ -25,7 +25,7 @@ func (c *call) writeJSON(v any) error {
 func (c *call) attempt() session.Attempt {
 	device := devices(c.r)
 	return session.Attempt{
-		Client: c.rc.Client, UserAgent: c.r.UserAgent(), RequestID: c.rc.ID,
+		Host: c.r.Host, Client: c.rc.Client, UserAgent: c.r.UserAgent(), RequestID: c.rc.ID,
 		// Every browser sends Sec-Fetch-Site; a program that takes its tokens in the body keeps no cookies.
 		Browser: device != "" || c.r.Header.Get("Sec-Fetch-Site") != "", Device: device,
 	}
@@ -56,34 +56,14 @@ func (h *Handler) login(c *call) error {
 	return h.signedIn(c, res, how)
 }
 
-func (h *Handler) totp(c *call) error {
-	in, err := c.fields("mfa_token", "code", "delivery", "remember_device")
-	if err != nil {
-		return err
-	}
-	if err := need(in, "mfa_token", "code"); err != nil {
-		return err
-	}
-	how, err := delivery(in)
-	if err != nil {
-		return err
-	}
-	a := c.attempt()
-	a.Browser = a.Browser || how == inCookies
-	if a.RememberDevice, err = flag(in, "remember_device"); err != nil {
-		return err
-	}
-	res, err := h.identity.TOTP(c.r.Context(), in["mfa_token"], in["code"], a)
-	if err != nil {
-		return err
-	}
-	return h.signedIn(c, res, how)
-}
-
-// signedIn answers a login's step: tokens, or the request for the second step.
+// signedIn answers a login's step: tokens, or the request for the second step, or for the enrolment of what can be one.
 func (h *Handler) signedIn(c *call, res session.Result, how string) error {
 	if res.Tokens == nil {
-		return c.writeJSON(map[string]any{"status": "mfa_required", "mfa_token": res.MFAToken, "factors": res.Factors})
+		status := "mfa_required"
+		if res.Enrol {
+			status = "enrol_required"
+		}
+		return c.writeJSON(map[string]any{"status": status, "mfa_token": res.MFAToken, "factors": res.Factors})
 	}
 	if old, ok := refreshToken(c.r); ok && how == inCookies {
 		// The browser forgets the session it had, so it ends. Left to its age where that fails.

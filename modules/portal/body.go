@@ -23,9 +23,18 @@ type badBody struct {
 
 func (b *badBody) Error() string { return b.title }
 
-// fields reads the body: a flat JSON object of strings with no other members than those allowed, each once and spelled exactly so. Anything
-// that two parsers could read in different ways is refused, since the WAF has read it too.
+// fields reads the body: a flat JSON object of strings with no other members than those allowed, each once and spelled exactly so; where keyMember is
+// allowed, it is an object, returned as it came. Anything that two parsers could read in different ways is refused, since the WAF has read it too.
 func (c *call) fields(allowed ...string) (map[string]string, error) {
+	raw, err := c.body()
+	if err != nil || raw == nil {
+		return map[string]string{}, err // whoever needs a field finds it missing
+	}
+	return parseFields(raw, allowed)
+}
+
+// body reads the body; nil where there is none.
+func (c *call) body() ([]byte, error) {
 	raw, err := io.ReadAll(io.LimitReader(c.r.Body, maxBody+1))
 	var large *http.MaxBytesError
 	switch {
@@ -34,7 +43,7 @@ func (c *call) fields(allowed ...string) (map[string]string, error) {
 	case err != nil:
 		return nil, &badBody{http.StatusBadRequest, "The body can't be read"}
 	case len(bytes.TrimSpace(raw)) == 0:
-		return map[string]string{}, nil // whoever needs a field finds it missing
+		return nil, nil
 	}
 	if t, params, err := mime.ParseMediaType(c.r.Header.Get("Content-Type")); err != nil || t != "application/json" ||
 		!strings.EqualFold(params["charset"], "utf-8") && params["charset"] != "" || len(c.r.Header["Content-Type"]) > 1 {
@@ -43,7 +52,7 @@ func (c *call) fields(allowed ...string) (map[string]string, error) {
 	if c.r.Header.Get("Content-Encoding") != "" {
 		return nil, &badBody{http.StatusUnsupportedMediaType, "The body must not be compressed"}
 	}
-	return parseFields(raw, allowed)
+	return raw, nil
 }
 
 func parseFields(raw []byte, allowed []string) (map[string]string, error) {
@@ -68,13 +77,18 @@ func parseFields(raw []byte, allowed []string) (map[string]string, error) {
 		if _, twice := found[name]; twice {
 			return nil, &badBody{http.StatusBadRequest, "The body has a member twice"}
 		}
+		if name == keyMember {
+			if found[name], err = keyAnswer(dec); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if t, err = dec.Token(); err != nil {
 			return nil, notJSON
 		}
-		// No number, list or object has a meaning here, so nothing nests. U+FFFD stands where an escape was half
-		// a character: two such secrets would be the same.
+		// No number, list or other object has a meaning here, so nothing else nests. Two odd secrets would be the same.
 		value, ok := t.(string)
-		if !ok || strings.ContainsAny(value, "\uFFFD\x00") {
+		if !ok || odd(value) {
 			return nil, &badBody{http.StatusUnprocessableEntity, "The body's members must be texts"}
 		}
 		found[name] = value

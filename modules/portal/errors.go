@@ -8,12 +8,18 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/identity/account"
+	"github.com/convosphere/gateway/modules/identity/factor"
 	"github.com/convosphere/gateway/modules/identity/session"
 	"github.com/convosphere/gateway/modules/internal/problem"
 )
 
 // fail answers with an error of the identity app or of the body.
 func (h *Handler) fail(c *call, err error) {
+	var stale session.NotFresh
+	if errors.As(err, &stale) {
+		askStepUp(c, stale)
+		return
+	}
 	p := problemOf(err)
 	switch p.Status {
 	case http.StatusUnauthorized:
@@ -44,6 +50,20 @@ func problemOf(err error) problem.Problem {
 		return problem.Problem{Status: http.StatusUnauthorized, Type: "wrong-code", Title: "The code is wrong or was used before"}
 	case errors.Is(err, session.ErrSession):
 		return problem.Problem{Status: http.StatusUnauthorized, Type: "session-ended", Title: "The session has ended"}
+	case errors.Is(err, factor.ErrKey):
+		return problem.Problem{Status: http.StatusUnauthorized, Type: "key-refused", Title: "The security key or passkey was not accepted"}
+	case errors.Is(err, session.ErrChallenge):
+		return problem.Problem{Status: http.StatusConflict, Type: "challenge-expired", Title: "The challenge has expired or was used: begin again"}
+	case errors.Is(err, factor.ErrSite):
+		return problem.Problem{Status: http.StatusConflict, Type: "no-keys-here", Title: "This site's name can have no security keys or passkeys"}
+	case errors.Is(err, factor.ErrName):
+		return problem.Problem{Status: http.StatusUnprocessableEntity, Type: "bad-name", Title: "The name is too long, or has characters that can't be printed"}
+	case errors.Is(err, factor.ErrMany):
+		return problem.Problem{Status: http.StatusConflict, Type: "too-many-factors", Title: "The account has as many second factors as it may"}
+	case errors.Is(err, session.ErrFactor):
+		return problem.Problem{Status: http.StatusNotFound, Type: "no-such-factor", Title: "There is no such second factor"}
+	case errors.Is(err, session.ErrRequired):
+		return problem.Problem{Status: http.StatusConflict, Type: "second-factor-required", Title: "Your role must have a second factor: add another one first"}
 	case errors.Is(err, account.ErrExists):
 		return problem.Problem{Status: http.StatusConflict, Type: "second-factor-exists", Title: "There is a second factor already"}
 	case errors.Is(err, account.ErrNotFound):

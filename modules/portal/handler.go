@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/convosphere/gateway/modules/identity/session"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/problem"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
@@ -107,7 +108,7 @@ func (h *Handler) permitted(c *call, rt route) bool {
 	case d.Allow, known && rt.stepUp && d.Obligations.StepUp:
 		return true
 	case known && d.Obligations.StepUp:
-		h.askStepUp(c)
+		askStepUp(c, session.NotFresh{ACR: reqctx.ACRMulti, MaxAge: stepUpAge})
 		return false
 	case d.Failure.Unavailable(): // fail closed, and say that it may pass later
 		problem.Write(c.w, c.r, problem.Problem{Status: http.StatusServiceUnavailable, RetryAfter: time.Second})
@@ -121,13 +122,6 @@ func (h *Handler) permitted(c *call, rt route) bool {
 func unauthenticated(c *call) {
 	c.w.Header().Set("WWW-Authenticate", "Bearer")
 	problem.Write(c.w, c.r, problem.Problem{Status: http.StatusUnauthorized})
-}
-
-// askStepUp answers as gw_authorize does (RFC 9470); a page load goes to the page that asks.
-func (h *Handler) askStepUp(c *call) {
-	c.rc.LoginURL = "/auth/mfa"
-	c.w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_user_authentication"`)
-	problem.Write(c.w, c.r, problem.Problem{Status: http.StatusUnauthorized, Type: "step-up-required", Title: "A second factor is needed"})
 }
 
 // answer remembers the status for the metrics.

@@ -49,14 +49,6 @@ func (p *people) Login(_ context.Context, a session.Attempt) (session.Result, er
 	return p.result("login " + a.Username + " " + a.Password)
 }
 
-func (p *people) TOTP(_ context.Context, mfa, code string, _ session.Attempt) (session.Result, error) {
-	return p.result("totp " + mfa + " " + code)
-}
-
-func (p *people) StepUp(_ context.Context, _ *reqctx.Identity, code string, _ session.Attempt) (session.Result, error) {
-	return p.result("stepup " + code)
-}
-
 func (p *people) Refresh(_ context.Context, r string) (session.Result, error) {
 	return p.result("refresh " + r)
 }
@@ -72,20 +64,6 @@ func (p *people) Profile(context.Context, *reqctx.Identity) (account.Profile, er
 
 func (p *people) ChangePassword(_ context.Context, _ *reqctx.Identity, old, new string) error {
 	p.asked = append(p.asked, "password "+old+" "+new)
-	return p.err
-}
-
-func (p *people) EnrolTOTP(context.Context, *reqctx.Identity) (session.Enrolment, error) {
-	p.asked = append(p.asked, "enrol")
-	return session.Enrolment{Token: "T", Secret: "JBSWY3DPEHPK3PXP", URI: "otpauth://totp/x?secret=JBSWY3DPEHPK3PXP"}, p.err
-}
-
-func (p *people) ConfirmTOTP(_ context.Context, _ *reqctx.Identity, token, code string) (session.Result, error) {
-	return p.result("confirm " + token + " " + code)
-}
-
-func (p *people) RemoveTOTP(_ context.Context, _ *reqctx.Identity, code string) error {
-	p.asked = append(p.asked, "remove "+code)
 	return p.err
 }
 

@@ -22,8 +22,6 @@ import (
 // What gw_portal asks of the app gw_identity: signing in and out …
 type signIns interface {
 	Login(ctx context.Context, a session.Attempt) (session.Result, error)
-	TOTP(ctx context.Context, mfaToken, code string, a session.Attempt) (session.Result, error)
-	StepUp(ctx context.Context, id *reqctx.Identity, code string, a session.Attempt) (session.Result, error)
 	Refresh(ctx context.Context, refresh string) (session.Result, error)
 	Logout(ctx context.Context, refresh, sid string) error
 }
@@ -32,15 +30,15 @@ type signIns interface {
 type accounts interface {
 	Profile(ctx context.Context, id *reqctx.Identity) (account.Profile, error)
 	ChangePassword(ctx context.Context, id *reqctx.Identity, old, new string) error
-	EnrolTOTP(ctx context.Context, id *reqctx.Identity) (session.Enrolment, error)
-	ConfirmTOTP(ctx context.Context, id *reqctx.Identity, enrolToken, code string) (session.Result, error)
-	RemoveTOTP(ctx context.Context, id *reqctx.Identity, code string) error
 }
 
-// … and both, with the public keys.
+// … and these, with what other files ask, and the public keys.
 type identities interface {
 	signIns
 	accounts
+	secondSteps
+	stepUps
+	factors
 	JWKS() []byte
 }
 

@@ -141,7 +141,7 @@ func (h *Handler) loginPage(c *call) error {
 		if err != nil {
 			return err
 		}
-		if p.TOTP && time.Since(id.MFATime) > stepUpAge {
+		if p.SecondFactor() && time.Since(id.MFATime) > stepUpAge {
 			return h.render(c, "stepup", page{ReturnTo: to, Name: id.Name})
 		}
 		return h.render(c, "signedin", page{ReturnTo: to, Name: id.Name, Profile: p})
@@ -156,7 +156,7 @@ func (h *Handler) mfaPage(c *call) error {
 	if err != nil {
 		return err
 	}
-	if !p.TOTP {
+	if !p.SecondFactor() {
 		return h.render(c, "signedin", page{ReturnTo: to, Name: p.Username, Profile: p})
 	}
 	return h.render(c, "stepup", page{ReturnTo: to, Name: p.Username})

@@ -21,7 +21,7 @@ type route struct {
 type methods = map[string]func(*Handler, *call) error
 
 // routes are the portal's paths. One segment may be {id}, which is never empty.
-var routes = table(pageRoutes, signInRoutes, accountRoutes)
+var routes = table(pageRoutes, signInRoutes, secondStepRoutes, stepUpRoutes, accountRoutes, factorRoutes)
 
 var pageRoutes = map[string]route{
 	"/auth":                  {permission: public, methods: methods{"GET": (*Handler).root}},
@@ -35,19 +35,15 @@ var pageRoutes = map[string]route{
 }
 
 var signInRoutes = map[string]route{
-	"/auth/api/login":       {permission: public, methods: methods{"POST": (*Handler).login}},
-	"/auth/api/mfa/totp":    {permission: public, methods: methods{"POST": (*Handler).totp}},
-	"/auth/api/refresh":     {permission: public, methods: methods{"POST": (*Handler).refresh}},
-	"/auth/api/logout":      {permission: public, methods: methods{"POST": (*Handler).logout}},
-	"/auth/api/language":    {permission: public, methods: methods{"POST": (*Handler).chooseLanguage}},
-	"/auth/api/session":     {permission: self, methods: methods{"GET": (*Handler).session}},
-	"/auth/api/stepup/totp": {permission: self, methods: methods{"POST": (*Handler).stepUp}, stepUp: true},
+	"/auth/api/login":    {permission: public, methods: methods{"POST": (*Handler).login}},
+	"/auth/api/refresh":  {permission: public, methods: methods{"POST": (*Handler).refresh}},
+	"/auth/api/logout":   {permission: public, methods: methods{"POST": (*Handler).logout}},
+	"/auth/api/language": {permission: public, methods: methods{"POST": (*Handler).chooseLanguage}},
+	"/auth/api/session":  {permission: self, methods: methods{"GET": (*Handler).session}},
 }
 
 var accountRoutes = map[string]route{
-	"/auth/api/account/password":     {permission: self, methods: methods{"POST": (*Handler).changePassword}},
-	"/auth/api/account/totp":         {permission: self, methods: methods{"POST": (*Handler).enrolTOTP, "DELETE": (*Handler).removeTOTP}},
-	"/auth/api/account/totp/confirm": {permission: self, methods: methods{"POST": (*Handler).confirmTOTP}},
+	"/auth/api/account/password": {permission: self, methods: methods{"POST": (*Handler).changePassword}},
 }
 
 // table joins the tables.

@@ -26,9 +26,14 @@ type Account struct {
 	Revision          int64 // grows when password, roles or state change
 	CreatedAt         time.Time
 	PasswordChangedAt time.Time
-	TOTP              bool   // a second factor is on
+	TOTP              bool   // has an authenticator app
+	WebAuthn          bool   // has a security key or passkey
+	Recovery          int    // recovery codes left
 	hash              string // PHC
 }
+
+// SecondFactor tells whether the account has one.
+func (a *Account) SecondFactor() bool { return a.TOTP || a.WebAuthn }
 
 // Store reads and writes accounts. It is safe for use by many.
 type Store struct {
@@ -45,20 +50,22 @@ func NewStore(db *database.DB, keys *keyring.Ring, hasher *Hasher) *Store {
 }
 
 const columns = `SELECT a.id, a.username, a.roles, a.password, a.disabled, a.revision, a.created_at, a.password_changed_at,
-	(SELECT COUNT(*) FROM second_factors f WHERE f.account = a.id AND f.kind = 'totp') FROM accounts a `
+	(SELECT COUNT(*) FROM second_factors f WHERE f.account = a.id AND f.kind = 'totp'),
+	(SELECT COUNT(*) FROM second_factors f WHERE f.account = a.id AND f.kind = 'webauthn'),
+	(SELECT COUNT(*) FROM recovery_codes r WHERE r.account = a.id AND r.used_at = 0) FROM accounts a `
 
 func scan(row interface{ Scan(...any) error }) (Account, error) {
 	var a Account
 	var roles string
-	var disabled, created, changed, factors int64
-	err := row.Scan(&a.ID, &a.Name, &roles, &a.hash, &disabled, &a.Revision, &created, &changed, &factors)
+	var disabled, created, changed, totp, webauthn int64
+	err := row.Scan(&a.ID, &a.Name, &roles, &a.hash, &disabled, &a.Revision, &created, &changed, &totp, &webauthn, &a.Recovery)
 	if errors.Is(err, sql.ErrNoRows) {
 		return a, ErrNotFound
 	}
 	if err != nil {
 		return a, fmt.Errorf("reading an account: %w", err)
 	}
-	a.Roles, a.Disabled, a.TOTP = strings.Split(roles, ","), disabled != 0, factors != 0
+	a.Roles, a.Disabled, a.TOTP, a.WebAuthn = strings.Split(roles, ","), disabled != 0, totp != 0, webauthn != 0
 	a.CreatedAt, a.PasswordChangedAt = database.Time(created), database.Time(changed)
 	return a, nil
 }

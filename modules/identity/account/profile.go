@@ -31,15 +31,16 @@ type Profile struct {
 	CreatedAt         time.Time
 	PasswordChangedAt time.Time
 	LastAuthAt        time.Time // zero: never signed in
-	TOTP              bool      // a second factor is on
+	TOTP              bool      // has an authenticator app
+	WebAuthn          bool      // has a security key or passkey
 }
 
 // AwaitsApproval is an account that registered and is disabled until an operator approves it.
 const AwaitsApproval = "approval"
 
 const profileColumns = `SELECT a.id, a.username, a.display_name, a.email, a.email_verified_at, a.locale, a.roles, a.disabled, a.awaits,
-	a.created_at, a.password_changed_at, a.last_auth_at, (SELECT COUNT(*) FROM second_factors f WHERE f.account = a.id),
-	COALESCE(k.secret, '') FROM accounts a LEFT JOIN account_keys k ON k.account = a.id `
+	a.created_at, a.password_changed_at, a.last_auth_at, (SELECT COUNT(*) FROM second_factors f WHERE f.account = a.id AND f.kind = 'totp'),
+	(SELECT COUNT(*) FROM second_factors f WHERE f.account = a.id AND f.kind = 'webauthn'), COALESCE(k.secret, '') FROM accounts a LEFT JOIN account_keys k ON k.account = a.id `
 
 // Profile reads what is known of a person. Errors: ErrNotFound.
 func (s *Store) Profile(ctx context.Context, id string) (Profile, error) {
@@ -54,12 +55,13 @@ func (s *Store) scanProfile(row interface{ Scan(...any) error }) (Profile, error
 	var p Profile
 	var roles string
 	var name, email, key []byte
-	var verified, disabled, created, changed, last, factors int64
+	var verified, disabled, created, changed, last, totp, webauthn int64
 	if err := row.Scan(&p.ID, &p.Username, &name, &email, &verified, &p.Locale, &roles, &disabled, &p.Awaits,
-		&created, &changed, &last, &factors, &key); err != nil {
+		&created, &changed, &last, &totp, &webauthn, &key); err != nil {
 		return p, fmt.Errorf("reading a profile: %w", err)
 	}
-	p.Roles, p.Disabled, p.EmailVerified, p.TOTP = strings.Split(roles, ","), disabled != 0, verified != 0, factors != 0
+	p.Roles, p.Disabled, p.EmailVerified = strings.Split(roles, ","), disabled != 0, verified != 0
+	p.TOTP, p.WebAuthn = totp != 0, webauthn != 0
 	p.CreatedAt, p.PasswordChangedAt, p.LastAuthAt = database.Time(created), database.Time(changed), database.Time(last)
 	if len(key) == 0 {
 		return p, nil // nothing was ever sealed
@@ -140,3 +142,6 @@ func (s *Store) SetLocale(ctx context.Context, tx *database.Tx, id, locale strin
 	}
 	return err
 }
+
+// SecondFactor tells whether the account has one.
+func (p Profile) SecondFactor() bool { return p.TOTP || p.WebAuthn }

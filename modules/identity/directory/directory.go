@@ -5,11 +5,13 @@ package directory
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/convosphere/gateway/modules/identity/account"
+	"github.com/convosphere/gateway/modules/identity/factor"
 	"github.com/convosphere/gateway/modules/identity/session"
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/keyring"
@@ -34,6 +36,7 @@ func At(dataDir string) Config {
 type Directory struct {
 	db       *database.DB
 	accounts *account.Store
+	factors  *factor.Store
 	now      func() time.Time
 }
 
@@ -54,7 +57,7 @@ func Open(ctx context.Context, c Config) (*Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Directory{db, account.NewStore(db, keys, hasher), time.Now}, nil
+	return &Directory{db, account.NewStore(db, keys, hasher), factor.NewStore(db, keys), time.Now}, nil
 }
 
 // Close closes the database.
@@ -78,8 +81,8 @@ func (d *Directory) Add(ctx context.Context, name, role, password string, totp b
 			return err
 		}
 		if totp {
-			secret = account.NewTOTPSecret()
-			if err := d.accounts.AddTOTP(ctx, tx, now, a.ID, secret, 0); err != nil {
+			secret = factor.NewTOTPSecret()
+			if _, err := d.factors.AddTOTP(ctx, tx, now, a.ID, "", secret, 0); err != nil {
 				return err
 			}
 		}
@@ -130,12 +133,16 @@ func (d *Directory) Enable(ctx context.Context, name string) error {
 // EnableTOTP puts a second factor on the account, returns its secret (base32) this once, and ends the account's sessions: they had but
 // one. Errors: account.ErrNotFound, ErrExists where it has one.
 func (d *Directory) EnableTOTP(ctx context.Context, name string) (secret string, err error) {
-	secret = account.NewTOTPSecret()
+	secret = factor.NewTOTPSecret()
 	err = d.change(ctx, name, "second factor added", func(tx *database.Tx, now time.Time, a account.Account) error {
 		if err := d.accounts.Touch(ctx, tx, a.ID); err != nil {
 			return err
 		}
-		return d.accounts.AddTOTP(ctx, tx, now, a.ID, secret, 0)
+		if has, err := d.factors.Has(ctx, tx, a.ID, factor.TOTP); err != nil || has {
+			return errors.Join(err, account.ErrExists)
+		}
+		_, err := d.factors.AddTOTP(ctx, tx, now, a.ID, "", secret, 0)
+		return err
 	})
 	if err != nil {
 		return "", err
@@ -143,13 +150,13 @@ func (d *Directory) EnableTOTP(ctx context.Context, name string) (secret string,
 	return secret, nil
 }
 
-// RemoveTOTP takes the second factor off, for who has lost it, and ends the account's sessions. Errors: account.ErrNotFound.
+// RemoveTOTP takes the authenticator apps off, for who has lost them, and ends the account's sessions. Errors: account.ErrNotFound.
 func (d *Directory) RemoveTOTP(ctx context.Context, name string) error {
 	return d.change(ctx, name, "second factor removed", func(tx *database.Tx, _ time.Time, a account.Account) error {
 		if err := d.accounts.Touch(ctx, tx, a.ID); err != nil {
 			return err
 		}
-		return d.accounts.RemoveTOTP(ctx, tx, a.ID)
+		return d.factors.RemoveTOTP(ctx, tx, a.ID)
 	})
 }
 

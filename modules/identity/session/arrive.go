@@ -15,15 +15,31 @@ type arrival struct {
 	at time.Time
 }
 
-// start writes the session of a login that is complete, and signs its tokens.
-func (m *Manager) start(ctx context.Context, s *row, a account.Account, t Attempt) (Result, error) {
+// changing changes an account in the transaction in which a session begins, claiming its row first; it returns the account as it is then,
+// and what the feed is to tell.
+type changing func(*database.Tx) (account.Account, []database.Change, error)
+
+// start writes the session of a login that is complete, and signs its tokens. more, if not nil, runs before in the same transaction. Errors:
+// ErrSession where the account has changed since a was read.
+func (m *Manager) start(ctx context.Context, s *row, a account.Account, t Attempt, more changing) (Result, error) {
 	var refresh string
+	var changes []database.Change
 	err := m.DB.InTx(ctx, func(tx *database.Tx) (err error) {
-		refresh, err = m.begin(ctx, tx, s, a, t)
-		return err
+		if more != nil {
+			if a, changes, err = more(tx); err != nil {
+				return err
+			}
+		}
+		if refresh, err = m.begin(ctx, tx, s, a, t); err != nil || len(changes) == 0 {
+			return err
+		}
+		return tx.Append(ctx, m.Now(), changes...) // last in every transaction: it locks, and all must lock in one order
 	})
 	if err != nil {
 		return Result{}, err
+	}
+	if len(changes) > 0 {
+		m.Feed.Wake()
 	}
 	started.Inc()
 	r, err := m.result(s, refresh)

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/identity/account"
+	"github.com/convosphere/gateway/modules/identity/factor"
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/dbtest"
 	"github.com/convosphere/gateway/modules/internal/event"
@@ -133,7 +134,7 @@ func open(t testing.TB, dir string, config database.Config, s store.Store, c *cl
 	must(err)
 	n := &node{t: t, clock: c, events: &recorder{}, feed: &switchFeed{Feed: feed}, hasher: hasher, config: config, dir: dir}
 	n.Manager, err = New(ctx, Config{Issuer: "gateway", Audience: "gateway", Label: "Test", Access: 5 * time.Minute, Idle: 30 * time.Minute, Absolute: 12 * time.Hour},
-		Resources{DB: db, Feed: n.feed, Store: s, Keys: keys, Events: n.events, Accounts: account.NewStore(db, keys, hasher), Log: zap.NewNop(), Now: c.now})
+		Resources{DB: db, Feed: n.feed, Store: s, Keys: keys, Events: n.events, Accounts: account.NewStore(db, keys, hasher), Factors: factor.NewStore(db, keys), Log: zap.NewNop(), Now: c.now})
 	must(err)
 	t.Cleanup(func() {
 		n.Close()
@@ -155,8 +156,9 @@ func (n *node) person(name string, totp bool) (secret string) {
 		if err != nil || !totp {
 			return err
 		}
-		secret = account.NewTOTPSecret()
-		return n.Accounts.AddTOTP(ctx, tx, n.Now(), a.ID, secret, 0)
+		secret = factor.NewTOTPSecret()
+		_, err = n.Factors.AddTOTP(ctx, tx, n.Now(), a.ID, "", secret, 0)
+		return err
 	})
 	if err != nil {
 		n.t.Fatal(err)
@@ -195,7 +197,7 @@ func (n *node) code(secret string, offset int64) string {
 func (n *node) wrongCode(secret string) string {
 	for c := 100000; ; c++ {
 		code := string([]byte{byte('0' + c/100000%10), byte('0' + c/10000%10), byte('0' + c/1000%10), byte('0' + c/100%10), byte('0' + c/10%10), byte('0' + c%10)})
-		if _, ok := account.MatchTOTP(secret, code, n.Now()); !ok {
+		if _, ok := factor.MatchTOTP(secret, code, n.Now()); !ok {
 			return code
 		}
 	}

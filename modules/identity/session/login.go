@@ -3,12 +3,16 @@ package session
 import (
 	"context"
 	"errors"
+	"slices"
+
+	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/identity/account"
+	"github.com/convosphere/gateway/modules/identity/factor"
 	"github.com/convosphere/gateway/modules/internal/event"
 )
 
-// Login takes the first step. Errors: ErrCredentials; anything else means that it could not be checked.
+// Login takes the first step: a name and a password. Errors: ErrCredentials; anything else means that it could not be checked.
 func (m *Manager) Login(ctx context.Context, t Attempt) (Result, error) {
 	a, err := m.Accounts.Authenticate(ctx, t.Username, t.Password)
 	if errors.Is(err, account.ErrNotFound) {
@@ -21,24 +25,35 @@ func (m *Manager) Login(ctx context.Context, t Attempt) (Result, error) {
 		logins.WithLabelValues("error").Inc()
 		return Result{}, err
 	}
+	return m.proceed(ctx, a, t, "pwd")
+}
+
+// proceed goes on with a login whose first factor is proven, as methods say: it asks for the second, or for the enrolment of one that the
+// account's roles must have, or begins the session. Errors: ErrCredentials where the account is disabled or has changed meanwhile.
+func (m *Manager) proceed(ctx context.Context, a account.Account, t Attempt, methods ...string) (Result, error) {
+	if a.Disabled {
+		return Result{}, m.lost(t, a)
+	}
 	now := m.Now()
-	if a.TOTP {
-		token, err := m.pend(ctx, pending{Account: a.ID, Revision: a.Revision, AuthTime: now, Remember: t.Remember})
+	enrol := !a.SecondFactor() && m.requires(a.Roles)
+	if enrol || a.SecondFactor() && !m.trusts(ctx, a, t) {
+		token, err := m.pend(ctx, pending{Account: a.ID, Revision: a.Revision, AuthTime: now, Methods: methods, Enrol: enrol, Remember: t.Remember})
 		if err != nil {
 			logins.WithLabelValues("error").Inc()
 			return Result{}, err
 		}
 		logins.WithLabelValues("second_factor").Inc()
 		m.emit(t, a, "login-first-step", event.Success, "", "")
-		return Result{MFAToken: token, Factors: []string{"totp"}}, nil
+		if enrol {
+			return Result{MFAToken: token, Enrol: true, Factors: []string{factor.TOTP, factor.WebAuthn}}, nil
+		}
+		return Result{MFAToken: token, Factors: kinds(a)}, nil
 	}
-	s := row{created: now, authTime: now, methods: []string{"pwd"}}
-	r, err := m.start(ctx, &s, a, t)
+	s := row{created: now, authTime: now, methods: methods}
+	r, err := m.start(ctx, &s, a, t, nil)
 	switch {
 	case errors.Is(err, ErrSession): // disabled or changed in the last milliseconds
-		logins.WithLabelValues("wrong").Inc()
-		m.emit(t, a, "login", event.Failure, "the account changed during the login", "")
-		return Result{}, ErrCredentials
+		return Result{}, m.lost(t, a)
 	case err != nil:
 		logins.WithLabelValues("error").Inc()
 		return Result{}, err
@@ -48,69 +63,38 @@ func (m *Manager) Login(ctx context.Context, t Attempt) (Result, error) {
 	return r, nil
 }
 
-// TOTP takes the second step of a login. Errors: ErrCode, ErrSession (log in again), Throttled.
-func (m *Manager) TOTP(ctx context.Context, mfaToken, code string, t Attempt) (Result, error) {
-	p, err := m.pended(ctx, mfaToken)
+// trusts tells whether the second factor need not be asked for in this browser. What can't be found out is no trust.
+func (m *Manager) trusts(ctx context.Context, a account.Account, t Attempt) bool {
+	trusted, err := m.Trusted(ctx, a, t)
 	if err != nil {
-		m.countFactor(err)
-		return Result{}, err
+		m.Log.Warn("a device can't be looked up: the second factor is asked for", zap.Error(err))
 	}
-	a, err := m.Accounts.ByID(ctx, p.Account)
-	if errors.Is(err, account.ErrNotFound) || err == nil && (a.Disabled || a.Revision != p.Revision) {
-		err = ErrSession
-	}
-	if err == nil {
-		err = m.spend(ctx, a, code, t, "login")
-	} else {
-		m.countFactor(err)
-	}
-	if err != nil {
-		return Result{}, err
-	}
-	if err := m.finish(ctx, mfaToken); err != nil { // of two right codes at once, one login comes
-		return Result{}, err
-	}
-	now := m.Now()
-	t.Remember = p.Remember
-	s := row{created: now, authTime: p.AuthTime, mfa: now, methods: []string{"pwd", "otp"}}
-	r, err := m.start(ctx, &s, a, t)
-	if err != nil {
-		return Result{}, err
-	}
-	m.emit(t, a, "login", event.Success, "", s.id)
-	return r, nil
+	return trusted && err == nil
 }
 
-// spend takes a second-factor code and records the answer. Errors: ErrCode, Throttled, account.ErrNotFound (no second factor).
-func (m *Manager) spend(ctx context.Context, a account.Account, code string, t Attempt, step string) error {
-	err := m.Accounts.SpendTOTP(ctx, m.Now(), a.ID, code)
-	m.countFactor(err)
-	var throttled Throttled
-	switch {
-	case err == nil:
-		m.emit(t, a, "second-factor", event.Success, step, "")
-	case errors.Is(err, ErrCode):
-		m.emit(t, a, "second-factor", event.Failure, step+": wrong or used code", "")
-	case errors.As(err, &throttled):
-		m.emit(t, a, "second-factor", event.Failure, step+": too many wrong codes", "")
-	}
-	return err
+func (m *Manager) lost(t Attempt, a account.Account) error {
+	logins.WithLabelValues("wrong").Inc()
+	m.emit(t, a, "login", event.Failure, "the account changed during the login", "")
+	return ErrCredentials
 }
 
-func (m *Manager) countFactor(err error) {
-	var throttled Throttled
-	outcome := "error"
-	switch {
-	case err == nil:
-		outcome = "success"
-	case errors.Is(err, ErrCode):
-		outcome = "wrong"
-	case errors.As(err, &throttled):
-		outcome = "throttled"
-	case errors.Is(err, ErrSession):
-		outcome = "expired"
+// kinds are the second factors that the account may give.
+func kinds(a account.Account) (all []string) {
+	if a.TOTP {
+		all = append(all, factor.TOTP)
 	}
-	factors.WithLabelValues(outcome).Inc()
+	if a.WebAuthn {
+		all = append(all, factor.WebAuthn)
+	}
+	if a.Recovery > 0 {
+		all = append(all, factor.Recovery)
+	}
+	return all
+}
+
+// requires tells whether one of the roles must have a second factor.
+func (m *Manager) requires(roles []string) bool {
+	return slices.ContainsFunc(roles, func(r string) bool { return slices.Contains(m.Required, r) })
 }
 
 func reasonOf(a account.Account) string {

@@ -94,7 +94,7 @@ func TestSecondFactorFixesNothingBeforehand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Identity.Session == first.MFAToken || r.Identity.MFATime.IsZero() || !slices.Equal(r.Identity.Methods, []string{"pwd", "otp"}) {
+	if r.Identity.Session == first.MFAToken || r.Identity.MFATime.IsZero() || !slices.Equal(r.Identity.Methods, []string{"pwd", "otp", "mfa"}) {
 		t.Fatalf("identity: %+v", r.Identity)
 	}
 	n.clock.add(time.Minute)
@@ -260,7 +260,7 @@ func TestParallelGuessesAreAllCounted(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 40 {
 		wg.Go(func() {
-			if err := n.Accounts.SpendTOTP(ctx, n.Now(), a.ID, wrong); errors.Is(err, ErrCode) {
+			if _, err := n.Factors.SpendTOTP(ctx, n.Now(), a.ID, wrong); errors.Is(err, ErrCode) {
 				looked.Add(1)
 			}
 		})

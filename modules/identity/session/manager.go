@@ -12,6 +12,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/identity/device"
+	"github.com/convosphere/gateway/modules/identity/factor"
 	"github.com/convosphere/gateway/modules/identity/token"
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/event"
@@ -19,7 +20,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/store"
 )
 
-// Config is what an operator chooses. All fields are required.
+// Config is what an operator chooses. WebAuthn and Required may be empty.
 type Config struct {
 	Issuer   string        // `iss` of access tokens
 	Audience string        // `aud` of access tokens
@@ -27,6 +28,8 @@ type Config struct {
 	Access   time.Duration // life of an access token
 	Idle     time.Duration // a session that is not refreshed for so long ends
 	Absolute time.Duration // a session ends so long after the login
+	WebAuthn Keys          // security keys and passkeys; zero: of each request's host
+	Required []string      // roles that must have a second factor
 
 	Remember    *Remember     // how long a session lasts whose owner asks for it; nil: no longer than others
 	TrustDevice time.Duration // for how long a device can be trusted; 0: not at all
@@ -48,7 +51,7 @@ func (c Config) Check() error {
 	case c.TrustDevice < 0 || c.TrustDevice > 365*24*time.Hour:
 		return errors.New("remember_device must be at most 8760h (365 days)")
 	}
-	return c.Remember.check(c)
+	return errors.Join(c.Remember.check(c), c.WebAuthn.Check())
 }
 
 // Feed is what of database.Feed sessions need.
@@ -69,6 +72,7 @@ type Resources struct {
 	Keys     *keyring.Ring
 	Events   Events
 	Accounts *account.Store
+	Factors  *factor.Store
 	Notices  Notifier // nil: nobody is told by mail
 	Log      *zap.Logger
 	Now      func() time.Time

@@ -8,8 +8,8 @@ var (
 		Name: "gateway_logins_total", Help: "First steps of logins by outcome: success, second_factor (asked for), wrong, error.",
 	}, []string{"outcome"})
 	factors = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "gateway_second_factors_total", Help: "Second factors given by outcome: success, wrong, throttled, expired, error.",
-	}, []string{"outcome"})
+		Name: "gateway_second_factors_total", Help: "Second factors given by kind (totp, webauthn, recovery) and outcome: success, wrong, throttled, expired, error.",
+	}, []string{"kind", "outcome"})
 	refreshes = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gateway_refreshes_total", Help: "Refresh tokens given by outcome: rotated, repeated (within 10 s), reused (the session ended), invalid, error.",
 	}, []string{"outcome"})

@@ -14,6 +14,7 @@ const (
 	NoticeFactorsReset     = "factors-reset"      // by an operator
 	NoticeRecoveryCodes    = "recovery-codes"     // new ones were made, the old ones are void
 	NoticeRecoveryCodeUsed = "recovery-code-used" // data: left
+	NoticeKeyCopied        = "key-copied"         // a security key's counter fell: there may be two of it
 	NoticePasswordChanged  = "password-changed"
 	NoticeNewDevice        = "new-device"    // a login from a device not seen before; data: browser, os, ip, country
 	NoticeEmailChanged     = "email-changed" // goes to the old address

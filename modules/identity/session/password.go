@@ -25,22 +25,8 @@ func (m *Manager) ChangePassword(ctx context.Context, id *reqctx.Identity, old, 
 	if err != nil {
 		return err
 	}
-	// A stolen session must not become a place to guess the password, past the limits of the login.
-	tries, err := m.Store.Incr(ctx, store.Key("own-password", a.ID), ownWindow)
-	if err != nil {
-		return fmt.Errorf("counting tries of a password: %w", err)
-	}
-	if tries > ownTries {
-		return Throttled{RetryAfter: ownWindow}
-	}
-	if err := m.Accounts.CheckOwn(ctx, a, old); errors.Is(err, account.ErrNotFound) {
-		m.emit(Attempt{}, a, "password-change", event.Failure, "wrong password", id.Session)
-		return ErrCredentials
-	} else if err != nil {
+	if err := m.proveOwn(ctx, a, old, "password-change", id.Session); err != nil {
 		return err
-	}
-	if err := m.Store.Delete(ctx, store.Key("own-password", a.ID)); err != nil {
-		return fmt.Errorf("counting tries of a password: %w", err)
 	}
 	if old == new {
 		return account.WeakPassword{Reason: "The new password is the old one."}
@@ -75,7 +61,30 @@ func (m *Manager) ChangePassword(ctx context.Context, id *reqctx.Identity, old, 
 	for _, sid := range ids {
 		m.over(a.ID, sid, reason)
 	}
-	m.iam(a, "password-changed", id.Session)
+	m.iam(a, "password-changed", "", id.Session)
+	return nil
+}
+
+// proveOwn takes the password of a person who is signed in, for what action says. Errors: ErrCredentials, Throttled.
+func (m *Manager) proveOwn(ctx context.Context, a account.Account, password, action, sid string) error {
+	// A stolen session must not become a place to guess the password, past the limits of the login.
+	key := store.Key("own-password", a.ID)
+	tries, err := m.Store.Incr(ctx, key, ownWindow)
+	if err != nil {
+		return fmt.Errorf("counting tries of a password: %w", err)
+	}
+	if tries > ownTries {
+		return Throttled{RetryAfter: ownWindow}
+	}
+	if err := m.Accounts.CheckOwn(ctx, a, password); errors.Is(err, account.ErrNotFound) {
+		m.emit(Attempt{}, a, action, event.Failure, "wrong password", sid)
+		return ErrCredentials
+	} else if err != nil {
+		return err
+	}
+	if err := m.Store.Delete(ctx, key); err != nil {
+		return fmt.Errorf("counting tries of a password: %w", err)
+	}
 	return nil
 }
 

@@ -21,13 +21,15 @@ type pending struct {
 	Account  string    `json:"a"`
 	Revision int64     `json:"r"` // of the account: a change of it voids the login
 	AuthTime time.Time `json:"t"`
-	Remember bool      `json:"m,omitempty"` // as Attempt.Remember
+	Methods  []string  `json:"m"`           // of the first step
+	Enrol    bool      `json:"e,omitempty"` // the second step is to enrol a factor, not to give one
+	Remember bool      `json:"l,omitempty"` // as Attempt.Remember
 }
 
-// enrolling is a second factor that waits for its first code.
+// enrolling is an authenticator app that waits for its first code.
 type enrolling struct {
 	Account string `json:"a"`
-	Session string `json:"s"`
+	For     string `json:"s"` // the session, or the pending login, that asked for it
 	Secret  string `json:"k"`
 }
 
@@ -35,32 +37,39 @@ type enrolling struct {
 // token of it and no secret, and who writes to it makes none that opens.
 
 func (m *Manager) pend(ctx context.Context, p pending) (token string, err error) {
-	return m.put(ctx, "login", p, pendingLife)
+	token = rand.Text()
+	return token, m.put(ctx, "login", token, p, pendingLife)
 }
 
-func (m *Manager) pended(ctx context.Context, token string) (pending, error) {
+// pended finds a login by its token and counts the try; enrol says which second step is wanted of it. Errors: ErrSession.
+func (m *Manager) pended(ctx context.Context, token string, enrol bool) (pending, error) {
 	var p pending
-	return p, m.get(ctx, "login", token, &p, pendingLife)
+	err := m.get(ctx, "login", token, &p, pendingLife)
+	if err == nil && p.Enrol != enrol { // who has a factor can't get past it by enrolling one
+		err = ErrSession
+	}
+	return p, err
 }
 
 // finish ends the pending login: of parallel callers one succeeds. Errors: ErrSession.
 func (m *Manager) finish(ctx context.Context, token string) error { return m.take(ctx, "login", token) }
 
-func (m *Manager) put(ctx context.Context, tag string, v any, life time.Duration) (token string, err error) {
-	token = rand.Text()
+func pendingKey(tag, token string) string { return store.Key(tag, hashSecret([]byte(token))) }
+
+func (m *Manager) put(ctx context.Context, tag, token string, v any, life time.Duration) error {
 	raw, err := json.Marshal(v)
 	if err != nil {
-		return "", fmt.Errorf("storing a pending %s: %w", tag, err)
+		return fmt.Errorf("storing a pending %s: %w", tag, err)
 	}
-	key := store.Key(tag, hashSecret([]byte(token)))
+	key := pendingKey(tag, token)
 	sealed, err := m.Keys.Seal(raw, key)
 	if err == nil {
 		err = m.Store.Set(ctx, key, sealed, life)
 	}
 	if err != nil {
-		return "", fmt.Errorf("storing a pending %s: %w", tag, err)
+		return fmt.Errorf("storing a pending %s: %w", tag, err)
 	}
-	return token, nil
+	return nil
 }
 
 // get reads what is pending and counts the try; the try too many removes it. Errors: ErrSession.
@@ -68,8 +77,7 @@ func (m *Manager) get(ctx context.Context, tag, token string, v any, life time.D
 	if !isID(token) {
 		return ErrSession
 	}
-	hash := hashSecret([]byte(token))
-	key := store.Key(tag, hash)
+	key := pendingKey(tag, token)
 	sealed, ok, err := m.Store.Get(ctx, key)
 	if err != nil {
 		return fmt.Errorf("reading a pending %s: %w", tag, err)
@@ -77,7 +85,7 @@ func (m *Manager) get(ctx context.Context, tag, token string, v any, life time.D
 	if !ok {
 		return ErrSession
 	}
-	tries, err := m.Store.Incr(ctx, store.Key(tag+"-tries", hash), life)
+	tries, err := m.Store.Incr(ctx, pendingKey(tag+"-tries", token), life)
 	if err != nil {
 		return fmt.Errorf("counting tries of a pending %s: %w", tag, err)
 	}
@@ -87,6 +95,11 @@ func (m *Manager) get(ctx context.Context, tag, token string, v any, life time.D
 		}
 		return ErrSession
 	}
+	return m.open(key, sealed, v)
+}
+
+// open reads what put sealed. Errors: ErrSession.
+func (m *Manager) open(key string, sealed []byte, v any) error {
 	raw, err := m.Keys.Unseal(sealed, key)
 	if err == nil {
 		err = json.Unmarshal(raw, v)
@@ -97,8 +110,9 @@ func (m *Manager) get(ctx context.Context, tag, token string, v any, life time.D
 	return nil
 }
 
+// take removes what is pending: of parallel callers one succeeds. Errors: ErrSession.
 func (m *Manager) take(ctx context.Context, tag, token string) error {
-	_, ok, err := m.Store.Take(ctx, store.Key(tag, hashSecret([]byte(token))))
+	_, ok, err := m.Store.Take(ctx, pendingKey(tag, token))
 	if err != nil {
 		return fmt.Errorf("ending a pending %s: %w", tag, err)
 	}
@@ -106,6 +120,19 @@ func (m *Manager) take(ctx context.Context, tag, token string) error {
 		return ErrSession
 	}
 	return nil
+}
+
+// takeInto reads what is pending and removes it. Errors: ErrSession.
+func (m *Manager) takeInto(ctx context.Context, tag, token string, v any) error {
+	key := pendingKey(tag, token)
+	sealed, ok, err := m.Store.Take(ctx, key)
+	if err != nil {
+		return fmt.Errorf("ending a pending %s: %w", tag, err)
+	}
+	if !ok {
+		return ErrSession
+	}
+	return m.open(key, sealed, v)
 }
 
 // isID tells whether s looks as rand.Text writes.

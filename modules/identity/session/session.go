@@ -17,6 +17,7 @@ import (
 type Attempt struct {
 	Username  string // as typed
 	Password  string
+	Host      string // of the request, with its port: security keys are bound to it
 	Client    reqctx.Client
 	UserAgent string // stored with the session, cut at 256 bytes
 	RequestID string // for the event
@@ -40,7 +41,8 @@ type Result struct {
 	Tokens   *Tokens
 	Identity *reqctx.Identity
 	MFAToken string   // proves the first step, for five minutes and one success
-	Factors  []string // what may be given as the second: "totp"
+	Factors  []string // what may be given as the second: totp, webauthn, recovery
+	Enrol    bool     // the second step is to enrol one of Factors: the account has none, and its role must have one
 
 	Device        string    // the device cookie to keep; "" leaves it as it is
 	DeviceExpires time.Time // of the cookie

@@ -116,15 +116,15 @@ func TestEnrolment(t *testing.T) {
 	if p, _ := n.Profile(ctx, before.Identity); p.TOTP {
 		t.Fatal("in force before it was confirmed")
 	}
-	if _, err := n.ConfirmTOTP(ctx, before.Identity, e.Token, n.wrongCode(e.Secret)); err != ErrCode {
+	if _, err := n.ConfirmTOTP(ctx, before.Identity, e.Token, n.wrongCode(e.Secret), "", Attempt{}); err != ErrCode {
 		t.Fatal(err)
 	}
 	code := n.code(e.Secret, 0)
-	after, err := n.ConfirmTOTP(ctx, before.Identity, e.Token, code)
+	after, err := n.ConfirmTOTP(ctx, before.Identity, e.Token, code, "", Attempt{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if after.Identity.Session == before.Identity.Session || after.Identity.MFATime.IsZero() || !slices.Equal(after.Identity.Methods, []string{"pwd", "otp"}) {
+	if after.Identity.Session == before.Identity.Session || after.Identity.MFATime.IsZero() || !slices.Equal(after.Identity.Methods, []string{"pwd", "otp", "mfa"}) {
 		t.Fatalf("identity: %+v", after.Identity)
 	}
 	n.gone(before)
@@ -140,12 +140,8 @@ func TestEnrolment(t *testing.T) {
 		t.Fatal("the enrolment code worked again:", err)
 	}
 	// And so is the enrolment.
-	if _, err := n.ConfirmTOTP(ctx, after.Identity, e.Token, n.code(e.Secret, 1)); err != ErrSession {
+	if _, err := n.ConfirmTOTP(ctx, after.Identity, e.Token, n.code(e.Secret, 1), "", Attempt{}); err != ErrSession {
 		t.Fatal("one enrolment, two factors:", err)
-	}
-	// A second one, which a thief would put in place of the owner's, there is not.
-	if _, err := n.EnrolTOTP(ctx, after.Identity); err != account.ErrExists {
-		t.Fatal(err)
 	}
 	if err := n.RemoveTOTP(ctx, after.Identity, code); err != ErrCode {
 		t.Fatal("a spent code removed the factor:", err)
@@ -172,7 +168,7 @@ func TestEnrolmentIsBoundToItsSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, id := range map[string]Result{"another person": eve, "another session": second} {
-		if _, err := n.ConfirmTOTP(ctx, id.Identity, e.Token, n.code(e.Secret, 0)); err != ErrSession {
+		if _, err := n.ConfirmTOTP(ctx, id.Identity, e.Token, n.code(e.Secret, 0), "", Attempt{}); err != ErrSession {
 			t.Fatal(name, err)
 		}
 	}
@@ -181,11 +177,11 @@ func TestEnrolmentIsBoundToItsSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := n.ConfirmTOTP(ctx, mine.Identity, e.Token, n.code(e.Secret, 0)); err != nil {
+	if _, err := n.ConfirmTOTP(ctx, mine.Identity, e.Token, n.code(e.Secret, 0), "", Attempt{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := n.ConfirmTOTP(ctx, second.Identity, f.Token, n.code(f.Secret, 0)); err != account.ErrExists {
-		t.Fatal(err)
+	if _, err := n.ConfirmTOTP(ctx, second.Identity, f.Token, n.code(f.Secret, 0), "", Attempt{}); err == nil {
+		t.Fatal("a session with a password alone added a factor beside another")
 	}
 	n.mustVerify(second.Tokens.Access) // a failed confirmation changes nothing
 }
