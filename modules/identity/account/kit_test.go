@@ -2,13 +2,17 @@ package account
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/dbtest"
 	"github.com/convosphere/gateway/modules/internal/keyring"
 )
+
+func TestMain(m *testing.M) { os.Exit(dbtest.Both(m).Run()) }
 
 var (
 	ctx  = context.Background()
@@ -32,7 +36,7 @@ func newHouse(t testing.TB) *house {
 	}
 	keys, err := keyring.Open(filepath.Join(dir, "keys"))
 	must(err)
-	db, err := database.Open(ctx, database.Config{SQLite: filepath.Join(dir, "gateway.db")})
+	db, err := database.Open(ctx, dbtest.New(t))
 	must(err)
 	t.Cleanup(func() { must(db.Close()) })
 	hasher, err := NewHasher(Params{Memory: 64, Time: 1, Threads: 1})

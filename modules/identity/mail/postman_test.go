@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/dbtest"
 	"github.com/convosphere/gateway/modules/internal/keyring"
 	"github.com/convosphere/gateway/modules/internal/mailtest"
 )
@@ -31,12 +32,12 @@ type office struct {
 
 func newOffice(t *testing.T, server string, ca string) *office {
 	t.Helper()
-	dir := t.TempDir()
-	keys, err := keyring.Open(filepath.Join(dir, "keys"))
+	dir := filepath.Join(t.TempDir(), "keys")
+	keys, err := keyring.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := database.Open(ctx, database.Config{SQLite: filepath.Join(dir, "gateway.db")})
+	db, err := database.Open(ctx, dbtest.New(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,7 +277,7 @@ func TestTheOutboxIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := o.Box.DB.Exec(ctx, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
-		INSERT INTO outbox (id, kind, account, letter, created_at, next_at, expires_at) SELECT CAST(i AS TEXT), 'reset', '', '', 1, 1, 1 FROM n`); err != nil {
+		INSERT INTO outbox (id, kind, account, letter, created_at, next_at, expires_at) SELECT CAST(i AS TEXT), 'reset', '', CAST('' AS BYTEA), 1, 1, 1 FROM n`); err != nil {
 		t.Fatal(err)
 	}
 	if err := room(); err != ErrFull {
