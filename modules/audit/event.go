@@ -37,7 +37,7 @@ func hideTokens(path string) string {
 	hidden := false
 	for i, s := range segments {
 		jwt := strings.HasPrefix(s, "eyJ") && len(s) > 16
-		if jwt || len(s) > 64 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") == "" {
+		if jwt || len(s) > 64 && strings.Trim(s, nameLetters) == "" {
 			segments[i], hidden = "[hidden]", true
 		}
 	}
@@ -46,6 +46,31 @@ func hideTokens(path string) string {
 	}
 	return strings.Join(segments, "/")
 }
+
+// hideNames takes out of a path the user names that its route says are there: {user}. What can't be a name stays.
+func hideNames(path, route string) string {
+	if !strings.Contains(route, "{user}") {
+		return path
+	}
+	if i := strings.IndexByte(route, '/'); i > 0 {
+		route = route[i:] // what stands before it is the method
+	}
+	segments, names := strings.Split(path, "/"), strings.Split(route, "/")
+	if len(segments) != len(names) {
+		return path
+	}
+	for i, name := range names {
+		if name == "{user}" && len(segments[i]) <= longestName && strings.Trim(segments[i], nameLetters) == "" {
+			segments[i] = name
+		}
+	}
+	return strings.Join(segments, "/")
+}
+
+const (
+	nameLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
+	longestName = 32
+)
 
 // statusGone is nginx's word for a client that left before the answer; it is only written in events.
 const statusGone = 499
@@ -59,7 +84,7 @@ func eventOf(s seen, rc *reqctx.Request, status int, out, in int64, ctxErr error
 	}
 	e := &event.Event{
 		Category: "web", Action: "http-request", Outcome: event.Success,
-		RequestID: rc.ID, Method: s.method, Host: s.host, Path: s.path, Route: rc.Route, UserAgent: s.agent,
+		RequestID: rc.ID, Method: s.method, Host: s.host, Path: hideNames(s.path, rc.Route), Route: rc.Route, UserAgent: s.agent,
 		Status: status, BytesIn: in, BytesOut: out, Duration: time.Since(rc.Start), SourceIP: s.remote,
 	}
 	if status >= 400 {
@@ -69,7 +94,7 @@ func eventOf(s seen, rc *reqctx.Request, status int, out, in int64, ctxErr error
 		e.SourceIP = rc.Client.IP.String()
 	}
 	if id := rc.Identity; id != nil {
-		e.UserID, e.UserName, e.UserRoles, e.Session = id.Subject, id.Name, id.Roles, id.Session
+		e.UserID, e.UserRoles, e.Session = id.Subject, id.Roles, id.Session
 	}
 	add := func(k, v string) {
 		if v != "" {

@@ -146,7 +146,7 @@ func (h *Handler) emit(r *http.Request, rc *reqctx.Request, no *refusal) {
 		e.Action = "cross-site-refused"
 	}
 	if id := rc.Identity; id != nil {
-		e.UserID, e.UserName, e.UserRoles, e.Session = id.Subject, id.Name, id.Roles, id.Session
+		e.UserID, e.UserRoles, e.Session = id.Subject, id.Roles, id.Session
 	}
 	h.ground.Events.Emit(e)
 }

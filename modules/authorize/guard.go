@@ -208,7 +208,7 @@ func (g *guard) refused(reason, public string) error {
 		e.SourceIP = g.rc.Client.IP.String()
 	}
 	if id := g.base.Identity; id != nil {
-		e.UserID, e.UserName, e.UserRoles, e.Session = id.Subject, id.Name, id.Roles, id.Session
+		e.UserID, e.UserRoles, e.Session = id.Subject, id.Roles, id.Session
 	}
 	g.h.ground.Events.Emit(e)
 	return &wsframe.Close{Code: wsframe.CodePolicy, Reason: public}

@@ -110,7 +110,7 @@ func reasonOf(a account.Account) string {
 func (m *Manager) emit(t Attempt, a account.Account, action, outcome, reason, sid string) {
 	e := &event.Event{
 		Time: m.Now(), Category: "authentication", Action: action, Outcome: outcome, Reason: reason, RequestID: t.RequestID,
-		UserAgent: t.UserAgent, UserID: a.ID, UserName: a.Name, Session: sid,
+		UserAgent: t.UserAgent, UserID: a.ID, Session: sid,
 	}
 	if t.Client.IP.IsValid() {
 		e.SourceIP = t.Client.IP.String()

@@ -70,7 +70,7 @@ func TestPasswordTypedAsNameIsNotRecorded(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, e := range n.events.all {
-		if e.UserName != "" || strings.Contains(e.Reason, "otter") {
+		if e.UserID != "" || strings.Contains(e.Reason, "otter") {
 			t.Fatalf("event holds what was typed: %+v", e)
 		}
 	}

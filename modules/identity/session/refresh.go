@@ -81,7 +81,7 @@ func (m *Manager) won(ctx context.Context, q string, args ...any) (bool, error) 
 func (m *Manager) reused(ctx context.Context, s *row) error {
 	m.Events.Emit(&event.Event{
 		Time: m.Now(), Category: "session", Action: "refresh-reuse", Outcome: event.Failure, Reason: "a refresh token was used again: the session ends",
-		UserID: s.account.ID, UserName: s.account.Name, Session: s.id,
+		UserID: s.account.ID, Session: s.id,
 	})
 	if err := m.end(ctx, s.id, "refresh token reused"); err != nil {
 		return err

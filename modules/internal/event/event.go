@@ -16,7 +16,7 @@ const (
 )
 
 // Event is one security event. The zero value of a field is left out of the record. It never holds a
-// secret, a token, a body or a query string.
+// secret, a token, a body, a query string, a person's name or a mail address.
 type Event struct {
 	Time     time.Time
 	Category string // event.category: web, authentication, iam, session, configuration, process
@@ -35,8 +35,7 @@ type Event struct {
 	Duration  time.Duration // event.duration, nanoseconds
 	UserAgent string        // user_agent.original; cut at 256 bytes
 	SourceIP  string        // source.ip
-	UserID    string        // user.id
-	UserName  string        // user.name
+	UserID    string        // user.id: opaque, so that the record tells of nobody once the account is erased
 	UserRoles []string      // user.roles
 	Session   string        // gateway.session: the session's id, which is no secret
 	RuleIDs   []int         // rule.id: WAF rules that matched
@@ -72,7 +71,6 @@ func (e *Event) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	str("user_agent.original", Cut(e.UserAgent, 256))
 	str("source.ip", e.SourceIP)
 	str("user.id", e.UserID)
-	str("user.name", e.UserName)
 	if len(e.UserRoles) > 0 {
 		zap.Strings("user.roles", e.UserRoles).AddTo(enc)
 	}
