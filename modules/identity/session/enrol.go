@@ -144,5 +144,5 @@ func (m *Manager) changeFactors(ctx context.Context, tx *database.Tx, a account.
 }
 
 func (m *Manager) iam(a account.Account, action, reason, sid string) {
-	m.Events.Emit(&event.Event{Time: m.Now(), Category: "iam", Action: action, Outcome: event.Success, Reason: reason, UserID: a.ID, UserName: a.Name, Session: sid})
+	m.Events.Emit(&event.Event{Time: m.Now(), Category: "iam", Action: action, Outcome: event.Success, Reason: reason, UserID: a.ID, Session: sid})
 }
