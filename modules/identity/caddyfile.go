@@ -19,6 +19,9 @@ var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
 	"access_lifetime": func(a *App, d *caddyfile.Dispenser) error { return span(d, &a.AccessLifetime) },
 	"idle":            func(a *App, d *caddyfile.Dispenser) error { return span(d, &a.Idle) },
 	"absolute":        func(a *App, d *caddyfile.Dispenser) error { return span(d, &a.Absolute) },
+	"remember":        remember,
+	"remember_device": rememberDevice,
+	"max_sessions":    maxSessions,
 	"argon2": func(a *App, d *caddyfile.Dispenser) error {
 		a.Argon2 = new(Argon2)
 		return a.Argon2.unmarshal(d)
@@ -42,6 +45,13 @@ var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
 //		access_lifetime <duration>  # default 5m
 //		idle            <duration>  # default 30m
 //		absolute        <duration>  # default 12h
+//		remember {                  # lets people stay signed in; default: nobody
+//			idle     <duration>     # default 336h
+//			absolute <duration>     # default 720h
+//			except   <role>...
+//		}
+//		remember_device <duration>|off           # default 720h
+//		max_sessions    <number> [oldest|refuse] # default 50 oldest
 //		argon2 {
 //			memory  <KiB>           # default 19456
 //			time    <passes>        # default 2
@@ -82,7 +92,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		filled.Argon2 = &costs
 	}
 	filled.defaults()
-	if err := errors.Join(filled.Argon2.check(), filled.config().Check()); err != nil {
+	if err := errors.Join(filled.Argon2.check(), filled.MaxSessions.check(), filled.config().Check()); err != nil {
 		return d.Errf("identity: %v", err)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -35,6 +36,15 @@ type App struct {
 	// A session ends so long after its login. Default: 12h.
 	Absolute caddy.Duration `json:"absolute,omitempty"`
 
+	// Lets people ask at their login to stay signed in for longer. Default: nobody is.
+	Remember *Remember `json:"remember,omitempty"`
+
+	// For how long a person may leave out the second factor on a device where it was given. Default: 720h (30 days).
+	RememberDevice *TrustedDevices `json:"remember_device,omitempty"`
+
+	// How many sessions an account has at once. Default: 50; then the oldest ends.
+	MaxSessions *MaxSessions `json:"max_sessions,omitempty"`
+
 	// What a password hash costs. Stored hashes of another cost are made anew at the next login.
 	Argon2 *Argon2 `json:"argon2,omitempty"`
 
@@ -68,7 +78,7 @@ func (App) CaddyModule() caddy.ModuleInfo {
 // Provision fills in the defaults and starts the sessions. It is called by the app `gateway`, whose ground is ready then.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.defaults()
-	if err := a.Argon2.check(); err != nil {
+	if err := errors.Join(a.Argon2.check(), a.MaxSessions.check()); err != nil {
 		return err
 	}
 	g, err := host.Ground(ctx)
@@ -119,6 +129,7 @@ func (a *App) config() session.Config {
 	c := session.Config{
 		Issuer: a.Issuer, Audience: a.Audience, Label: a.Label,
 		Access: time.Duration(a.AccessLifetime), Idle: time.Duration(a.Idle), Absolute: time.Duration(a.Absolute),
+		Remember: a.Remember.config(), TrustDevice: a.RememberDevice.config(),
 	}
 	if a.WebAuthn != nil {
 		c.WebAuthn = session.Keys{ID: a.WebAuthn.RPID, Origins: a.WebAuthn.Origins}
@@ -126,6 +137,7 @@ func (a *App) config() session.Config {
 	if a.SecondFactor != nil {
 		c.Required = a.SecondFactor.Required
 	}
+	c.MaxSessions, c.RefuseMore = a.MaxSessions.config()
 	return c
 }
 

@@ -64,6 +64,10 @@ func problemOf(err error) problem.Problem {
 		return problem.Problem{Status: http.StatusNotFound, Type: "no-such-factor", Title: "There is no such second factor"}
 	case errors.Is(err, session.ErrRequired):
 		return problem.Problem{Status: http.StatusConflict, Type: "second-factor-required", Title: "Your role must have a second factor: add another one first"}
+	case errors.Is(err, session.ErrNotFound):
+		return problem.Problem{Status: http.StatusNotFound}
+	case errors.Is(err, session.ErrTooMany):
+		return problem.Problem{Status: http.StatusConflict, Type: "too-many-sessions", Title: "There are too many sessions: end one of them first"}
 	case errors.Is(err, account.ErrExists):
 		return problem.Problem{Status: http.StatusConflict, Type: "second-factor-exists", Title: "There is a second factor already"}
 	case errors.Is(err, account.ErrNotFound):

@@ -9,7 +9,8 @@ import (
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 )
 
-func (p *people) TOTP(_ context.Context, mfa, code string, _ session.Attempt) (session.Result, error) {
+func (p *people) TOTP(_ context.Context, mfa, code string, a session.Attempt) (session.Result, error) {
+	p.attempt = a
 	return p.result("totp " + mfa + " " + code)
 }
 

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/identity/account"
+	"github.com/convosphere/gateway/modules/identity/device"
 	"github.com/convosphere/gateway/modules/identity/session"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/ground"
@@ -26,6 +27,11 @@ type people struct {
 	err     error // of every call
 	asked   []string
 	profile account.Profile
+	open    []session.Open
+	devices []device.Device
+	granted *session.Result // of every login; nil: granted()
+	device  string          // the device cookie of every login
+	attempt session.Attempt // the last
 	decide  func(*engine.Input) engine.Decision
 }
 
@@ -42,10 +48,16 @@ func (p *people) result(call string) (session.Result, error) {
 	if p.err != nil {
 		return session.Result{}, p.err
 	}
-	return granted(), nil
+	if p.granted != nil {
+		return *p.granted, nil
+	}
+	r := granted()
+	r.Device, r.DeviceExpires = p.device, time.Now().Add(time.Hour)
+	return r, nil
 }
 
 func (p *people) Login(_ context.Context, a session.Attempt) (session.Result, error) {
+	p.attempt = a
 	return p.result("login " + a.Username + " " + a.Password)
 }
 

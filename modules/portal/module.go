@@ -39,6 +39,7 @@ type identities interface {
 	secondSteps
 	stepUps
 	factors
+	sessionLists
 	JWKS() []byte
 }
 

@@ -2,11 +2,13 @@ package session
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/identity/device"
 	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/event"
 )
 
 // arrival is what a login finds out about where it comes from.
@@ -20,7 +22,7 @@ type arrival struct {
 type changing func(*database.Tx) (account.Account, []database.Change, error)
 
 // start writes the session of a login that is complete, and signs its tokens. more, if not nil, runs before in the same transaction. Errors:
-// ErrSession where the account has changed since a was read.
+// ErrSession where the account has changed since a was read; ErrTooMany.
 func (m *Manager) start(ctx context.Context, s *row, a account.Account, t Attempt, more changing) (Result, error) {
 	var refresh string
 	var changes []database.Change
@@ -30,11 +32,20 @@ func (m *Manager) start(ctx context.Context, s *row, a account.Account, t Attemp
 				return err
 			}
 		}
-		if refresh, err = m.begin(ctx, tx, s, a, t); err != nil || len(changes) == 0 {
+		if refresh, err = m.begin(ctx, tx, s, a, t); err != nil {
 			return err
+		}
+		for _, sid := range s.displaced {
+			changes = append(changes, database.Change{Topic: "session", Key: sid})
+		}
+		if len(changes) == 0 {
+			return nil
 		}
 		return tx.Append(ctx, m.Now(), changes...) // last in every transaction: it locks, and all must lock in one order
 	})
+	if errors.Is(err, ErrTooMany) {
+		m.emit(t, a, "login", event.Failure, "the account has as many sessions as it may", "")
+	}
 	if err != nil {
 		return Result{}, err
 	}
@@ -42,6 +53,9 @@ func (m *Manager) start(ctx context.Context, s *row, a account.Account, t Attemp
 		m.Feed.Wake()
 	}
 	started.Inc()
+	for _, sid := range s.displaced {
+		m.over(a.ID, sid, "too many sessions")
+	}
 	r, err := m.result(s, refresh)
 	if s.arrived != nil && s.arrived.Cookie != "" {
 		r.Device, r.DeviceExpires = s.arrived.Cookie, s.arrived.at.Add(device.Life)
@@ -66,7 +80,11 @@ func (m *Manager) arrive(ctx context.Context, tx *database.Tx, s *row, t Attempt
 		return err
 	}
 	s.device, s.trusted, s.arrived = at.Device.ID, at.Device.Trusted(now, s.account.Revision), &arrival{at, now}
-	return nil
+	if !at.New || at.First {
+		return nil
+	}
+	browser, os, _ := device.Agent(s.userAgent)
+	return m.notify(ctx, tx, s.account, NoticeNewDevice, map[string]string{"browser": browser, "os": os, "ip": s.ip, "country": s.country})
 }
 
 // Trusted tells whether the browser is one where the person of this account has given a second factor lately and asked not to be asked for

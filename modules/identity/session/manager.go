@@ -33,6 +33,8 @@ type Config struct {
 
 	Remember    *Remember     // how long a session lasts whose owner asks for it; nil: no longer than others
 	TrustDevice time.Duration // for how long a device can be trusted; 0: not at all
+	MaxSessions int           // of one account at once; 0: 50
+	RefuseMore  bool          // the login that would be one more fails; otherwise the session ends that was not used for the longest
 }
 
 // Check refuses what can't work.
@@ -50,6 +52,8 @@ func (c Config) Check() error {
 		return errors.New("absolute must be at most 744h (31 days)")
 	case c.TrustDevice < 0 || c.TrustDevice > 365*24*time.Hour:
 		return errors.New("remember_device must be at most 8760h (365 days)")
+	case c.MaxSessions < 0 || c.MaxSessions > 1000:
+		return errors.New("max_sessions must be between 1 and 1000")
 	}
 	return errors.Join(c.Remember.check(c), c.WebAuthn.Check())
 }
@@ -105,6 +109,9 @@ type Manager struct {
 func New(ctx context.Context, c Config, r Resources) (*Manager, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
+	}
+	if c.MaxSessions == 0 {
+		c.MaxSessions = 50
 	}
 	m := &Manager{
 		Config: c, Resources: r,

@@ -29,7 +29,8 @@ type row struct {
 	refresh, previous         string // hex SHA-256
 	rotated, accessUntil, end time.Time
 
-	arrived *arrival // of a login that is being completed
+	arrived   *arrival // of a login that is being completed
+	displaced []string // sessions that it ended
 }
 
 // lives tells whether the session can still be used.
@@ -99,6 +100,9 @@ func (m *Manager) begin(ctx context.Context, tx *database.Tx, s *row, a account.
 	}
 	if login {
 		if err := m.arrive(ctx, tx, s, t); err != nil {
+			return "", err
+		}
+		if err := m.makeRoom(ctx, tx, s); err != nil {
 			return "", err
 		}
 	}

@@ -62,6 +62,10 @@ var (
 	ErrCode = account.ErrCode
 	// ErrSession is a session, refresh token or mfa token that is unknown, has expired or has ended.
 	ErrSession = errors.New("the session has ended")
+	// ErrTooMany refuses a login of an account that has as many sessions as it may.
+	ErrTooMany = errors.New("the account has as many sessions as it may")
+	// ErrNotFound is another session, or a device, that the account does not have.
+	ErrNotFound = errors.New("there is no such session or device")
 )
 
 // Throttled refuses a try because too many before it were wrong.
