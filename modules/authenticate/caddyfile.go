@@ -7,6 +7,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/convosphere/gateway/modules/authenticate/foreign"
 )
 
 func init() {
@@ -26,6 +28,8 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		login_url   <path>|off             # default /auth/login
 //		fail_budget <burst> <per second>   # bad tokens a client may send; default 20 5
 //		renewal     <duration>|off         # how long sockets wait for a refresh after their token's expiry; default 30s
+//		issuer      <url> { … }            # tokens of other issuers; may be repeated (readIssuer)
+//		certificate [<name>] { … }         # TLS clients with a certificate; may be repeated (readCertificate)
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
@@ -34,15 +38,37 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	seen := map[string]bool{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if name := d.Val(); seen[name] && name != "origins" {
+		name := d.Val()
+		if seen[name] && name != "origins" {
 			return d.Errf("%s is given twice", name)
 		}
-		seen[d.Val()] = true
-		if err := h.option(d); err != nil {
+		read := h.option
+		switch name {
+		case "issuer", "certificate":
+			read = h.block
+		default:
+			seen[name] = true
+		}
+		if err := read(d); err != nil {
 			return err
 		}
 	}
+	if err := foreign.CheckCertificates(h.Certificates, h.Issuers); err != nil {
+		return d.WrapErr(err)
+	}
 	return nil
+}
+
+// block reads what may be there several times.
+func (h *Handler) block(d *caddyfile.Dispenser) error {
+	if d.Val() == "issuer" {
+		i, err := readIssuer(d)
+		h.Issuers = append(h.Issuers, i)
+		return err
+	}
+	c, err := readCertificate(d)
+	h.Certificates = append(h.Certificates, c)
+	return err
 }
 
 func (h *Handler) option(d *caddyfile.Dispenser) error {
@@ -97,5 +123,5 @@ func (h *Handler) option(d *caddyfile.Dispenser) error {
 		h.Renewal = caddy.Duration(span)
 		return nil
 	}
-	return d.Errf("unknown subdirective %q: gw_authenticate knows origins, login_url, fail_budget and renewal", name)
+	return d.Errf("unknown subdirective %q: gw_authenticate knows origins, login_url, fail_budget, renewal, issuer and certificate", name)
 }

@@ -43,3 +43,5 @@ func TestUnmarshalStandsOnTheName(t *testing.T) {
 		t.Errorf("%v, %+v", err, h)
 	}
 }
+
+func adapt(in string) ([]byte, error) { return golden.Adapt(":8080 {\n" + in + "\n}\n") }

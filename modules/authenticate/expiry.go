@@ -13,11 +13,15 @@ import (
 
 // expiry ends a socket when the last access token of its session has expired. A client that refreshes keeps it open: one that has not is
 // told, once a token, and has the grace to do so.
+//
+// What has no session (a foreign token, a certificate) can't be renewed behind the socket's back and gets no grace: its client is told before it expires, to
+// open another socket with the next token.
 type expiry struct {
 	h       *Handler
 	ctx     context.Context // the request's: it lasts as long as the socket
 	conn    conn
 	session string
+	expires time.Time // of what has no session
 
 	mu    sync.Mutex
 	timer *time.Timer
@@ -29,7 +33,15 @@ type expiry struct {
 // renewal is what the client is told: a text message in JSON.
 type renewal struct {
 	Type     string `json:"type"`     // "gateway.renew"
-	Deadline string `json:"deadline"` // RFC 3339, UTC: the socket closes then unless the session was refreshed
+	Deadline string `json:"deadline"` // RFC 3339, UTC: the socket closes then, unless its session was refreshed
+}
+
+func (e *expiry) begin() {
+	at := e.expires
+	if e.session == "" && e.h.Renewal > 0 {
+		at = at.Add(-time.Duration(e.h.Renewal))
+	}
+	e.arm(at)
 }
 
 func (e *expiry) arm(at time.Time) {
@@ -51,6 +63,10 @@ func (e *expiry) stop() {
 
 func (e *expiry) check() {
 	defer e.h.ground.Hold()()
+	if e.session == "" {
+		e.checkAlone()
+		return
+	}
 	ctx, cancel := context.WithTimeout(e.ctx, ask)
 	defer cancel()
 	at, err := e.h.identity.Deadline(ctx, e.session)
@@ -72,6 +88,16 @@ func (e *expiry) check() {
 		e.h.logger.Error("a socket's session could not be checked: it is closed", zap.Error(err), zap.String("session", e.session))
 		e.conn.Close(wsframe.CodeTryLater, "try again later")
 	}
+}
+
+func (e *expiry) checkAlone() {
+	if time.Now().Before(e.expires) {
+		e.arm(e.expires) // first: telling waits for a client that does not read
+		e.tell(e.expires)
+		return
+	}
+	socketCloses.WithLabelValues("expired").Inc()
+	e.conn.Close(wsframe.CodePolicy, "token expired")
 }
 
 func (e *expiry) tell(deadline time.Time) {

@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/convosphere/gateway/modules/authenticate/foreign"
 	"github.com/convosphere/gateway/modules/identity/token"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/host"
@@ -29,6 +30,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	portal := isPortal(r.URL.Path)
 	cred := take(r.Header, portal)
 	id, no := h.identify(r, rc, cred)
+	certified := false
+	if cred == nil {
+		id = foreign.ByCertificate(h.Certificates, r.TLS, time.Now())
+		if certified = id != nil; certified {
+			certificates.Inc()
+		} else {
+			anonymous.Inc()
+		}
+	}
 	if no != nil && cred.cookie && portal && no.status != http.StatusServiceUnavailable {
 		if no.status != http.StatusTooManyRequests { // it may be a good one: it was not looked at
 			clearAccess(w)
@@ -40,7 +50,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.refuse(w, r, rc, no, cred)
 	}
 	rc.Identity = id
-	if id != nil && id.Cookie && h.crossSite(r) {
+	if id != nil && (id.Cookie || certified) && h.crossSite(r) { // a browser attaches both by itself
 		return h.refuse(w, r, rc, &refusal{status: http.StatusForbidden, result: "cross_site", kind: "cross-site", title: "The request came from another site"}, cred)
 	}
 	if wsframe.IsHandshake(r) {
@@ -48,7 +58,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			return h.refuse(w, r, rc, &refusal{status: http.StatusForbidden, result: "cross_site", kind: "cross-site", title: "The socket was opened by another site"}, cred)
 		}
 		if id != nil {
-			w, r = h.guard(w, r, id, cred.token)
+			w, r = h.guard(w, r, id, cred)
 		}
 	}
 	return next.ServeHTTP(w, r)
@@ -67,12 +77,11 @@ type refusal struct {
 func (h *Handler) identify(r *http.Request, rc *reqctx.Request, cred *credential) (*reqctx.Identity, *refusal) {
 	switch {
 	case cred == nil:
-		anonymous.Inc()
 		return nil, nil
 	case cred.status != 0:
 		return nil, &refusal{status: cred.status, result: "malformed"}
 	}
-	if id, ok := h.identity.Known(cred.token); ok {
+	if id, ok := h.known(cred); ok {
 		known.Inc()
 		return own(id, cred), nil
 	}
@@ -84,11 +93,14 @@ func (h *Handler) identify(r *http.Request, rc *reqctx.Request, cred *credential
 	if !ok {
 		return nil, &refusal{status: http.StatusTooManyRequests, result: "throttled", retryAfter: wait, title: "Too many bad tokens"}
 	}
-	id, err := h.identity.Verify(r.Context(), cred.token)
+	id, err := h.verify(r, cred)
 	if errors.Is(err, token.ErrInvalid) {
 		return nil, &refusal{status: http.StatusUnauthorized, result: "invalid"}
 	}
 	refund()
+	if errors.Is(err, foreign.ErrNoRole) {
+		return nil, &refusal{status: http.StatusForbidden, result: "no_role", kind: "no-role", title: "The token gives no role here"}
+	}
 	if err != nil || id == nil { // fail closed: it could not be checked
 		if r.Context().Err() == nil {
 			h.logger.Error("a token could not be checked: the request is refused", zap.Error(err), zap.String("request_id", rc.ID))
@@ -97,6 +109,27 @@ func (h *Handler) identify(r *http.Request, rc *reqctx.Request, cred *credential
 	}
 	verified.Inc()
 	return own(id, cred), nil
+}
+
+// known finds a token that was verified before: one of ours, or by an issuer that is configured. Those count as bearer tokens only.
+func (h *Handler) known(cred *credential) (*reqctx.Identity, bool) {
+	id, ok := h.identity.Known(cred.token)
+	if !ok && h.issuers != nil && !cred.cookie {
+		id, ok = h.issuers.Known(cred.token)
+	}
+	return id, ok
+}
+
+// verify has a token looked at by whoever it says that it is from. Errors: token.ErrInvalid, foreign.ErrNoRole; else it could not be checked.
+func (h *Handler) verify(r *http.Request, cred *credential) (*reqctx.Identity, error) {
+	if h.issuers == nil || cred.cookie || !h.issuers.Claims(cred.token) {
+		return h.identity.Verify(r.Context(), cred.token)
+	}
+	var cert []byte
+	if r.TLS != nil && r.TLS.HandshakeComplete && len(r.TLS.PeerCertificates) > 0 {
+		cert = r.TLS.PeerCertificates[0].Raw
+	}
+	return h.issuers.Verify(r.Context(), cred.token, cert)
 }
 
 // own notes how the token came, on a copy: gw_identity shares what it remembers.
@@ -119,7 +152,8 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, rc *reqctx.Requ
 		}
 	}
 	// What failed to be looked at is the request's own event; these are somebody's doing.
-	if no.result == "invalid" || no.result == "malformed" || no.result == "cross_site" {
+	switch no.result {
+	case "invalid", "malformed", "no_role", "cross_site":
 		h.emit(r, rc, no)
 	}
 	problem.Write(w, r, problem.Problem{Status: no.status, Type: no.kind, Title: no.title, RetryAfter: no.retryAfter})

@@ -19,9 +19,10 @@ var (
 	})
 
 	// Of every request, so looked up once.
-	anonymous = requests.WithLabelValues("anonymous")
-	known     = requests.WithLabelValues("known")
-	verified  = requests.WithLabelValues("verified")
+	anonymous    = requests.WithLabelValues("anonymous")
+	known        = requests.WithLabelValues("known")
+	certificates = requests.WithLabelValues("certificate")
+	verified     = requests.WithLabelValues("verified")
 )
 
 func registerMetrics(reg prometheus.Registerer) error {

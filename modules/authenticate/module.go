@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/convosphere/gateway/modules/authenticate/foreign"
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/host"
 	_ "github.com/convosphere/gateway/modules/internal/order" // where gw_authenticate stands on the path
@@ -42,7 +43,13 @@ type Handler struct {
 	// meanwhile. Default: 30s, at most 5m. Negative: the socket closes at once, without a message.
 	Renewal caddy.Duration `json:"renewal,omitempty"`
 
+	// Issuers are further issuers, whose access tokens are taken as bearer tokens.
+	Issuers []foreign.Issuer `json:"issuers,omitempty"`
+	// Certificates give identities to TLS clients that bring no token. The site's `tls` must verify them (client_auth).
+	Certificates []foreign.Certificate `json:"certificates,omitempty"`
+
 	identity identities
+	issuers  *foreign.Verifier // nil where there is none
 	origins  map[string]bool
 	csrf     *http.CrossOriginProtection
 	budget   *budget
@@ -80,6 +87,12 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	if err := h.resolve(ctx); err != nil {
 		return fmt.Errorf("gw_authenticate: %w", err)
+	}
+	if len(h.Issuers) > 0 {
+		var err error
+		if h.issuers, err = foreign.New(ctx, h.Issuers, time.Now); err != nil {
+			return fmt.Errorf("gw_authenticate: %w", err)
+		}
 	}
 	return h.takeBudget()
 }
@@ -128,8 +141,11 @@ func (h *Handler) takeBudget() error {
 	return nil
 }
 
-// Cleanup lets go of the budget.
+// Cleanup lets go of the issuers and the budget.
 func (h *Handler) Cleanup() error {
+	if h.issuers != nil {
+		h.issuers.Close()
+	}
 	if h.pooled == "" {
 		return nil
 	}
@@ -144,6 +160,9 @@ func (h *Handler) Validate() error {
 	}
 	if time.Duration(h.Renewal) > maxRenewal {
 		return fmt.Errorf("gw_authenticate: renewal: at most %s", maxRenewal)
+	}
+	if err := foreign.CheckCertificates(h.Certificates, h.Issuers); err != nil {
+		return fmt.Errorf("gw_authenticate: %w", err)
 	}
 	if !isLoginURL(h.LoginURL) {
 		return fmt.Errorf("gw_authenticate: login_url: %q is not a path of this site", h.LoginURL)

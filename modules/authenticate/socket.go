@@ -19,15 +19,32 @@ type conn interface {
 }
 
 // guard has the socket that may open end with its session, or with the last token given out for it.
-func (h *Handler) guard(w http.ResponseWriter, r *http.Request, id *reqctx.Identity, raw string) (http.ResponseWriter, *http.Request) {
+func (h *Handler) guard(w http.ResponseWriter, r *http.Request, id *reqctx.Identity, cred *credential) (http.ResponseWriter, *http.Request) {
+	raw := ""
+	if cred != nil {
+		raw = cred.token
+	}
 	w, r, tap := wsframe.Attach(w, r)
 	tap.OnOpen(func(c *wsframe.Conn) func() { return h.watch(r.Context(), c, id, raw) })
 	return w, r
 }
 
-// watch begins to watch an open socket's session; the returned function ends it.
+// watch begins to watch an open socket; the returned function ends it. An identity without a session is good until it expires.
 func (h *Handler) watch(ctx context.Context, c conn, id *reqctx.Identity, raw string) (end func()) {
-	cancel := h.identity.Watch(id.Session, func(reason string) {
+	cancel := func() {}
+	if id.Session != "" {
+		cancel = h.watchSession(ctx, c, id, raw)
+	}
+	e := &expiry{h: h, ctx: ctx, conn: c, session: id.Session, expires: id.Expires}
+	e.begin()
+	return func() {
+		e.stop()
+		cancel()
+	}
+}
+
+func (h *Handler) watchSession(ctx context.Context, c conn, id *reqctx.Identity, raw string) (cancel func()) {
+	cancel = h.identity.Watch(id.Session, func(reason string) {
 		socketCloses.WithLabelValues("ended").Inc()
 		c.Close(wsframe.CodePolicy, reason)
 	})
@@ -40,10 +57,5 @@ func (h *Handler) watch(ctx context.Context, c conn, id *reqctx.Identity, raw st
 			c.Close(wsframe.CodePolicy, "session ended")
 		}
 	}
-	e := &expiry{h: h, ctx: ctx, conn: c, session: id.Session}
-	e.arm(id.Expires)
-	return func() {
-		e.stop()
-		cancel()
-	}
+	return cancel
 }

@@ -109,7 +109,7 @@ func (p *Provider) Metadata(ctx context.Context) (Metadata, error) {
 type Token struct {
 	Header Header
 	Claims Claims
-	key    *Key
+	Key    *Key // that signed it
 }
 
 // Verify checks a token's signature, by one of these algorithms, and its issuer. Errors: ErrInvalid, ErrUnavailable.
@@ -136,8 +136,8 @@ func (p *Provider) Verify(ctx context.Context, raw string, algs []string) (*Toke
 	return nil, ErrInvalid
 }
 
-// Holds tells whether a token that was verified before still would be, as far as its key goes.
-func (p *Provider) Holds(t *Token) bool { return !t.key.withdrawn.Load() && p.usable() != nil }
+// Holds tells whether a token that was verified by the key before still would be, as far as the key goes.
+func (p *Provider) Holds(k *Key) bool { return !k.withdrawn.Load() && p.usable() != nil }
 
 // keys finds the keys for a header. Errors: ErrInvalid where the issuer has none, ErrUnavailable.
 func (p *Provider) keys(ctx context.Context, h Header) ([]*Key, error) {

@@ -14,7 +14,7 @@ func TestRotation(t *testing.T) {
 	claims := `{"iss":"` + i.URL + `"}`
 	old := sign(t, i.keys["k1"], `{"alg":"ES256","kid":"k1"}`, claims)
 	was, err := p.Verify(t.Context(), old, DefaultAlgorithms)
-	if err != nil || !p.Holds(was) {
+	if err != nil || !p.Holds(was.Key) {
 		t.Fatal(err)
 	}
 	i.set(func() { i.keys["k2"] = newEC(t) })
@@ -23,12 +23,12 @@ func TestRotation(t *testing.T) {
 	if _, err := p.Verify(t.Context(), fresh, DefaultAlgorithms); err != nil {
 		t.Errorf("a new key is not found: %v", err)
 	}
-	if !p.Holds(was) {
+	if !p.Holds(was.Key) {
 		t.Error("a key that stays is withdrawn")
 	}
 	i.set(func() { delete(i.keys, "k1") })
 	c.add(time.Hour / 4)
-	for end := time.Now().Add(5 * time.Second); p.Holds(was); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(5 * time.Second); p.Holds(was.Key); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("a withdrawn key still holds")
 		}
@@ -44,7 +44,7 @@ func TestRotation(t *testing.T) {
 	}
 	i.set(func() { i.keys["k2"] = newEC(t) })
 	c.add(time.Hour / 4)
-	for end := time.Now().Add(5 * time.Second); p.Holds(now); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(5 * time.Second); p.Holds(now.Key); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("a replaced key still holds")
 		}
@@ -70,7 +70,7 @@ func TestIssuerDown(t *testing.T) {
 	}
 	i.set(func() { i.down = true })
 	c.add(stale - time.Second)
-	if _, err := p.Verify(t.Context(), raw, DefaultAlgorithms); err != nil || !p.Holds(tok) {
+	if _, err := p.Verify(t.Context(), raw, DefaultAlgorithms); err != nil || !p.Holds(tok.Key) {
 		t.Errorf("within the hour: %v", err)
 	}
 	unknown := sign(t, i.keys["k1"], `{"alg":"ES256","kid":"k9"}`, `{"iss":"`+i.URL+`"}`)
@@ -78,7 +78,7 @@ func TestIssuerDown(t *testing.T) {
 		t.Errorf("a key that may be new: %v", err)
 	}
 	c.add(time.Second)
-	if _, err := p.Verify(t.Context(), raw, DefaultAlgorithms); !errors.Is(err, ErrUnavailable) || p.Holds(tok) {
+	if _, err := p.Verify(t.Context(), raw, DefaultAlgorithms); !errors.Is(err, ErrUnavailable) || p.Holds(tok.Key) {
 		t.Errorf("after the hour: %v", err)
 	}
 }
