@@ -20,6 +20,9 @@
 // origin (http.CrossOriginProtection), and so must every WebSocket handshake that names an origin, whatever its
 // credential: else 403. `origins` adds origins to both.
 //
+// Further issuers' tokens, as bearers, and TLS client certificates give identities too, where the operator maps them (package foreign). They
+// have no session: nothing ends them before they expire.
+//
 // An open socket ends within a second of its session (gw_identity's Watch), with close code 1008. When the token expires
 // the socket stays if the session got newer tokens meanwhile. Otherwise its client is told by a message (renewal), has 30 seconds to
 // refresh the session, by any node, and is closed with 1008 after them.
@@ -31,7 +34,8 @@
 //
 // # Metrics
 //
-//   - gateway_authenticate_requests_total{result}: anonymous, known, verified, malformed, invalid, throttled, error, cross_site
+//   - gateway_authenticate_requests_total{result}: anonymous, known, verified, certificate, malformed,
+//     invalid, no_role, throttled, error, cross_site
 //   - gateway_authenticate_socket_closes_total{cause}: ended, expired, error
 //   - gateway_authenticate_socket_renewals_total
 package authenticate

@@ -175,17 +175,17 @@ func TestForeignSocketExpiry(t *testing.T) {
 func TestForeignCaddyfileErrors(t *testing.T) {
 	block := func(s string) string { return "gw_authenticate {\n" + s + "\n}" }
 	for in, want := range map[string]string{
-		block("issuer"): "Wrong argument count", block("issuer https://a b"): "Wrong argument count",
+		block("issuer"): "wrong argument count", block("issuer https://a b"): "wrong argument count",
 		block("issuer https://idp.example {\n}"):                                                                       "audience is missing",
 		block("issuer https://idp.example {\naudience chat\n}"):                                                        "roles are missing",
 		block("issuer https://idp.example {\naudience chat\nroles user\nalgorithms HS256\n}"):                          `"HS256" is none`,
 		block("issuer http://idp.example {\naudience chat\nroles user\n}"):                                             "must be https",
 		block("issuer https://idp.example {\naudience chat\naudience chat\n}"):                                         "audience is given twice",
-		block("issuer https://idp.example {\nfoo\n}"):                                                                  "Wrong argument count",
+		block("issuer https://idp.example {\nfoo\n}"):                                                                  "wrong argument count",
 		block("issuer https://idp.example {\nfoo bar\n}"):                                                              `unknown subdirective "foo"`,
-		block("issuer https://idp.example {\nmap groups staff\n}"):                                                     "Wrong argument count",
+		block("issuer https://idp.example {\nmap groups staff\n}"):                                                     "wrong argument count",
 		block("certificate {\n}"):                                                                                      "either a name",
-		block("certificate a b {\n}"):                                                                                  "Wrong argument count",
+		block("certificate a b {\n}"):                                                                                  "wrong argument count",
 		block("certificate a {\nroles user\n}"):                                                                        "every certificate would fit",
 		block("certificate a {\nsubject CN=a\n}"):                                                                      "roles are missing",
 		block("certificate a {\nsubject CN=a\nroles user\nfoo bar\n}"):                                                 `unknown subdirective "foo"`,
