@@ -3,6 +3,8 @@ package authenticate
 import (
 	"net/http"
 	"strings"
+
+	"github.com/convosphere/gateway/modules/identity/apitoken"
 )
 
 const (
@@ -33,7 +35,8 @@ func take(h http.Header, portal bool) *credential {
 		return nil
 	}
 	c := &credential{cookie: true, status: http.StatusUnauthorized}
-	if len(access) == 1 && isToken(access[0]) {
+	// Tokens for programs are none for browsers: who planted one in somebody's cookies would have them act as its owner.
+	if len(access) == 1 && isToken(access[0]) && !apitoken.Is(access[0]) {
 		c.token, c.status = access[0], 0
 	}
 	return c
@@ -52,7 +55,7 @@ func bearer(values []string) (token string, status int) {
 	return token, 0
 }
 
-// isToken tells the shape of a JWT in compact form: anything else need not be looked at.
+// isToken tells the shape of a JWT in compact form, and of the tokens that are none: anything else need not be looked at.
 func isToken(s string) bool {
 	if s == "" || len(s) > maxToken {
 		return false

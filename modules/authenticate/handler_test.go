@@ -80,6 +80,7 @@ func TestCookie(t *testing.T) {
 		"bad, on the portal":         {"/auth/login", []string{"__Host-gw_access=forged"}, "anonymous", "", true},
 		"twice, on the portal":       {"/auth/login", []string{goodCookie + "; " + goodCookie}, "anonymous", "", true},
 		"good, on the portal":        {"/auth/account", []string{goodCookie}, "ursula", "", false},
+		"a token for programs":       {"/x", []string{"__Host-gw_access=gwp_good"}, "refused", "", true},
 		"near the portal":            {"/authors", []string{"__Host-gw_access=forged"}, "refused", "", true},
 	} {
 		t.Run(name, func(t *testing.T) {

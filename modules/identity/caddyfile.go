@@ -34,6 +34,10 @@ var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
 		a.WebAuthn = new(WebAuthn)
 		return a.WebAuthn.unmarshal(d)
 	},
+	"personal_tokens": func(a *App, d *caddyfile.Dispenser) error {
+		a.PersonalTokens = new(PersonalTokens)
+		return a.PersonalTokens.unmarshal(d)
+	},
 }
 
 // UnmarshalCaddyfile reads the block `identity` of the global option `gateway`. Syntax:
@@ -63,6 +67,12 @@ var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
 //		webauthn {
 //			rp_id   <domain>        # default: the host of each request
 //			origins <origin>...     # default: the host of each request, where it is rp_id or below it
+//		}
+//		personal_tokens off         # or:
+//		personal_tokens {
+//			limit        <number>   # an account may have; default 20
+//			max_lifetime <duration> # default 365d
+//			scopes       <permission>... # that a token may be for; default any
 //		}
 //	}
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {

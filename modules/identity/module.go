@@ -54,6 +54,9 @@ type App struct {
 	// The name and pages that security keys and passkeys are for. Default: the host of each request.
 	WebAuthn *WebAuthn `json:"webauthn,omitempty"`
 
+	// Personal access tokens, which people make for their own programs. Default: 20 an account, for a year at most, for whatever they may.
+	PersonalTokens *PersonalTokens `json:"personal_tokens,omitempty"`
+
 	ground   *ground.Ground
 	sessions *session.Manager
 }
@@ -134,6 +137,7 @@ func (a *App) config() session.Config {
 	if a.WebAuthn != nil {
 		c.WebAuthn = session.Keys{ID: a.WebAuthn.RPID, Origins: a.WebAuthn.Origins}
 	}
+	c.PersonalTokens = a.PersonalTokens.rules()
 	if a.SecondFactor != nil {
 		c.Required = a.SecondFactor.Required
 	}

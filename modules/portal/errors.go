@@ -37,6 +37,9 @@ func problemOf(err error) problem.Problem {
 	var body *badBody
 	var weak account.WeakPassword
 	var throttled session.Throttled
+	if p, ok := tokenProblem(err); ok {
+		return p
+	}
 	switch {
 	case errors.As(err, &body):
 		return problem.Problem{Status: body.status, Title: body.title}

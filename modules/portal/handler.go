@@ -105,6 +105,9 @@ func (h *Handler) permitted(c *call, rt route) bool {
 		c.rc.Decision.Allow = false
 		unauthenticated(c)
 		return false
+	case known && rt.permission != public && !ownSession(c.rc.Identity): // whatever the policy says, too
+		c.refuseToken()
+		return false
 	case d.Allow, known && rt.stepUp && d.Obligations.StepUp:
 		return true
 	case known && d.Obligations.StepUp:

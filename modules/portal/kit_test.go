@@ -103,7 +103,7 @@ func newHandler(t *testing.T, p *people) *Handler {
 	return &Handler{Brand: "Acme", Home: "/", look: l, identity: p, policy: p, csrf: http.NewCrossOriginProtection(), ground: g, logger: zap.NewNop()}
 }
 
-var ursula = &reqctx.Identity{Subject: "1", Name: "ursula", Roles: []string{"user"}, Session: "S", Expires: time.Now().Add(time.Minute), Cookie: true}
+var ursula = &reqctx.Identity{Subject: "1", Name: "ursula", Kind: reqctx.KindPerson, Roles: []string{"user"}, Session: "S", Expires: time.Now().Add(time.Minute), Cookie: true}
 
 // answered is what became of a request; passed: it was none of the portal's.
 type answered struct {

@@ -40,6 +40,7 @@ type identities interface {
 	stepUps
 	factors
 	sessionLists
+	personalTokens
 	JWKS() []byte
 }
 

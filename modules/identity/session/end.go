@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/convosphere/gateway/modules/identity/apitoken"
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/event"
 )
@@ -53,6 +54,10 @@ func (m *Manager) end(ctx context.Context, sid, reason string) error {
 // over acts on and records the end of a session that this process has committed.
 func (m *Manager) over(account, sid, reason string) {
 	m.forget(sid, reason)
+	if apitoken.IsID(sid) {
+		m.Events.Emit(&event.Event{Time: m.Now(), Category: "iam", Action: "token-ended", Outcome: event.Success, Reason: reason, UserID: account, Session: sid})
+		return
+	}
 	ended.WithLabelValues(reason).Inc()
 	m.Events.Emit(&event.Event{Time: m.Now(), Category: "session", Action: "session-ended", Outcome: event.Success, Reason: reason, UserID: account, Session: sid})
 }
@@ -70,13 +75,18 @@ func endOne(ctx context.Context, tx *database.Tx, now time.Time, sid, reason str
 	return err
 }
 
-// EndAll ends the account's sessions but one ("" for none), tells the feed of each and of the account, and returns their ids. The account's row
+// EndAll ends the account's sessions but one ("" for none) and its tokens, tells the feed of each and of the account, and returns their ids. The account's row
 // must have been changed in tx before: that keeps logins from beginning a session beside it.
 func EndAll(ctx context.Context, tx *database.Tx, now time.Time, account, except, reason string) ([]string, error) {
 	ids, err := endAll(ctx, tx, now, account, except, reason)
 	if err != nil {
 		return nil, fmt.Errorf("ending an account's sessions: %w", err)
 	}
+	tokens, err := apitoken.EndAll(ctx, tx, now, account, reason)
+	if err != nil {
+		return nil, err
+	}
+	ids = append(ids, tokens...)
 	changes := []database.Change{{Topic: "account", Key: account}}
 	for _, id := range ids {
 		changes = append(changes, database.Change{Topic: "session", Key: id})

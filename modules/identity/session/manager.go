@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/identity/account"
+	"github.com/convosphere/gateway/modules/identity/apitoken"
 	"github.com/convosphere/gateway/modules/identity/device"
 	"github.com/convosphere/gateway/modules/identity/factor"
 	"github.com/convosphere/gateway/modules/identity/token"
@@ -35,6 +36,8 @@ type Config struct {
 	TrustDevice time.Duration // for how long a device can be trusted; 0: not at all
 	MaxSessions int           // of one account at once; 0: 50
 	RefuseMore  bool          // the login that would be one more fails; otherwise the session ends that was not used for the longest
+
+	PersonalTokens *TokenRules // nil: there are none
 }
 
 // Check refuses what can't work.
@@ -55,7 +58,7 @@ func (c Config) Check() error {
 	case c.MaxSessions < 0 || c.MaxSessions > 1000:
 		return errors.New("max_sessions must be between 1 and 1000")
 	}
-	return errors.Join(c.Remember.check(c), c.WebAuthn.Check())
+	return errors.Join(c.Remember.check(c), c.WebAuthn.Check(), c.PersonalTokens.check())
 }
 
 // Feed is what of database.Feed sessions need.
@@ -90,6 +93,8 @@ type Manager struct {
 	Config
 	Resources
 	devices *device.Store
+	tokens  *apitoken.Store
+	uses    uses
 	issuer  *token.Issuer
 	known   *token.Cache
 	watches *hub
@@ -116,6 +121,7 @@ func New(ctx context.Context, c Config, r Resources) (*Manager, error) {
 	m := &Manager{
 		Config: c, Resources: r,
 		devices: device.NewStore(r.DB, r.Keys.Derive("program device")),
+		tokens:  apitoken.NewStore(r.DB),
 		issuer:  &token.Issuer{Keys: r.Keys, Issuer: c.Issuer, Audience: c.Audience, Now: r.Now},
 		known:   token.NewCache(0, r.Now),
 		watches: newHub(r.Now),
@@ -204,15 +210,17 @@ func (m *Manager) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			m.writeUses(context.WithoutCancel(ctx))
 			return
 		case <-sweep.C:
+			m.writeUses(ctx)
 			m.known.Sweep()
 			m.watches.sweep()
 			m.own.sweep()
 			tokensKnown.Set(float64(m.known.Len()))
 		case <-prune.C:
-			if err := errors.Join(m.prune(ctx), m.devices.Prune(ctx, m.Now())); err != nil && ctx.Err() == nil {
-				m.Log.Warn("pruning ended sessions and old devices; the next turn tries again", zap.Error(err))
+			if err := errors.Join(m.prune(ctx), m.tokens.Prune(ctx, m.Now().Add(-keepEnded)), m.devices.Prune(ctx, m.Now())); err != nil && ctx.Err() == nil {
+				m.Log.Warn("pruning ended sessions and tokens and old devices; the next turn tries again", zap.Error(err))
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/convosphere/gateway/modules/identity/account"
+	"github.com/convosphere/gateway/modules/identity/apitoken"
 	"github.com/convosphere/gateway/modules/identity/token"
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
@@ -19,6 +20,9 @@ func (m *Manager) Known(raw string) (*reqctx.Identity, bool) {
 	id, ok := m.known.Get(raw)
 	if !ok || m.dead.Load() || !m.Feed.Fresh() {
 		return nil, false
+	}
+	if apitoken.IsID(id.Session) {
+		m.uses.note(id.Session, m.Now)
 	}
 	return id, true
 }
@@ -42,6 +46,9 @@ func (m *Manager) Verify(ctx context.Context, raw string) (*reqctx.Identity, err
 }
 
 func (m *Manager) verify(ctx context.Context, raw string) (*reqctx.Identity, error) {
+	if apitoken.Is(raw) {
+		return m.verifyOpaque(ctx, raw)
+	}
 	id, err := m.issuer.Parse(raw)
 	if err != nil {
 		return nil, err
@@ -77,8 +84,15 @@ func (m *Manager) alive(ctx context.Context, id *reqctx.Identity) error {
 	return nil
 }
 
-// Deadline is when the newest access token given out for the session expires. It asks the database. Errors: ErrSession.
+// Deadline is when the newest access token given out for the session expires, or the token whose id it is. It asks the database. Errors: ErrSession.
 func (m *Manager) Deadline(ctx context.Context, sid string) (time.Time, error) {
+	if apitoken.IsID(sid) {
+		at, err := m.tokens.Expiry(ctx, sid)
+		if errors.Is(err, apitoken.ErrNotFound) || err == nil && !m.Now().Before(at) { // it can't be renewed
+			err = ErrSession
+		}
+		return at, err
+	}
 	s, err := m.read(ctx, sid)
 	if err != nil {
 		return time.Time{}, err
