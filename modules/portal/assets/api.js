@@ -7,6 +7,7 @@ export class Refused extends Error {
 		this.status = status;
 		this.kind = String(problem.type || "").replace("urn:gateway:problem:", "");
 		this.reason = problem.reason;
+		this.acr = problem.acr_values;
 		this.wait = wait;
 	}
 }
@@ -36,19 +37,36 @@ export function leave(to) {
 	return new Promise(() => {});
 }
 
-// sendSignedIn refreshes the access token once where it has expired, and asks for the login where that fails too.
-export async function sendSignedIn(method, path, body) {
+let stepUp = () => leave("/auth/mfa?return_to=" + here());
+
+// onStepUp sets what is done where an answer asks for a factor: when it resolves, the request is sent again.
+export function onStepUp(act) {
+	stepUp = act;
+}
+
+let refreshing = null;
+
+// refresh gets a new access token, once for all that wait for it.
+async function refresh() {
+	refreshing ||= send("POST", "refresh").finally(() => (refreshing = null));
 	try {
-		return await send(method, path, body);
-	} catch (e) {
-		if (e.kind === "step-up-required") return leave("/auth/mfa?return_to=" + here());
-		if (e.kind !== "unauthenticated") throw e;
-	}
-	try {
-		await send("POST", "refresh");
+		await refreshing;
 	} catch (e) {
 		if (e.status === 401) return leave("/auth/login?return_to=" + here());
 		throw e;
+	}
+}
+
+// sendSignedIn refreshes the access token where it has expired, has a factor given where one is asked for, and asks for the login where there is no session.
+export async function sendSignedIn(method, path, body) {
+	for (let tries = 0; tries < 3; tries++) {
+		try {
+			return await send(method, path, body);
+		} catch (e) {
+			if (e.kind !== "unauthenticated" && e.kind !== "step-up-required") throw e;
+			if (e.kind === "step-up-required") await stepUp(e);
+			else await refresh();
+		}
 	}
 	return send(method, path, body);
 }

@@ -1,10 +1,14 @@
-// The second factor again, before what asks for it.
+// A factor again, before what asks for it.
 import "./plain.js";
-import { leave, sendSignedIn } from "./api.js";
-import { digits, find, onSubmit } from "./dom.js";
+import { Refused, leave } from "./api.js";
+import { find } from "./dom.js";
+import { ways } from "./stepup.js";
+import { words } from "./texts.js";
 
-onSubmit(find("#stepup-form"), async (fields) => {
-	await sendSignedIn("POST", "stepup/totp", { code: digits(fields.code) });
-	await leave(find("main").dataset.returnTo);
-});
-find("#stepup-code").focus();
+const page = find("main");
+try {
+	await ways(page, () => leave(page.dataset.returnTo))(page.dataset.acr);
+} catch (e) {
+	if (!(e instanceof Refused)) throw e;
+	find(".lead").textContent = words(e);
+}

@@ -1,0 +1,35 @@
+// Recovery codes, which are shown this once: to copy, to keep as a file, to print.
+import { all, find } from "./dom.js";
+import { t } from "./texts.js";
+
+export function showCodes(root, codes) {
+	find("[data-codes]", root).replaceChildren(...codes.map((text) => {
+		const item = document.createElement("li");
+		item.append(Object.assign(document.createElement("code"), { textContent: text }));
+		return item;
+	}));
+	const said = find("[data-copied]", root);
+	said.textContent = "";
+	find("[data-copy]", root).onclick = async () => {
+		try {
+			await navigator.clipboard.writeText(codes.join("\n"));
+			said.textContent = t("common.copied");
+		} catch {
+			said.textContent = t("common.not_copied");
+		}
+	};
+	find("[data-download]", root).onclick = () => save("recovery-codes.txt", [document.title, location.host, "", ...codes, ""].join("\n"));
+	find("[data-print]", root).onclick = () => print();
+}
+
+// save has the browser keep text as a file.
+export function save(name, text, type = "text/plain") {
+	const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(new Blob([text], { type })), download: name });
+	link.click();
+	setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+}
+
+// forget takes the codes off a page that goes on.
+export function forget() {
+	for (const list of all("[data-codes]")) list.replaceChildren();
+}
