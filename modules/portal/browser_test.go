@@ -34,7 +34,7 @@ func fill(t *testing.T, p *kit.Tab, selector, text string) {
 	p.Do("typing into "+selector, chromedp.SendKeys(chromedp.CSS(selector), text))
 }
 
-// inspect holds the page to the width of each size, light and dark, and takes pictures where GATEWAY_SCREENSHOTS is set.
+// inspect holds the page to the width of each size and to what keeps people from using it, light and dark, and takes pictures where GATEWAY_SCREENSHOTS is set.
 func inspect(p *kit.Tab, name string) {
 	for _, s := range []struct {
 		name string
@@ -43,8 +43,14 @@ func inspect(p *kit.Tab, name string) {
 		p.Resize(s.size)
 		p.NoOverflow(name + "-" + s.name)
 		p.Shot(name + "-" + s.name)
+		if s.name == "phone" {
+			p.Accessible(name)
+		}
 		p.Dark(true)
 		p.Shot(name + "-" + s.name + "-dark")
+		if s.name == "desktop" {
+			p.Accessible(name + ", dark")
+		}
 		p.Dark(false)
 	}
 	p.Resize(kit.Desktop)
@@ -79,12 +85,12 @@ func TestLoginInABrowser(t *testing.T) {
 	fill(t, p, "#password", password)
 	p.Click("#password-form [type=submit]")
 	p.Until("focus on the code", `document.activeElement.id === "login-code"`)
-	if got := ask[string](t, p, `document.title`); !strings.HasPrefix(got, "Enter your code") {
+	if got := ask[string](t, p, `document.title`); !strings.HasPrefix(got, "One more step") {
 		t.Errorf("title %q", got)
 	}
 	inspect(p, "code")
 	fill(t, p, "#login-code", "000 000")
-	p.Click("#code-form [type=submit]")
+	p.Click("#login-form [type=submit]")
 	p.Until("a message, focus on the code", `document.querySelector("#login-code-error").textContent !== "" && document.activeElement.id === "login-code"`)
 	inspect(p, "code-wrong")
 	now := code(t, s.secret, time.Now())
@@ -111,47 +117,75 @@ func TestLoginInABrowser(t *testing.T) {
 	p.Quiet("401") // which the browser notes itself
 }
 
-func TestAccountInABrowser(t *testing.T) {
-	s := start(t)
-	p := kit.StartBrowser(t).Tab(t, "portal", kit.Desktop)
-	p.Go(s.url + "/auth/account/security")
+func (s site) signIn(t *testing.T, p *kit.Tab, name, path string) {
+	t.Helper()
+	p.Go(s.url + path)
 	p.Until("the login page", `location.pathname === "/auth/login"`)
-	fill(t, p, "#username", "ursula")
+	fill(t, p, "#username", name)
 	fill(t, p, "#password", password)
 	p.Enter("#password")
-	p.Until("the account", `location.pathname === "/auth/account/security" && document.querySelector("#enrol") && !document.querySelector("#enrol").disabled`)
-	inspect(p, "account")
+}
 
-	p.Click("#enrol")
-	p.Until("the QR code", `document.querySelector("#enrol-qr").naturalWidth > 100 && document.activeElement.id === "enrol-scan"`)
+func TestSecurityInABrowser(t *testing.T) {
+	s := start(t)
+	p := kit.StartBrowser(t).Tab(t, "portal", kit.Desktop)
+	s.signIn(t, p, "ursula", "/auth/account/security")
+	p.Until("the account", `location.pathname === "/auth/account/security" && document.querySelector("#factor-list .empty")`)
+	inspect(p, "security")
+
+	p.Click("#add-totp")
+	p.Until("the QR code", `document.querySelector("#totp-dialog [data-qr]").naturalWidth > 100 && document.activeElement.id === "totp-title"`)
 	inspect(p, "enrol")
-	secret := strings.ReplaceAll(ask[string](t, p, `document.querySelector("#enrol-secret").textContent`), " ", "")
+	secret := strings.ReplaceAll(ask[string](t, p, `document.querySelector("#totp-dialog [data-secret]").textContent`), " ", "")
 	now := time.Now()
+	fill(t, p, "#confirm-code", "000000")
+	p.Enter("#confirm-code")
+	p.Until("why not", `document.querySelector("#confirm-code-error").textContent !== ""`)
 	fill(t, p, "#confirm-code", code(t, secret, now))
 	p.Click("#confirm-form [type=submit]")
-	p.Until("the news", `document.querySelector("#flash")?.textContent === "The second factor is on."`)
-	inspect(p, "account-on")
+	p.Until("recovery codes", `document.querySelectorAll("#codes-dialog[open] [data-codes] code").length === 10`)
+	inspect(p, "codes")
+	recovery := ask[string](t, p, `document.querySelector("#codes-dialog [data-codes] code").textContent`)
+	p.Click("#codes-dialog [data-close]")
+	p.Until("the list, and no codes left on the page", `document.querySelectorAll("#factor-list .what").length === 1 && !document.querySelector("[data-codes] code")`)
+	p.Shows("10 of 10 left")
+	inspect(p, "security-on")
+
+	// A name.
+	p.Click("#factor-list [data-do=rename]")
+	fill(t, p, "#ask-input", `<img src=x onerror=alert(1)> phone`)
+	inspect(p, "rename")
+	p.Click("#ask-yes")
+	p.Until("the name, as text", `document.querySelector("#factor-list strong").textContent === "<img src=x onerror=alert(1)> phone" && !document.querySelector("#factor-list img")`)
 
 	p.Go(s.url + "/auth/account")
 	p.Shows("since")
-	inspect(p, "profile")
 	p.Go(s.url + "/auth/mfa?return_to=/auth/account/security")
 	p.Until("focus on the code", `document.activeElement.id === "stepup-code"`)
 	inspect(p, "stepup")
-	fill(t, p, "#stepup-code", code(t, secret, now.Add(30*time.Second)))
-	p.Click("#stepup-form [type=submit]")
-	p.Until("the account again", `location.pathname === "/auth/account/security"`)
+	p.Click("[data-use=recovery]")
+	p.Until("focus on the recovery code", `document.activeElement.id === "stepup-recovery"`)
+	inspect(p, "stepup-recovery")
+	fill(t, p, "#stepup-recovery", strings.ToUpper(recovery))
+	p.Enter("#stepup-recovery")
+	p.Until("the account again", `location.pathname === "/auth/account/security" && document.querySelector("#factor-list .what")`)
+	p.Shows("9 of 10 left")
 
 	// The access token expires while the page is open: nobody notices.
-	p.Until("the form", `document.querySelector("#change-form [type=submit]")?.disabled === false`)
 	s.expire(p)
 	fill(t, p, "#old", password)
 	fill(t, p, "#new", "password123")
 	p.Click("#change-form [type=submit]")
 	p.Until("why it is weak", `document.querySelector("#change-error").textContent !== "" && document.activeElement.id === "new"`)
-	inspect(p, "account-weak")
+	inspect(p, "security-weak")
 	fill(t, p, "#new", "quartz-violin-harbor-77")
 	p.Click("#change-form [type=submit]")
 	p.Until("the news", `document.querySelector("#flash").textContent === "Your password is changed."`)
+
+	p.Click("#factor-list [data-do=remove]")
+	p.Shows("It is your last one")
+	inspect(p, "remove")
+	p.Click("#ask-yes")
+	p.Until("none", `document.querySelector("#factor-list .empty") && document.querySelector("#recovery").hidden`)
 	p.Quiet("401", "422")
 }

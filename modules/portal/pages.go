@@ -37,6 +37,7 @@ type page struct {
 	Resume   bool   // the browser may have a session to be taken back into
 	Name     string // of whoever is signed in
 	Profile  account.Profile
+	Offers   Offers
 
 	// What render fills in.
 	kind      pageKind
@@ -84,7 +85,7 @@ func (l *look) Links() []Link { return l.links }
 const stepUpAge = 10 * time.Minute
 
 func (h *Handler) render(c *call, name string, p page) error {
-	p.Brand, p.Home, p.Look, p.Lang = h.Brand, h.Home, h.look, h.language(c.r)
+	p.Brand, p.Home, p.Look, p.Lang, p.Offers = h.Brand, h.Home, h.look, h.language(c.r), h.offers()
 	for _, k := range pageKinds {
 		if k.name == name {
 			p.kind = k
@@ -97,7 +98,7 @@ func (h *Handler) render(c *call, name string, p page) error {
 		}
 		p.Languages = append(p.Languages, spoken{lang, own})
 	}
-	p.Texts = h.look.catalog.Group(p.Lang, append([]string{"common", "error"}, p.kind.texts...)...)
+	p.Texts = h.look.catalog.Group(p.Lang, append([]string{"common", "error", "factor"}, p.kind.texts...)...)
 	var b bytes.Buffer
 	if err := h.look.pages[p.Lang][name].ExecuteTemplate(&b, "layout.html", p); err != nil {
 		return err
@@ -151,15 +152,7 @@ func (h *Handler) loginPage(c *call) error {
 }
 
 func (h *Handler) mfaPage(c *call) error {
-	to := c.returnTo(h.Home)
-	p, err := h.identity.Profile(c.r.Context(), c.rc.Identity)
-	if err != nil {
-		return err
-	}
-	if !p.SecondFactor() {
-		return h.render(c, "signedin", page{ReturnTo: to, Name: p.Username, Profile: p})
-	}
-	return h.render(c, "stepup", page{ReturnTo: to, Name: p.Username})
+	return h.render(c, "stepup", page{ReturnTo: c.returnTo(h.Home), Name: c.rc.Identity.Name})
 }
 
 // accountSection answers with one of the account's pages.

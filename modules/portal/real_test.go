@@ -43,12 +43,21 @@ type site struct {
 
 func start(t *testing.T) site {
 	t.Helper()
+	return startWith(t, "", "")
+}
+
+// startWith has more in the option gateway and in gw_portal. There is otto, too, an admin without a second factor.
+func startWith(t *testing.T, gateway, portal string) site {
+	t.Helper()
 	dir := t.TempDir()
 	d, err := directory.Open(context.Background(), directory.At(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := d.Add(context.Background(), "ursula", "user", password, false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Add(context.Background(), "otto", "admin", password, false); err != nil {
 		t.Fatal(err)
 	}
 	secret, err := d.Add(context.Background(), "mona", "moderator", password, true)
@@ -60,6 +69,10 @@ func start(t *testing.T) site {
 	}
 	port := freePort(t)
 	cfg := siteConfig(t, dir, port, backend(t))
+	cfg = strings.Replace(cfg, "\t\tdata_dir", "\t\t"+gateway+"\n\t\tdata_dir", 1)
+	if portal != "" {
+		cfg = strings.Replace(cfg, "\tgw_portal\n", "\tgw_portal {\n"+portal+"\n\t}\n", 1)
+	}
 	if err := load(cfg); err != nil {
 		t.Fatal(err)
 	}

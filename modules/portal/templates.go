@@ -36,10 +36,11 @@ func parsePages(c *texts.Catalog) (map[string]map[string]*template.Template, err
 			"asset":         assetURL,
 			"icon":          icon,
 			"passwordField": newPasswordField,
+			"factorForms":   func(id, name string) formsOf { return formsOf{id, name} },
 			"t":             func(key string, pairs ...string) (string, error) { return c.Text(lang, key, pairs...) },
 			"section":       func(name, path, icon string) section { return section{name, path, icon} },
 			"sectionIn":     func(s section, p page) sectionIn { return sectionIn{s, p.kind.section == s.Name} },
-		}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html")
+		}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/factors.html")
 		if err != nil {
 			return nil, err
 		}
@@ -76,6 +77,9 @@ type passwordField struct {
 func newPasswordField(id, name, autocomplete string, min int, hint string) passwordField {
 	return passwordField{id, name, autocomplete, min, hint}
 }
+
+// formsOf are the forms of the template "factor-forms": what their ids begin with, and who is signed in, "" at the login.
+type formsOf struct{ ID, Name string }
 
 // icon draws one of assets/icons.svg beside words that say the same.
 func icon(name string) (template.HTML, error) {
