@@ -41,6 +41,7 @@ type identities interface {
 	factors
 	sessionLists
 	personalTokens
+	offering
 	JWKS() []byte
 }
 

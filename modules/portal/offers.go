@@ -1,18 +1,25 @@
 package portal
 
+// offering is what gw_portal asks of the app gw_identity about what its configuration has on.
+type offering interface {
+	RemembersSessions() bool
+	TrustsDevices() bool
+}
+
 // Offers is what the configuration has on. Pages of what is off are not offered.
 type Offers struct {
-	Passkeys  bool
-	Mail      bool // an account may have a mail address, which stands for its name at the login
-	Reset     bool // of passwords, by mail
-	Register  bool // whoever likes may ask for an account
-	Remember  bool // of sessions: "keep me signed in"
-	Providers []Provider
+	Passkeys       bool
+	RememberMe     bool // people may stay signed in
+	RememberDevice bool // and leave out the second factor on a device of theirs
+	Mail           bool // an account may have a mail address, which stands for its name at the login
+	Reset          bool // of passwords, by mail
+	Register       bool // whoever likes may ask for an account
+	Providers      []Provider
 }
 
 // Provider is an outside one that people may sign in with.
 type Provider struct{ ID, Name string }
 
 func (h *Handler) offers() Offers {
-	return Offers{Passkeys: true, Remember: true}
+	return Offers{Passkeys: true, RememberMe: h.identity.RemembersSessions(), RememberDevice: h.identity.TrustsDevices()}
 }

@@ -356,7 +356,7 @@ func TestAccountWithRealApps(t *testing.T) {
 	if r := s.call(t, c, "POST", "/auth/api/stepup/totp", map[string]string{"code": code(t, secret, now.Add(30*time.Second))}); r.StatusCode != 200 || len(r.Header["Set-Cookie"]) != 2 {
 		t.Errorf("step up: %d %s", r.StatusCode, r.raw)
 	}
-	if r := s.call(t, c, "GET", "/auth/account/security", nil, "Accept", "text/html"); r.StatusCode != 200 || !strings.Contains(r.raw, "ursula") || !strings.Contains(r.raw, "remove-form") {
+	if r := s.call(t, c, "GET", "/auth/account/security", nil, "Accept", "text/html"); r.StatusCode != 200 || !strings.Contains(r.raw, "ursula") || !strings.Contains(r.raw, "factor-list") {
 		t.Errorf("the account page: %d", r.StatusCode)
 	}
 }

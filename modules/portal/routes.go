@@ -30,6 +30,7 @@ var pageRoutes = map[string]route{
 	"/auth/mfa":              {permission: self, methods: methods{"GET": (*Handler).mfaPage}, stepUp: true},
 	"/auth/account":          {permission: self, methods: methods{"GET": accountSection("account")}},
 	"/auth/account/security": {permission: self, methods: methods{"GET": accountSection("security")}},
+	"/auth/account/sessions": {permission: self, methods: methods{"GET": accountSection("sessions")}},
 	"/auth/assets/":          {permission: public, methods: methods{"GET": (*Handler).asset}},
 	"/.well-known/jwks.json": {permission: public, methods: methods{"GET": (*Handler).jwks}},
 }

@@ -25,6 +25,7 @@ var pageKinds = []pageKind{
 	{name: "signedin", title: "login.signed_in_title", script: "plain.js"},
 	{name: "stepup", script: "mfa.js"},
 	{name: "account", script: "plain.js", section: "account"},
+	{name: "sessions", script: "sessions.js", texts: []string{"sessions"}, section: "sessions"},
 	{name: "security", script: "security.js", texts: []string{"security"}, section: "security"},
 }
 

@@ -10,7 +10,7 @@ export function fill(list, template, items, empty, describe) {
 		const has = describe(node, item);
 		for (const e of all("[data-f]", node)) {
 			const text = has[e.dataset.f];
-			if (text === null || text === undefined || text === "") e.remove();
+			if (!text) e.remove();
 			else e.textContent = text;
 		}
 		for (const b of all("[data-do]", node)) {

@@ -60,7 +60,7 @@ onSubmit(find("#password-form"), async (fields) => {
 	await next(out, name);
 });
 
-const remembered = () => (find("#remember-device").checked ? { remember_device: "true" } : {});
+const remembered = () => (find("#remember-device")?.checked ? { remember_device: "true" } : {});
 
 const chooseFactor = factorForms(find("[data-step=second]", page), {
 	totp: async (text) => next(await within("mfa/totp", { code: code(text), ...remembered() })),

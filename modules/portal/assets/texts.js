@@ -36,6 +36,12 @@ export function ago(stamp) {
 	return distance.format(0, "second");
 }
 
+// country is the name of an ISO 3166 code; "" where there is none.
+export function country(code) {
+	if (!/^[A-Z]{2}$/.test(code || "")) return "";
+	return new Intl.DisplayNames(language, { type: "region", fallback: "code" }).of(code);
+}
+
 function wait(seconds) {
 	if (seconds <= 1) return t("common.wait_moment");
 	if (seconds < 90) return t("common.wait_seconds", { n: seconds });

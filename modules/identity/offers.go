@@ -1,0 +1,7 @@
+package identity
+
+// RemembersSessions tells whether people may ask at their login to stay signed in for longer.
+func (a *App) RemembersSessions() bool { return a.Remember != nil }
+
+// TrustsDevices tells whether the second factor may be left out on a device where it was given.
+func (a *App) TrustsDevices() bool { return a.RememberDevice == nil || !a.RememberDevice.Off }

@@ -1,0 +1,5 @@
+package portal
+
+func (p *people) RemembersSessions() bool { return true }
+
+func (p *people) TrustsDevices() bool { return true }
