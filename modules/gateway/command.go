@@ -124,23 +124,32 @@ func (p *keyPlace) open() (*keyring.Ring, error) {
 func (p *keyPlace) find() (string, error) {
 	a := App{DataDir: p.data, Keys: p.keys}
 	if p.config != "" {
-		raw, _, _, err := caddycmd.LoadConfig(p.config, p.adapter)
+		configured, err := loadApp(p.config, p.adapter)
 		if err != nil {
-			return "", fmt.Errorf("reading the configuration: %w", err)
+			return "", err
 		}
-		var c struct {
-			Apps struct {
-				Gateway *App `json:"gateway"`
-			} `json:"apps"`
-		}
-		if err := json.Unmarshal(raw, &c); err != nil {
-			return "", fmt.Errorf("reading the configuration: %w", err)
-		}
-		if c.Apps.Gateway == nil {
-			return "", fmt.Errorf("%s configures no gateway: it lacks the global option gateway", p.config)
-		}
-		a = App{DataDir: c.Apps.Gateway.DataDir, Keys: c.Apps.Gateway.Keys}
+		a = App{DataDir: configured.DataDir, Keys: configured.Keys}
 	}
 	err := a.defaults()
 	return a.Keys, err
+}
+
+// loadApp reads the app from a configuration file.
+func loadApp(config, adapter string) (*App, error) {
+	raw, _, _, err := caddycmd.LoadConfig(config, adapter)
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	var c struct {
+		Apps struct {
+			Gateway *App `json:"gateway"`
+		} `json:"apps"`
+	}
+	if err := json.Unmarshal(raw, &c); err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	if c.Apps.Gateway == nil {
+		return nil, fmt.Errorf("%s configures no gateway: it lacks the global option gateway", config)
+	}
+	return c.Apps.Gateway, nil
 }

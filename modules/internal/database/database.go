@@ -8,7 +8,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -17,7 +16,6 @@ import (
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
-	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
 )
 
@@ -67,6 +65,16 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 }
 
 func openSQLite(ctx context.Context, path string) (*DB, error) {
+	// FULL: what was acknowledged survives a power cut.
+	db, err := connectSQLite(path, "synchronous(FULL)")
+	if err != nil {
+		return nil, err
+	}
+	return migrate(ctx, db)
+}
+
+// connectSQLite opens the file, making it where it is missing.
+func connectSQLite(path, synchronous string) (*DB, error) {
 	path, err := filepath.Abs(path) // a relative one would read as the host of the URL below
 	if err != nil {
 		return nil, fmt.Errorf("opening the database: %w", err)
@@ -82,42 +90,42 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("opening the database %s: %w", path, err)
 	}
-	// synchronous=FULL: what was acknowledged survives a power cut. immediate: a transaction that will write says so at
+	// immediate: a transaction that will write says so at
 	// once and waits its turn, rather than failing half way, since `convosphere user` shares the file.
 	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
-		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+		"busy_timeout(5000)", "journal_mode(WAL)", synchronous, "foreign_keys(1)",
 	}}
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
 	if err != nil {
 		return nil, fmt.Errorf("opening the database %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(8)
-	return migrate(ctx, &DB{sql: db, writing: make(chan struct{}, 1)})
+	return &DB{sql: db, writing: make(chan struct{}, 1)}, nil
 }
 
 func openPostgres(ctx context.Context, dsn string) (*DB, error) {
+	db, err := connectPostgres(dsn)
+	if err != nil {
+		return nil, err
+	}
+	return migrate(ctx, db)
+}
+
+func connectPostgres(dsn string) (*DB, error) {
 	db, err := sql.Open("pgx", dsn)
 	if err != nil {
 		return nil, errors.New("opening the PostgreSQL database: the URL can't be read") // the error would show the password
 	}
 	db.SetMaxOpenConns(16)
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	return migrate(ctx, &DB{sql: db, postgres: true})
+	return &DB{sql: db, postgres: true}, nil
 }
 
 // migrate brings the tables up to date; processes that start together take turns.
 func migrate(ctx context.Context, db *DB) (*DB, error) {
-	dialect := goose.DialectSQLite3
-	if db.postgres {
-		dialect = goose.DialectPostgres
-	}
-	dir, err := fs.Sub(migrations, "migrations")
+	p, err := db.provider()
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
-	}
-	p, err := goose.NewProvider(dialect, db.sql, dir)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("reading the migrations: %w", err), db.Close())
 	}
 	for try := 0; ; try++ {
 		_, err = p.Up(ctx)

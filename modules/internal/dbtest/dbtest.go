@@ -117,6 +117,20 @@ func New(t testing.TB) database.Config {
 	if turn.server != nil {
 		return newPostgres(t)
 	}
+	ask(t)
+	return newSQLite(t)
+}
+
+// NewSQLite makes an empty SQLite database, whosever turn it is.
+func NewSQLite(t testing.TB) database.Config {
+	t.Helper()
+	turn.mu.Lock()
+	defer turn.mu.Unlock()
+	return newSQLite(t)
+}
+
+// ask remembers that the test wants to run over PostgreSQL too.
+func ask(t testing.TB) {
 	if _, ok := t.(*testing.T); ok {
 		if turn.asked == nil {
 			turn.asked = map[string]bool{}
@@ -124,7 +138,6 @@ func New(t testing.TB) database.Config {
 		name, _, _ := strings.Cut(t.Name(), "/")
 		turn.asked[name] = true
 	}
-	return newSQLite(t)
 }
 
 // newSQLite writes a file that was migrated once: migrations at every test would take most of its time.
