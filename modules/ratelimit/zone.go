@@ -50,11 +50,12 @@ var keys = []string{"client", "user", "session", "role", "host", "global"}
 
 var onFailure = map[string]limit.OnFailure{"": limit.Local, "local": limit.Local, "open": limit.Open, "closed": limit.Closed}
 
-// defaults are the zones that always apply, unless they are turned off. Whoever guesses secrets meets the first three.
+// defaults are the zones that always apply, unless they are turned off. Whoever guesses secrets meets the first four.
 func defaults() []*Zone {
 	return []*Zone{
 		{Name: "login", Match: []Route{{[]string{"POST"}, "/auth/api/login"}}, Key: []string{"client"}, Rate: "10/1m", Burst: 20},
 		{Name: "mfa", Match: []Route{{[]string{"POST"}, "/auth/api/mfa/*"}, {[]string{"POST"}, "/auth/api/stepup/*"}}, Key: []string{"client"}, Rate: "10/1m", Burst: 10},
+		{Name: "passkey", Match: []Route{{[]string{"POST"}, "/auth/api/passkey/*"}}, Key: []string{"client"}, Rate: "20/1m", Burst: 20},
 		{Name: "account", Match: []Route{{[]string{"POST", "PUT", "PATCH", "DELETE"}, "/auth/api/account/*"}}, Key: []string{"user"}, Rate: "20/1m", Burst: 20},
 		{Name: "refresh", Match: []Route{{[]string{"POST"}, "/auth/api/refresh"}}, Key: []string{"client"}, Rate: "60/1m", Burst: 60},
 		{Name: "client", Key: []string{"client"}, Rate: "100/1s", Burst: 500},

@@ -70,11 +70,20 @@ func (h *Handler) argumentLimits(b *strings.Builder) {
 // accidents; they are checked for their alphabet instead, which no attack text fits into.
 var tokenCookies = []string{"__Host-gw_access", "__Secure-gw_refresh"}
 
-// Password fields of the portal's API.
+// Password fields of the portal's API, and what a security key answers: random texts, in one of some thousand of which a rule for attack text would
+// find an accident.
 var passwords = []Exclusion{
 	fieldExclusion("/auth/api/login", "password"),
 	fieldExclusion("/auth/api/account/password", "password", "old", "new"),
+	fieldExclusion("/auth/api/stepup/password", "password"),
+	fieldExclusion("/auth/api/mfa/webauthn", keyAnswers...),
+	fieldExclusion("/auth/api/mfa/enrol/webauthn", keyAnswers...),
+	fieldExclusion("/auth/api/stepup/webauthn", keyAnswers...),
+	fieldExclusion("/auth/api/account/webauthn", keyAnswers...),
+	fieldExclusion("/auth/api/passkey", keyAnswers...),
 }
+
+var keyAnswers = []string{"credential.id", "credential.rawId", "credential.response.*"}
 
 // fieldRules are what fieldExclusion keeps off.
 var fieldRules = []string{"tag:OWASP_CRS"}
