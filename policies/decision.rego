@@ -9,15 +9,16 @@ package gateway
 # METADATA
 # title: May this request, or socket message, pass?
 # description: |
-#   {"allow": boolean, "reason": string, "obligations": {"step_up": boolean, "mask": [string], "tier": string, "log": string}}
+#   {"allow": boolean, "reason": string, "obligations": {"step_up": boolean, "max_age": number, "mask": [string], "tier": string, "log": string}}
 # entrypoint: true
 decision := {"allow": true, "reason": reason, "obligations": {"tier": tier}} if {
 	reason := ground(class)
 	in_scope
 	not second_factor_missing
-} else := {"allow": false, "reason": "a recent second factor is needed", "obligations": {"step_up": true}} if {
+} else := {"allow": false, "reason": "a recent second factor is needed", "obligations": {"step_up": true, "max_age": age}} if {
 	ground(class)
 	in_scope
+	age := data.second_factor_seconds[input.request.permission]
 } else := {"allow": false, "reason": refusal, "obligations": {}}
 
 # METADATA

@@ -37,7 +37,7 @@ test_recent_second_factor_suffices if {
 
 test_old_second_factor_asks_for_another if {
 	d := gateway.decision with input as restricted(601) with time.now_ns as now * 1000000000
-	d == {"allow": false, "reason": "a recent second factor is needed", "obligations": {"step_up": true}}
+	d == {"allow": false, "reason": "a recent second factor is needed", "obligations": {"step_up": true, "max_age": 600}}
 }
 
 test_no_second_factor_asks_for_one if {

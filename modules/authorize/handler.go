@@ -113,9 +113,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, rc *reqctx.Requ
 		problem.Write(w, r, problem.Problem{Status: http.StatusServiceUnavailable, RetryAfter: retryAfter})
 	case d.Obligations.StepUp && rc.Identity != nil:
 		stepUp.Inc()
-		// RFC 9470
-		w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_user_authentication", error_description="A recent second factor is needed"`)
-		problem.Write(w, r, problem.Problem{Status: http.StatusUnauthorized, Type: "step-up-required", Title: "A second factor is needed"})
+		problem.StepUp(w, r, "A second factor is needed", reqctx.ACRMulti, d.Obligations.MaxAge)
 	case rc.Identity == nil:
 		anonymous.Inc()
 		w.Header().Set("WWW-Authenticate", "Bearer")

@@ -73,7 +73,8 @@ func TestStatuses(t *testing.T) {
 func TestStepUp(t *testing.T) {
 	e := newEnv(t, small, "")
 	r := e.expect(401, "GET", "/restricted", "ursula/user")
-	if r.problem() != "step-up-required" || !strings.Contains(r.header.Get("WWW-Authenticate"), "insufficient_user_authentication") {
+	const challenge = `Bearer error="insufficient_user_authentication", error_description="A second factor is needed", acr_values="aal2", max_age="600"` // RFC 9470
+	if r.problem() != "step-up-required" || r.header.Get("WWW-Authenticate") != challenge || !strings.Contains(r.body, `"acr_values":"aal2"`) || !strings.Contains(r.body, `"max_age":600`) {
 		t.Errorf("%v %s", r.header, r.body)
 	}
 	e.expect(200, "GET", "/restricted", "ursula/user/mfa")

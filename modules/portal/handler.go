@@ -111,7 +111,7 @@ func (h *Handler) permitted(c *call, rt route) bool {
 	case d.Allow, known && rt.stepUp && d.Obligations.StepUp:
 		return true
 	case known && d.Obligations.StepUp:
-		askStepUp(c, session.NotFresh{ACR: reqctx.ACRMulti, MaxAge: stepUpAge})
+		askStepUp(c, session.NotFresh{ACR: reqctx.ACRMulti, MaxAge: d.Obligations.MaxAge})
 		return false
 	case d.Failure.Unavailable(): // fail closed, and say that it may pass later
 		problem.Write(c.w, c.r, problem.Problem{Status: http.StatusServiceUnavailable, RetryAfter: time.Second})

@@ -3,11 +3,12 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// parseDecision reads {allow, reason, obligations: {step_up, mask, tier, log}}. Only allow is required. A member of another
+// parseDecision reads {allow, reason, obligations: {step_up, max_age, mask, tier, log}}. Only allow is required. A member of another
 // type than it must have makes the whole malformed: an obligation that can't be read can't be met.
 func parseDecision(v any) (d Decision, err error) {
 	o, ok := v.(ast.Object)
@@ -42,6 +43,7 @@ func obligations(t *ast.Term, to *Obligations) error {
 	}
 	return errors.Join(
 		boolean(o.Get(kStepUp), "step_up", &to.StepUp),
+		seconds(o.Get(kMaxAge), "max_age", &to.MaxAge),
 		texts(o.Get(kMask), "mask", &to.Mask),
 		text(o.Get(kTier), "tier", &to.Tier),
 		text(o.Get(kLog), "log", &to.Log),
@@ -57,6 +59,25 @@ func boolean(t *ast.Term, name string, to *bool) error {
 		return fmt.Errorf("%s is no boolean", name)
 	}
 	*to = bool(b)
+	return nil
+}
+
+// longest is more than any session lasts.
+const longest = 366 * 24 * time.Hour
+
+func seconds(t *ast.Term, name string, to *time.Duration) error {
+	if t == nil {
+		return nil
+	}
+	n, ok := t.Value.(ast.Number)
+	if !ok {
+		return fmt.Errorf("%s is no number", name)
+	}
+	s, ok := n.Int64()
+	if !ok || s < 0 || s > int64(longest/time.Second) {
+		return fmt.Errorf("%s is no whole number of seconds up to a year", name)
+	}
+	*to = time.Duration(s) * time.Second
 	return nil
 }
 

@@ -29,10 +29,11 @@ type Decision struct {
 
 // Obligations bind who enforces the decision.
 type Obligations struct {
-	StepUp bool     // refused for now: allowed after a second factor
-	Mask   []string // fields to mask
-	Tier   string   // for rate limits
-	Log    string   // detail of the event
+	StepUp bool          // refused for now: allowed after a second factor
+	MaxAge time.Duration // how long ago it may have been given; 0: the policy does not say
+	Mask   []string      // fields to mask
+	Tier   string        // for rate limits
+	Log    string        // detail of the event
 }
 
 // Failure says why there is no decision, so that the request was refused. None where the policy decided.
@@ -143,7 +144,8 @@ func (s *Snapshot) answer(results rego.ResultSet) (Decision, error) {
 // Members of a decision.
 var (
 	kAllow, kReason, kObligations = ast.StringTerm("allow"), ast.StringTerm("reason"), ast.StringTerm("obligations")
-	kStepUp, kMask, kTier, kLog   = ast.StringTerm("step_up"), ast.StringTerm("mask"), ast.StringTerm("tier"), ast.StringTerm("log")
+	kStepUp, kMaxAge              = ast.StringTerm("step_up"), ast.StringTerm("max_age")
+	kMask, kTier, kLog            = ast.StringTerm("mask"), ast.StringTerm("tier"), ast.StringTerm("log")
 )
 
 // noMetrics takes what OPA measures of itself: we measure around it.

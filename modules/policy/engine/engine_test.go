@@ -68,7 +68,7 @@ func TestStepUp(t *testing.T) {
 	e := shipped(t)
 	id := *ursula
 	in := &Input{Permission: "app:restricted", Identity: &id}
-	if d, err := e.Decide(context.Background(), in); err != nil || d.Allow || !d.Obligations.StepUp {
+	if d, err := e.Decide(context.Background(), in); err != nil || d.Allow || !d.Obligations.StepUp || d.Obligations.MaxAge != 10*time.Minute {
 		t.Fatalf("%+v %v", d, err)
 	}
 	id.MFATime = time.Now().Add(-time.Minute)
@@ -87,6 +87,10 @@ func TestFailsClosed(t *testing.T) {
 		"conflict":             {`decision := {"allow": true} if input.request` + "\n\n" + `decision := {"allow": false} if input.client`, Undefined},
 		"a set":                {`decision contains {"allow": true}`, Malformed},
 		"a boolean":            {`decision := true`, Malformed},
+		"an age as text":       {`decision := {"allow": false, "obligations": {"step_up": true, "max_age": "600"}}`, Malformed},
+		"half an age":          {`decision := {"allow": false, "obligations": {"step_up": true, "max_age": 0.5}}`, Malformed},
+		"an age below zero":    {`decision := {"allow": false, "obligations": {"step_up": true, "max_age": -1}}`, Malformed},
+		"an age without end":   {`decision := {"allow": false, "obligations": {"step_up": true, "max_age": 99999999999}}`, Malformed},
 		"no allow":             {`decision := {"reason": "x"}`, Malformed},
 		"allow a string":       {`decision := {"allow": "true"}`, Malformed},
 		"allow a number":       {`decision := {"allow": 1}`, Malformed},
