@@ -5,3 +5,6 @@ func (a *App) RemembersSessions() bool { return a.Remember != nil }
 
 // TrustsDevices tells whether the second factor may be left out on a device where it was given.
 func (a *App) TrustsDevices() bool { return a.RememberDevice == nil || !a.RememberDevice.Off }
+
+// HasTokens tells whether people may make personal access tokens.
+func (a *App) HasTokens() bool { return a.PersonalTokens.rules() != nil }

@@ -159,7 +159,7 @@ func TestSecurityInABrowser(t *testing.T) {
 	p.Until("the name, as text", `document.querySelector("#factor-list strong").textContent === "<img src=x onerror=alert(1)> phone" && !document.querySelector("#factor-list img")`)
 
 	p.Go(s.url + "/auth/account")
-	p.Shows("since")
+	p.Shows("Since")
 	p.Go(s.url + "/auth/mfa?return_to=/auth/account/security")
 	p.Until("focus on the code", `document.activeElement.id === "stepup-code"`)
 	inspect(p, "stepup")

@@ -40,6 +40,10 @@ func TestRoutes(t *testing.T) {
 		"GET /auth/assets/../handler.go":  404,
 		"GET /auth/assets/base.css":       404, // only under its hash
 		"GET /auth/account":               401,
+		"GET /auth/register":              404, // off
+		"GET /auth/invite":                404,
+		"GET /auth/reset":                 404,
+		"GET /auth/verify":                404,
 		"GET /auth/account/security":      401,
 		"POST /auth/api/language":         422,
 		"GET /auth/mfa":                   401,

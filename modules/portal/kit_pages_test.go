@@ -3,3 +3,5 @@ package portal
 func (p *people) RemembersSessions() bool { return true }
 
 func (p *people) TrustsDevices() bool { return true }
+
+func (p *people) HasTokens() bool { return true }

@@ -4,22 +4,33 @@ package portal
 type offering interface {
 	RemembersSessions() bool
 	TrustsDevices() bool
+	HasTokens() bool
 }
 
 // Offers is what the configuration has on. Pages of what is off are not offered.
 type Offers struct {
 	Passkeys       bool
-	RememberMe     bool // people may stay signed in
-	RememberDevice bool // and leave out the second factor on a device of theirs
-	Mail           bool // an account may have a mail address, which stands for its name at the login
-	Reset          bool // of passwords, by mail
-	Register       bool // whoever likes may ask for an account
+	RememberMe     bool   // people may stay signed in
+	RememberDevice bool   // and leave out the second factor on a device of theirs
+	Tokens         bool   // of people's own programs
+	Profile        bool   // people change it themselves
+	Mail           bool   // an account may have a mail address, which stands for its name at the login
+	Reset          bool   // of passwords, by mail
+	Registration   string // who may register: off, open, invitation or approval
 	Providers      []Provider
 }
 
 // Provider is an outside one that people may sign in with.
 type Provider struct{ ID, Name string }
 
+// Register tells whether whoever likes may ask for an account.
+func (o Offers) Register() bool { return o.Registration == "open" || o.Registration == "approval" }
+
+// Invitations tells whether who was invited may.
+func (o Offers) Invitations() bool { return o.Registration == "invitation" || o.Register() }
+
 func (h *Handler) offers() Offers {
-	return Offers{Passkeys: true, RememberMe: h.identity.RemembersSessions(), RememberDevice: h.identity.TrustsDevices()}
+	return Offers{
+		Passkeys: true, RememberMe: h.identity.RemembersSessions(), RememberDevice: h.identity.TrustsDevices(), Tokens: h.identity.HasTokens(),
+	}
 }

@@ -2,12 +2,14 @@ package portal
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"net/http"
 	"time"
 
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/identity/session"
+	"github.com/convosphere/gateway/modules/internal/problem"
 )
 
 // What a browser may do with an answer of the portal: show it by itself, with our own style and script, and talk to us.
@@ -53,12 +55,10 @@ type page struct {
 type spoken struct{ Code, Name string }
 
 // Title is the key of the page's title.
-func (p page) Title() string {
-	if p.kind.title != "" {
-		return p.kind.title
-	}
-	return p.kind.name + ".title"
-}
+func (p page) Title() string { return cmp.Or(p.kind.title, p.kind.name+".title") }
+
+// Kind is which page it is.
+func (p page) Kind() string { return p.kind.name }
 
 // Script is the page's script in assets/.
 func (p page) Script() string { return p.kind.script }
@@ -153,6 +153,17 @@ func (h *Handler) loginPage(c *call) error {
 
 func (h *Handler) mfaPage(c *call) error {
 	return h.render(c, "stepup", page{ReturnTo: c.returnTo(h.Home), Name: c.rc.Identity.Name})
+}
+
+// publicPage answers with a page that is the same for everybody; 404 where what it is for is off.
+func publicPage(name string, on func(Offers) bool) func(*Handler, *call) error {
+	return func(h *Handler, c *call) error {
+		if !on(h.offers()) {
+			problem.Write(c.w, c.r, problem.Problem{Status: http.StatusNotFound})
+			return nil
+		}
+		return h.render(c, name, page{ReturnTo: h.Home})
+	}
 }
 
 // accountSection answers with one of the account's pages.

@@ -31,6 +31,11 @@ var pageRoutes = map[string]route{
 	"/auth/account":          {permission: self, methods: methods{"GET": accountSection("account")}},
 	"/auth/account/security": {permission: self, methods: methods{"GET": accountSection("security")}},
 	"/auth/account/sessions": {permission: self, methods: methods{"GET": accountSection("sessions")}},
+	"/auth/account/tokens":   {permission: self, methods: methods{"GET": accountSection("tokens")}},
+	"/auth/register":         {permission: public, methods: methods{"GET": publicPage("register", Offers.Register)}},
+	"/auth/invite":           {permission: public, methods: methods{"GET": publicPage("invite", Offers.Invitations)}},
+	"/auth/verify":           {permission: public, methods: methods{"GET": publicPage("verify", func(o Offers) bool { return o.Mail })}},
+	"/auth/reset":            {permission: public, methods: methods{"GET": publicPage("reset", func(o Offers) bool { return o.Reset })}},
 	"/auth/assets/":          {permission: public, methods: methods{"GET": (*Handler).asset}},
 	"/.well-known/jwks.json": {permission: public, methods: methods{"GET": (*Handler).jwks}},
 }

@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"embed"
 	"fmt"
 	"html/template"
@@ -15,6 +16,7 @@ var templateFiles embed.FS
 // stands among the account's pages ("": it is a card by itself).
 type pageKind struct {
 	name, script string
+	file         string // of its template, where it is not name
 	title        string // key of its title, where it is not name.title
 	texts        []string
 	section      string
@@ -24,8 +26,13 @@ var pageKinds = []pageKind{
 	{name: "login", script: "login.js", texts: []string{"login"}},
 	{name: "signedin", title: "login.signed_in_title", script: "plain.js"},
 	{name: "stepup", script: "mfa.js"},
-	{name: "account", script: "plain.js", section: "account"},
+	{name: "register", script: "register.js", texts: []string{"register"}},
+	{name: "invite", script: "register.js", file: "register", title: "register.title", texts: []string{"register"}},
+	{name: "verify", script: "verify.js", texts: []string{"register", "verify"}},
+	{name: "reset", script: "reset.js", texts: []string{"reset"}},
+	{name: "account", script: "account.js", texts: []string{"account"}, section: "account"},
 	{name: "sessions", script: "sessions.js", texts: []string{"sessions"}, section: "sessions"},
+	{name: "tokens", script: "tokens.js", texts: []string{"tokens"}, section: "tokens"},
 	{name: "security", script: "security.js", texts: []string{"security"}, section: "security"},
 }
 
@@ -49,7 +56,7 @@ func parsePages(c *texts.Catalog) (map[string]map[string]*template.Template, err
 		for _, k := range pageKinds {
 			t, err := base.Clone()
 			if err == nil {
-				t, err = t.ParseFS(templateFiles, "templates/"+k.name+".html")
+				t, err = t.ParseFS(templateFiles, "templates/"+cmp.Or(k.file, k.name)+".html")
 			}
 			if err != nil {
 				return nil, fmt.Errorf("page %s: %w", k.name, err)

@@ -10,16 +10,19 @@ export function showCodes(root, codes) {
 	}));
 	const said = find("[data-copied]", root);
 	said.textContent = "";
-	find("[data-copy]", root).onclick = async () => {
-		try {
-			await navigator.clipboard.writeText(codes.join("\n"));
-			said.textContent = t("common.copied");
-		} catch {
-			said.textContent = t("common.not_copied");
-		}
-	};
+	find("[data-copy]", root).onclick = () => copy(codes.join("\n"), said);
 	find("[data-download]", root).onclick = () => save("recovery-codes.txt", [document.title, location.host, "", ...codes, ""].join("\n"));
 	find("[data-print]", root).onclick = () => print();
+}
+
+// copy puts text on the clipboard, and says whether the browser let it.
+export async function copy(text, said) {
+	try {
+		await navigator.clipboard.writeText(text);
+		said.textContent = t("common.copied");
+	} catch {
+		said.textContent = t("common.not_copied");
+	}
 }
 
 // save has the browser keep text as a file.

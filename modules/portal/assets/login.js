@@ -6,21 +6,13 @@ import { all, find, onClick, onSubmit } from "./dom.js";
 import { totpEnrolment } from "./enrol.js";
 import { code, factorForms } from "./factors.js";
 import { passkeys } from "./passkey.js";
+import { show } from "./steps.js";
 import { t, words } from "./texts.js";
 import { ask, make, supported } from "./webauthn.js";
 
 const page = find("main");
-const title = document.title;
 const go = () => leave(page.dataset.returnTo);
 let ticket = "";
-
-function show(step, focus = true) {
-	for (const s of all("[data-step]", page)) s.hidden = s.dataset.step !== step;
-	const now = find(`[data-step=${step}]`, page);
-	const heading = find("h1", now);
-	document.title = heading.textContent + title.slice(title.lastIndexOf(" · "));
-	if (focus) (step === "password" && find("input", now) || heading).focus();
-}
 
 // next goes on from an answer to a login's step.
 async function next(out, name) {
@@ -31,7 +23,7 @@ async function next(out, name) {
 		for (const e of all("[data-choice]", page)) e.hidden = !out.factors.includes(e.dataset.choice) || (e.dataset.choice === "webauthn" && !supported());
 		return show("enrol");
 	}
-	show("second", false);
+	show("second", "");
 	chooseFactor(out.factors);
 }
 
@@ -49,7 +41,7 @@ async function within(path, body) {
 
 function back() {
 	ticket = "";
-	show("password");
+	show("password", "input");
 }
 for (const b of all("[data-back]", page)) b.addEventListener("click", back);
 
@@ -113,7 +105,7 @@ async function resume() {
 	try {
 		await send("POST", "refresh");
 	} catch {
-		show("password");
+		show("password", "input");
 		return;
 	}
 	await go();

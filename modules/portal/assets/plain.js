@@ -1,7 +1,7 @@
 // What every page has: signing out, choosing the language, showing passwords, dates.
 import { leave, send } from "./api.js";
 import { all, find, tell } from "./dom.js";
-import { date, t } from "./texts.js";
+import { date } from "./texts.js";
 
 for (const button of all(".reveal")) {
 	const field = document.getElementById(button.getAttribute("aria-controls"));
@@ -27,7 +27,7 @@ for (const button of all("[data-language]")) {
 	});
 }
 
-for (const e of all("[data-date]")) e.textContent = t(e.dataset.text, { date: date(e.dataset.date) });
+for (const e of all("[data-date]")) e.textContent = date(e.dataset.date);
 
 const news = sessionStorage.getItem("gw-flash");
 sessionStorage.removeItem("gw-flash");
