@@ -34,6 +34,10 @@ var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
 		a.WebAuthn = new(WebAuthn)
 		return a.WebAuthn.unmarshal(d)
 	},
+	"public_url":   func(a *App, d *caddyfile.Dispenser) error { return text(d, &a.PublicURL) },
+	"mail":         mailBlock,
+	"registration": registration,
+	"passwords":    passwords,
 	"personal_tokens": func(a *App, d *caddyfile.Dispenser) error {
 		a.PersonalTokens = new(PersonalTokens)
 		return a.PersonalTokens.unmarshal(d)
@@ -56,6 +60,10 @@ var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
 //		}
 //		remember_device <duration>|off           # default 720h
 //		max_sessions    <number> [oldest|refuse] # default 50 oldest
+//		public_url   <https address>             # what links in mails begin with
+//		mail         { … }                       # see mailBlock
+//		registration off|open|invitation|approval [{ … }] # see registration; default off
+//		passwords    { … }                       # see passwords
 //		argon2 {
 //			memory  <KiB>           # default 19456
 //			time    <passes>        # default 2
@@ -102,7 +110,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		filled.Argon2 = &costs
 	}
 	filled.defaults()
-	if err := errors.Join(filled.Argon2.check(), filled.MaxSessions.check(), filled.config().Check()); err != nil {
+	if err := errors.Join(filled.Argon2.check(), filled.checkAccounts(), filled.MaxSessions.check(), filled.config().Check()); err != nil {
 		return d.Errf("identity: %v", err)
 	}
 	return nil

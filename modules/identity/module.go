@@ -9,6 +9,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/identity/factor"
+	"github.com/convosphere/gateway/modules/identity/lifecycle"
 	"github.com/convosphere/gateway/modules/identity/session"
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/host"
@@ -57,8 +58,22 @@ type App struct {
 	// Personal access tokens, which people make for their own programs. Default: 20 an account, for a year at most, for whatever they may.
 	PersonalTokens *PersonalTokens `json:"personal_tokens,omitempty"`
 
+	// What links in mails begin with, as https://chat.example.org. Never taken from a request.
+	PublicURL string `json:"public_url,omitempty"`
+
+	// The mail server. Default: none; then there is no registration by everybody and no reset of passwords by mail.
+	Mail *Mail `json:"mail,omitempty"`
+
+	// Who may open an account. Default: nobody; operators add them.
+	Registration *Registration `json:"registration,omitempty"`
+
+	// What new passwords must be. Default: ten characters that are hard to guess and in no list of leaked ones.
+	Passwords *Passwords `json:"passwords,omitempty"`
+
 	ground   *ground.Ground
 	sessions *session.Manager
+	people   *lifecycle.Desk
+	post     *postOffice // nil: no mail is configured
 }
 
 // Argon2 is the cost of Argon2id.
@@ -81,7 +96,7 @@ func (App) CaddyModule() caddy.ModuleInfo {
 // Provision fills in the defaults and starts the sessions. It is called by the app `gateway`, whose ground is ready then.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.defaults()
-	if err := errors.Join(a.Argon2.check(), a.MaxSessions.check()); err != nil {
+	if err := errors.Join(a.Argon2.check(), a.checkAccounts(), a.MaxSessions.check()); err != nil {
 		return err
 	}
 	g, err := host.Ground(ctx)
@@ -96,16 +111,24 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("gw_identity: %w", err)
 	}
 	a.ground = g
+	accounts, err := a.accountStore(hasher, ctx.Logger())
+	if err != nil {
+		return fmt.Errorf("gw_identity: %w", err)
+	}
+	if err := a.openDesk(accounts, ctx.Logger()); err != nil {
+		return fmt.Errorf("gw_identity: %w", err)
+	}
 	release := g.Hold() // given back when the last watched socket of this configuration has ended, which may be after Cleanup
 	a.sessions, err = session.New(ctx, a.config(), session.Resources{
 		DB: g.DB, Feed: g.Feed, Store: g.Store, Keys: g.Keys, Events: g.Events,
-		Accounts: account.NewStore(g.DB, g.Keys, hasher), Factors: factor.NewStore(g.DB, g.Keys),
+		Accounts: accounts, Notices: a.people, Factors: factor.NewStore(g.DB, g.Keys),
 		Log: ctx.Logger(), Now: time.Now, Release: release,
 	})
 	if err != nil {
 		release()
 		return fmt.Errorf("gw_identity: %w", err)
 	}
+	a.people.Commit = a.sessions
 	return nil
 }
 
@@ -177,14 +200,21 @@ func (c *Argon2) check() error {
 	return nil
 }
 
-// Start implements caddy.App: all is ready since Provision.
-func (a *App) Start() error { return nil }
+// Start implements caddy.App. Mail is sent from here on: a configuration that is only looked at sends none.
+func (a *App) Start() error {
+	a.post.start(a.ground)
+	return nil
+}
 
-// Stop implements caddy.App. Requests may still run: what there is to give up, Cleanup does.
-func (a *App) Stop() error { return nil }
+// Stop implements caddy.App. Requests may still run: what they need, Cleanup gives up.
+func (a *App) Stop() error {
+	a.post.stop()
+	return nil
+}
 
 // Cleanup gives up the sessions; sockets stay watched. It also runs after a failed Provision, when there may be none.
 func (a *App) Cleanup() error {
+	a.post.stop()
 	if a.sessions != nil {
 		a.sessions.Close()
 	}

@@ -40,13 +40,21 @@ type Store struct {
 	db     *database.DB
 	keys   *keyring.Ring
 	hasher *Hasher
+	policy Policy
 
 	emailKey, nameKey []byte // of the indexes of addresses and of reserved names
 }
 
 // NewStore makes a store on open resources.
 func NewStore(db *database.DB, keys *keyring.Ring, hasher *Hasher) *Store {
-	return &Store{db: db, keys: keys, hasher: hasher, emailKey: keys.Derive("mail address index"), nameKey: keys.Derive("reserved name index")}
+	return &Store{db: db, keys: keys, hasher: hasher, policy: DefaultPolicy, emailKey: keys.Derive("mail address index"), nameKey: keys.Derive("reserved name index")}
+}
+
+// With returns the store with another policy for new passwords.
+func (s *Store) With(p Policy) *Store {
+	other := *s
+	other.policy = p
+	return &other
 }
 
 const columns = `SELECT a.id, a.username, a.roles, a.password, a.disabled, a.revision, a.created_at, a.password_changed_at,
@@ -102,12 +110,13 @@ func (s *Store) List(ctx context.Context) ([]Account, error) {
 	return all, rows.Err()
 }
 
-// Hash checks a new password and hashes it, outside any transaction: it takes its time. Errors: WeakPassword.
-func (s *Store) Hash(ctx context.Context, password, username string) (string, error) {
-	if err := CheckPassword(password, username); err != nil {
+// Hash checks the password of a new account and hashes it, outside any transaction: it takes its time. words are what it must not be made of: the
+// name, for one. For an account that exists there is NewPassword. Errors: WeakPassword.
+func (s *Store) Hash(ctx context.Context, password string, words ...string) (string, error) {
+	if err := s.policy.Refuse(ctx, password, words...); err != nil {
 		return "", err
 	}
-	p, _ := normalPassword(password) // CheckPassword has refused what it refuses
+	p, _ := normalPassword(password) // Refuse has refused what it refuses
 	return s.hasher.Hash(ctx, p)
 }
 
@@ -141,12 +150,7 @@ func (s *Store) Authenticate(ctx context.Context, typed, password string) (Accou
 
 // CheckOwn compares a password with the account's. Errors: ErrNotFound where it is wrong.
 func (s *Store) CheckOwn(ctx context.Context, a Account, password string) error {
-	p, possible := normalPassword(password)
-	ok, _, err := s.hasher.Verify(ctx, p, a.hash)
-	if err == nil && (!ok || !possible) {
-		err = ErrNotFound
-	}
-	return err
+	return s.CheckHash(ctx, a.hash, password)
 }
 
 // rehash stores the same password at today's cost, unless it was changed meanwhile.
@@ -167,7 +171,7 @@ func (s *Store) Create(ctx context.Context, tx *database.Tx, now time.Time, type
 	if err != nil {
 		return Account{}, err
 	}
-	if err := checkRoles(roles); err != nil {
+	if err := CheckRoles(roles); err != nil {
 		return Account{}, err
 	}
 	if err := s.checkReserved(ctx, tx, name); err != nil {
@@ -185,14 +189,20 @@ func (s *Store) Create(ctx context.Context, tx *database.Tx, now time.Time, type
 	return a, nil
 }
 
-// SetPassword stores a hash that Hash made.
+// SetPassword stores a hash that NewPassword made.
 func (s *Store) SetPassword(ctx context.Context, tx *database.Tx, now time.Time, id, hash string) error {
+	if err := s.Touch(ctx, tx, id); err != nil { // locks the row
+		return err
+	}
+	if err := s.remember(ctx, tx, now, id); err != nil {
+		return err
+	}
 	return change(ctx, tx, `password = ?, password_changed_at = ?`, id, hash, database.Micros(now))
 }
 
 // SetRoles replaces the roles. Errors: ErrRole.
 func (s *Store) SetRoles(ctx context.Context, tx *database.Tx, id string, roles []string) error {
-	if err := checkRoles(roles); err != nil {
+	if err := CheckRoles(roles); err != nil {
 		return err
 	}
 	return change(ctx, tx, `roles = ?`, id, strings.Join(roles, ","))
@@ -200,11 +210,10 @@ func (s *Store) SetRoles(ctx context.Context, tx *database.Tx, id string, roles 
 
 // SetDisabled shuts an account or opens it again.
 func (s *Store) SetDisabled(ctx context.Context, tx *database.Tx, id string, disabled bool) error {
-	v := 0
 	if disabled {
-		v = 1
+		return change(ctx, tx, `disabled = 1`, id)
 	}
-	return change(ctx, tx, `disabled = ?`, id, v)
+	return change(ctx, tx, `disabled = 0, awaits = ''`, id)
 }
 
 // Touch tells that the account's second factors changed.

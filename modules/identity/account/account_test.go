@@ -41,12 +41,12 @@ func TestNormaliseProperty(t *testing.T) {
 
 func TestRoles(t *testing.T) {
 	for _, good := range [][]string{{"user"}, {"user", "team_a-1"}} {
-		if err := checkRoles(good); err != nil {
+		if err := CheckRoles(good); err != nil {
 			t.Errorf("%q: %v", good, err)
 		}
 	}
 	for _, bad := range [][]string{nil, {""}, {"a,b"}, {"Admin"}, {"user", "user"}, {"a\r\nX-User-Roles: admin"}, {"1a"}, {strings.Repeat("a", 33)}} {
-		if err := checkRoles(bad); err != ErrRole {
+		if err := CheckRoles(bad); err != ErrRole {
 			t.Errorf("%q was taken", bad)
 		}
 	}
@@ -57,7 +57,7 @@ func TestCheckPassword(t *testing.T) {
 		"otter-lamp-quarry-58", "correct tulip engine nebula", "Grüße aus Überlingen 47", strings.Repeat("xK9#mQ2$", 16), // 128 characters
 		"パスワード東京大阪名古屋札幌福岡仙台", "7h2k-9dmw-x3qp-vb6t",
 	} {
-		if err := CheckPassword(good, "ursula"); err != nil {
+		if err := DefaultPolicy.Refuse(ctx, good, "ursula"); err != nil {
 			t.Errorf("%q: %v", good, err)
 		}
 	}
@@ -67,7 +67,7 @@ func TestCheckPassword(t *testing.T) {
 		strings.Repeat("xK9#mQ2$", 16) + "z": "long", strings.Repeat("語", 200): "long", "\xff\xfeotter-lamp-quarry": "no characters",
 	} {
 		var weak WeakPassword
-		if err := CheckPassword(bad, "ursula"); !errors.As(err, &weak) || !strings.Contains(weak.Reason, why) {
+		if err := DefaultPolicy.Refuse(ctx, bad, "ursula"); !errors.As(err, &weak) || !strings.Contains(weak.Reason, why) {
 			t.Errorf("%.30q: %v, want %q", bad, err, why)
 		}
 	}
@@ -77,7 +77,7 @@ func TestCheckPassword(t *testing.T) {
 func TestStrengthIsQuick(t *testing.T) {
 	for _, p := range []string{strings.Repeat("a", 128), strings.Repeat("1", 128), strings.Repeat("password1", 14), strings.Repeat("qwertzuiop", 12), strings.Repeat("20112011", 16), strings.Repeat("p@55w0rd", 16)} {
 		began := time.Now()
-		_ = CheckPassword(p, "ursula")
+		_ = DefaultPolicy.Refuse(ctx, p, "ursula")
 		if d := time.Since(began); d > 500*time.Millisecond {
 			t.Errorf("%.20q…: %v", p, d)
 		}
@@ -91,7 +91,7 @@ func FuzzCheckPassword(f *testing.F) {
 		if len(name) > 32 {
 			return
 		}
-		err := CheckPassword(password, name)
+		err := DefaultPolicy.Refuse(ctx, password, name)
 		if err == nil && (utf8.RuneCountInString(password) > 512 || !utf8.ValidString(password)) {
 			t.Fatal("taken")
 		}
@@ -183,7 +183,7 @@ func BenchmarkHash(b *testing.B) {
 
 func BenchmarkCheckPassword(b *testing.B) {
 	for b.Loop() {
-		_ = CheckPassword("otter-lamp-quarry-58-tulip-engine-nebula", "ursula")
+		_ = DefaultPolicy.Refuse(ctx, "otter-lamp-quarry-58-tulip-engine-nebula", "ursula")
 	}
 }
 
@@ -191,7 +191,7 @@ func TestStrengthInParallel(t *testing.T) {
 	var wg sync.WaitGroup
 	for _, p := range []string{"p@55w0rd-2001-01-01", "qwertzuiop12", "otter-lamp-quarry-58", "aaaaabbbbbccccc"} {
 		for range 4 {
-			wg.Go(func() { _ = CheckPassword(p, "ursula") })
+			wg.Go(func() { _ = DefaultPolicy.Refuse(ctx, p, "ursula") })
 		}
 	}
 	wg.Wait()

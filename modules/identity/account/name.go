@@ -30,8 +30,8 @@ func Normalise(typed string) (string, error) {
 	return name, nil
 }
 
-// checkRoles refuses what can't stand in the roles column, in a token or in a header. Whether a role gives rights is the policy's matter.
-func checkRoles(roles []string) error {
+// CheckRoles refuses what can't stand in the roles column, in a token or in a header. Whether a role gives rights is the policy's matter.
+func CheckRoles(roles []string) error {
 	if len(roles) == 0 || len(roles) > 16 {
 		return ErrRole
 	}

@@ -105,6 +105,11 @@ func NormaliseDisplayName(typed string) (string, error) {
 	return name, nil
 }
 
+// SetAwaiting shuts a new account until an operator approves it.
+func (s *Store) SetAwaiting(ctx context.Context, tx *database.Tx, id string) error {
+	return change(ctx, tx, `disabled = 1, awaits = ?`, id, AwaitsApproval)
+}
+
 // SetDisplayName stores the name to show; "" takes it away. Errors: ErrDisplayName, ErrNotFound.
 func (s *Store) SetDisplayName(ctx context.Context, tx *database.Tx, id, typed string) error {
 	name, err := NormaliseDisplayName(typed)
@@ -131,10 +136,18 @@ func (s *Store) SetDisplayName(ctx context.Context, tx *database.Tx, id, typed s
 
 var localeTag = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}$`)
 
-// SetLocale stores the language that pages and mails are in; "" leaves it to the browser. Errors: ErrLocale, ErrNotFound.
-func (s *Store) SetLocale(ctx context.Context, tx *database.Tx, id, locale string) error {
+// CheckLocale refuses what is no language tag; "" is none. Errors: ErrLocale.
+func CheckLocale(locale string) error {
 	if locale != "" && !localeTag.MatchString(locale) {
 		return ErrLocale
+	}
+	return nil
+}
+
+// SetLocale stores the language that pages and mails are in; "" leaves it to the browser. Errors: ErrLocale, ErrNotFound.
+func (s *Store) SetLocale(ctx context.Context, tx *database.Tx, id, locale string) error {
+	if err := CheckLocale(locale); err != nil {
+		return err
 	}
 	n, err := affected(tx.Exec(ctx, `UPDATE accounts SET locale = ? WHERE id = ?`, locale, id))
 	if err == nil && n == 0 {

@@ -100,7 +100,7 @@ func (d *Directory) SetPassword(ctx context.Context, name, password string) erro
 	if err != nil {
 		return err
 	}
-	hash, err := d.accounts.Hash(ctx, password, a.Name)
+	hash, err := d.accounts.NewPassword(ctx, a, password)
 	if err != nil {
 		return err
 	}

@@ -34,9 +34,15 @@ type Postman struct {
 	done   chan struct{}
 }
 
+// NewPostman fills in what its fields need to be used.
+func NewPostman(p Postman) *Postman {
+	p.wake = make(chan struct{}, 1)
+	return &p
+}
+
 // Start begins to send, until Close.
 func (p *Postman) Start(ctx context.Context) {
-	p.wake, p.done = make(chan struct{}, 1), make(chan struct{})
+	p.done = make(chan struct{})
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx)) // ends with Close, not with the caller's context
 	p.cancel = cancel
 	go p.run(run)

@@ -54,10 +54,10 @@ func openOffice(t *testing.T, box *Box, server, ca string) *office {
 	}
 	core, logs := observer.New(zapcore.DebugLevel)
 	o := &office{t: t, logs: logs, now: noon}
-	o.Postman = &Postman{
+	o.Postman = NewPostman(Postman{
 		Box: box, Client: client(t, c), Texts: texts, Log: zap.New(core), Now: o.clock,
 		Ready: func(context.Context, *Letter) (bool, error) { return true, nil },
-	}
+	})
 	return o
 }
 

@@ -28,10 +28,7 @@ func (m *Manager) ChangePassword(ctx context.Context, id *reqctx.Identity, old, 
 	if err := m.proveOwn(ctx, a, old, "password-change", id.Session); err != nil {
 		return err
 	}
-	if old == new {
-		return account.WeakPassword{Reason: "The new password is the old one."}
-	}
-	hash, err := m.Accounts.Hash(ctx, new, a.Name)
+	hash, err := m.Accounts.NewPassword(ctx, a, new)
 	if err != nil {
 		return err
 	}

@@ -28,14 +28,12 @@ CREATE TABLE tickets (
 	kind       TEXT   NOT NULL,                      -- register, email, reset, invite
 	account    TEXT   NOT NULL,                      -- whose; empty: of nobody yet
 	revision   BIGINT NOT NULL DEFAULT 0,            -- of the account: a change of it voids the ticket
-	about      TEXT   NOT NULL DEFAULT '',           -- HMAC of the address it is for: a newer one takes its place
 	data       BYTEA  NOT NULL,                      -- sealed by the key ring for this row
 	tries      BIGINT NOT NULL DEFAULT 0,
 	created_at BIGINT NOT NULL,
 	expires_at BIGINT NOT NULL
 );
 CREATE INDEX tickets_account ON tickets (account, kind);
-CREATE INDEX tickets_about ON tickets (about, kind);
 CREATE INDEX tickets_kind ON tickets (kind, created_at);
 CREATE INDEX tickets_expires ON tickets (expires_at);
 

@@ -1,0 +1,97 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/convosphere/gateway/modules/identity/account"
+	"github.com/convosphere/gateway/modules/internal/database"
+)
+
+// part is what one table has of a person. Secrets, and hashes of them, are not among it. Names that end in _at or _time are times.
+type part struct{ name, columns, from, order string }
+
+// parts of an export. What is sealed with the person's key stands in the profile.
+var parts = []part{
+	{"second_factors", "id, kind, name, created_at, used_at", "second_factors WHERE account = ?", "created_at"},
+	{"recovery_codes", "created_at, used_at", "recovery_codes WHERE account = ?", "created_at"},
+	{"sessions", "id, created_at, auth_time, mfa_time, amr, user_agent, ip, country, risk, used_at, idle_at, ended_at, reason", "sessions WHERE account = ?", "created_at"},
+	{"devices", "id, user_agent, ip, country, created_at, used_at", "devices WHERE account = ?", "created_at"},
+	{"countries", "country, used_at", "login_countries WHERE account = ?", "country"},
+	{"tokens", "id, kind, name, scopes, created_at, expires_at, used_at, ended_at, reason", "tokens WHERE account = ?", "created_at"},
+}
+
+// grants hang on the name.
+var grants = part{"grants", "relation, object, at", "grants WHERE subject = ?", "object, relation"}
+
+// Export is everything that the gateway keeps of a person, for them (GDPR, articles 15 and 20), as it is to be written in JSON. Events are not in it: they are
+// found by the id.
+func (d *Desk) Export(ctx context.Context, a account.Account) (map[string]any, error) {
+	p, err := d.Accounts.Profile(ctx, a.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]any{
+		"exported_at": stamp(d.Now()),
+		"account": map[string]any{
+			"id": p.ID, "username": p.Username, "display_name": p.DisplayName, "email": p.Email, "email_verified": p.EmailVerified, "locale": p.Locale,
+			"roles": p.Roles, "disabled": p.Disabled, "created_at": stamp(p.CreatedAt), "password_changed_at": stamp(p.PasswordChangedAt), "last_auth_at": stamp(p.LastAuthAt),
+		},
+	}
+	for _, t := range parts {
+		if out[t.name], err = d.rows(ctx, t, a.ID); err != nil {
+			return nil, err
+		}
+	}
+	out[grants.name], err = d.rows(ctx, grants, a.Name)
+	return out, err
+}
+
+func stamp(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// rows reads a part as JSON objects.
+func (d *Desk) rows(ctx context.Context, t part, of string) ([]map[string]any, error) {
+	found, err := d.DB.Query(ctx, `SELECT `+t.columns+` FROM `+t.from+` ORDER BY `+t.order, of)
+	if err != nil {
+		return nil, fmt.Errorf("exporting %s: %w", t.name, err)
+	}
+	defer found.Close()
+	names := strings.Split(t.columns, ", ")
+	all := []map[string]any{}
+	for found.Next() {
+		values, to := make([]any, len(names)), make([]any, len(names))
+		for i := range values {
+			to[i] = &values[i]
+		}
+		if err := found.Scan(to...); err != nil {
+			return nil, fmt.Errorf("exporting %s: %w", t.name, err)
+		}
+		row := map[string]any{}
+		for i, name := range names {
+			row[name] = written(name, values[i])
+		}
+		all = append(all, row)
+	}
+	return all, found.Err()
+}
+
+// written is a column's value in JSON, whichever database it came from.
+func written(name string, v any) any {
+	switch v := v.(type) {
+	case int64:
+		if name == "at" || strings.HasSuffix(name, "_at") || strings.HasSuffix(name, "_time") {
+			return stamp(database.Time(v))
+		}
+		return v
+	case []byte:
+		return string(v)
+	}
+	return v
+}
