@@ -68,7 +68,7 @@ func TestAttackInASocketMessage(t *testing.T) {
 				}
 				e := event(t, s.a, "the socket", func(e kit.Frame) bool {
 					at, err := time.Parse(time.RFC3339, e.Str("@timestamp"))
-					return err == nil && at.After(began) && e.Str("event.action") == "websocket" && e.Str("source.ip") == c.IP
+					return err == nil && at.After(began) && e.Str("event.action") == "websocket"
 				})
 				if !hit(e, 942100) || e["gateway.waf.blocked"] != true || e["gateway.waf.score.inbound"].(float64) < 5 || e["gateway.waf.paranoia.blocking"] != 1. {
 					t.Errorf("recorded as %v", e)
