@@ -211,7 +211,14 @@ func (n *Node) Admin(t T, method, path, contentType, body string) *Answer {
 }
 
 // Load puts a Caddyfile in force through the admin API, as `convosphere reload` does.
+//
+// Caddy answers while the configuration before it still takes connections, which it then ends without an answer: they are waited out here, so
+// that what a test asks next is answered by the new one.
 func (n *Node) Load(t T, caddyfile string) *Answer {
 	t.Helper()
-	return n.Admin(t, "POST", "/load", "text/caddyfile", caddyfile)
+	a := n.Admin(t, "POST", "/load", "text/caddyfile", caddyfile)
+	if a.Status == http.StatusOK {
+		Eventually(t, 5*time.Second, "the end of the old listener", func() bool { return listeners(t, n.Addr) <= 1 })
+	}
+	return a
 }
