@@ -82,7 +82,7 @@ func (s *Store) ByEmail(ctx context.Context, typed string) (Account, error) {
 	if err != nil {
 		return Account{}, ErrNotFound
 	}
-	// <> '' too: only so SQLite sees that the index, which leaves those out, has all rows that are asked for.
+	// A filled one, too: only so SQLite sees that the index, which leaves those out, has all rows that are asked for.
 	return scan(s.db.QueryRow(ctx, columns+`WHERE a.email_index = ? AND a.email_index <> ''`, s.EmailIndex(email)))
 }
 

@@ -280,7 +280,7 @@ func credentialHash(id []byte) string {
 	return hex.EncodeToString(h[:])
 }
 
-// whereCredential says <> ” too: only so SQLite sees that the index, which leaves those out, has all rows that are asked for.
+// whereCredential asks for a filled one too: only so SQLite sees that the index, which leaves those out, has all rows that are asked for.
 const whereCredential = `credential = ? AND credential <> ''`
 
 func (s *Store) byCredential(ctx context.Context, id []byte) (record, error) {
