@@ -34,10 +34,11 @@ var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
 		a.WebAuthn = new(WebAuthn)
 		return a.WebAuthn.unmarshal(d)
 	},
-	"public_url":   func(a *App, d *caddyfile.Dispenser) error { return text(d, &a.PublicURL) },
-	"mail":         mailBlock,
-	"registration": registration,
-	"passwords":    passwords,
+	"public_url":             func(a *App, d *caddyfile.Dispenser) error { return text(d, &a.PublicURL) },
+	"mail":                   mailBlock,
+	"registration":           registration,
+	"passwords":              passwords,
+	"service_token_lifetime": func(a *App, d *caddyfile.Dispenser) error { return span(d, &a.ServiceTokenLifetime) },
 	"personal_tokens": func(a *App, d *caddyfile.Dispenser) error {
 		a.PersonalTokens = new(PersonalTokens)
 		return a.PersonalTokens.unmarshal(d)
@@ -82,6 +83,7 @@ var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
 //			max_lifetime <duration> # default 365d
 //			scopes       <permission>... # that a token may be for; default any
 //		}
+//		service_token_lifetime <duration> # default 10m
 //	}
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the word identity

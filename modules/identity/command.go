@@ -17,6 +17,7 @@ import (
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/identity/directory"
 	"github.com/convosphere/gateway/modules/identity/factor"
+	"github.com/convosphere/gateway/modules/identity/service"
 )
 
 func init() {
@@ -42,16 +43,7 @@ With --generate one is made and printed.`
 // userCommand adds the sub-commands and the flags that they share.
 func userCommand(cmd *cobra.Command) {
 	var p place
-	flags := cmd.PersistentFlags()
-	flags.StringVarP(&p.config, "config", "c", "", "The gateway's configuration file")
-	flags.StringVarP(&p.adapter, "adapter", "a", "", "Configuration adapter, if the file is neither a Caddyfile nor JSON")
-	flags.StringVar(&p.data, "data", "", "The gateway's data folder")
-	flags.StringVar(&p.database, "database", "", "postgres://… or the path of an SQLite file")
-	flags.StringVar(&p.keys, "keys", "", "The folder of the key ring")
-	cmd.MarkFlagsMutuallyExclusive("config", "data")
-	cmd.Args = cobra.NoArgs
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-
+	p.flags(cmd)
 	cmd.AddCommand(
 		addCommand(&p), passwdCommand(&p), totpCommand(&p), listCommand(&p),
 		nameCommand(&p, "role NAME ROLE", "Gives the account this role in place of those it has", 2,
@@ -214,7 +206,7 @@ func printSecret(w io.Writer, label, typed, secret string) error {
 
 // named puts the account's name before an error that would not tell which.
 func named(name string, err error) error {
-	if errors.Is(err, account.ErrExists) || errors.Is(err, account.ErrNotFound) {
+	if errors.Is(err, account.ErrExists) || errors.Is(err, account.ErrNotFound) || errors.Is(err, service.ErrNotFound) {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return err

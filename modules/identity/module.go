@@ -70,6 +70,9 @@ type App struct {
 	// What new passwords must be. Default: ten characters that are hard to guess and in no list of leaked ones.
 	Passwords *Passwords `json:"passwords,omitempty"`
 
+	// How long an access token of a service lasts, 30s to 1h. Default: 10m.
+	ServiceTokenLifetime caddy.Duration `json:"service_token_lifetime,omitempty"`
+
 	ground   *ground.Ground
 	sessions *session.Manager
 	people   *lifecycle.Desk
@@ -148,6 +151,7 @@ func (a *App) defaults() {
 	text(&a.Label, "ConvoSphere")
 	span(&a.AccessLifetime, 5*time.Minute)
 	span(&a.Idle, 30*time.Minute)
+	span(&a.ServiceTokenLifetime, 10*time.Minute)
 	span(&a.Absolute, 12*time.Hour)
 }
 
@@ -160,7 +164,8 @@ func (a *App) config() session.Config {
 	if a.WebAuthn != nil {
 		c.WebAuthn = session.Keys{ID: a.WebAuthn.RPID, Origins: a.WebAuthn.Origins}
 	}
-	c.PersonalTokens = a.PersonalTokens.rules()
+	c.Server = a.AuthorizationServer()
+	c.PersonalTokens, c.ServiceLife = a.PersonalTokens.rules(), time.Duration(a.ServiceTokenLifetime)
 	if a.SecondFactor != nil {
 		c.Required = a.SecondFactor.Required
 	}

@@ -25,6 +25,19 @@ type place struct {
 	label string // of the service in authenticator apps; set by find
 }
 
+// flags adds the flags that the sub-commands share.
+func (p *place) flags(cmd *cobra.Command) {
+	flags := cmd.PersistentFlags()
+	flags.StringVarP(&p.config, "config", "c", "", "The gateway's configuration file")
+	flags.StringVarP(&p.adapter, "adapter", "a", "", "Configuration adapter, if the file is neither a Caddyfile nor JSON")
+	flags.StringVar(&p.data, "data", "", "The gateway's data folder")
+	flags.StringVar(&p.database, "database", "", "postgres://… or the path of an SQLite file")
+	flags.StringVar(&p.keys, "keys", "", "The folder of the key ring")
+	cmd.MarkFlagsMutuallyExclusive("config", "data")
+	cmd.Args = cobra.NoArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+}
+
 // configured is what of a gateway's configuration matters here. Its meaning is that of the app `gateway`.
 type configured struct {
 	Apps struct {

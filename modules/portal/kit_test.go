@@ -33,6 +33,7 @@ type people struct {
 	device  string          // the device cookie of every login
 	attempt session.Attempt // the last
 	decide  func(*engine.Input) engine.Decision
+	server  string // AuthorizationServer
 }
 
 func granted() session.Result {

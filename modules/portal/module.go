@@ -42,6 +42,7 @@ type identities interface {
 	sessionLists
 	personalTokens
 	offering
+	services
 	JWKS() []byte
 }
 

@@ -233,10 +233,10 @@ func change(ctx context.Context, tx *database.Tx, set, id string, args ...any) e
 	return nil
 }
 
-// SignIn claims the account for a session that begins in tx: it succeeds only if nothing changed since the revision was
+// SignIn claims the account of a person for a session that begins in tx: it succeeds only if nothing changed since the revision was
 // read, and whoever changes the account after waits for tx and then sees the session. Errors: ErrNotFound where something changed.
 func (s *Store) SignIn(ctx context.Context, tx *database.Tx, now time.Time, a Account) error {
-	n, err := affected(tx.Exec(ctx, `UPDATE accounts SET last_auth_at = ? WHERE id = ? AND revision = ? AND disabled = 0`,
+	n, err := affected(tx.Exec(ctx, `UPDATE accounts SET last_auth_at = ? WHERE id = ? AND revision = ? AND disabled = 0 AND kind = 'person'`,
 		database.Micros(now), a.ID, a.Revision))
 	if err != nil {
 		return fmt.Errorf("signing in: %w", err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/identity/factor"
+	"github.com/convosphere/gateway/modules/identity/service"
 	"github.com/convosphere/gateway/modules/identity/session"
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/keyring"
@@ -37,6 +38,7 @@ type Directory struct {
 	db       *database.DB
 	accounts *account.Store
 	factors  *factor.Store
+	services *service.Store
 	now      func() time.Time
 }
 
@@ -57,7 +59,7 @@ func Open(ctx context.Context, c Config) (*Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Directory{db, account.NewStore(db, keys, hasher), factor.NewStore(db, keys), time.Now}, nil
+	return &Directory{db, account.NewStore(db, keys, hasher), factor.NewStore(db, keys), service.NewStore(db), time.Now}, nil
 }
 
 // Close closes the database.

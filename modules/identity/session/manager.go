@@ -14,6 +14,7 @@ import (
 	"github.com/convosphere/gateway/modules/identity/apitoken"
 	"github.com/convosphere/gateway/modules/identity/device"
 	"github.com/convosphere/gateway/modules/identity/factor"
+	"github.com/convosphere/gateway/modules/identity/service"
 	"github.com/convosphere/gateway/modules/identity/token"
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/event"
@@ -37,7 +38,9 @@ type Config struct {
 	MaxSessions int           // of one account at once; 0: 50
 	RefuseMore  bool          // the login that would be one more fails; otherwise the session ends that was not used for the longest
 
-	PersonalTokens *TokenRules // nil: there are none
+	PersonalTokens *TokenRules   // nil: there are none
+	ServiceLife    time.Duration // of an access token of a service; 0: 10m
+	Server         string        // the URL that services know us by (RFC 8414); "": they know us by Issuer alone
 }
 
 // Check refuses what can't work.
@@ -58,7 +61,7 @@ func (c Config) Check() error {
 	case c.MaxSessions < 0 || c.MaxSessions > 1000:
 		return errors.New("max_sessions must be between 1 and 1000")
 	}
-	return errors.Join(c.Remember.check(c), c.WebAuthn.Check(), c.PersonalTokens.check())
+	return errors.Join(c.Remember.check(c), c.WebAuthn.Check(), c.PersonalTokens.check(), checkServiceLife(c.ServiceLife))
 }
 
 // Feed is what of database.Feed sessions need.
@@ -92,15 +95,16 @@ type Resources struct {
 type Manager struct {
 	Config
 	Resources
-	devices *device.Store
-	tokens  *apitoken.Store
-	uses    uses
-	issuer  *token.Issuer
-	known   *token.Cache
-	watches *hub
-	own     *ownChanges
-	next    []byte // key of refresh successors
-	proof   []byte // key that marks refresh tokens as ours
+	devices  *device.Store
+	tokens   *apitoken.Store
+	services *service.Store
+	uses     uses
+	issuer   *token.Issuer
+	known    *token.Cache
+	watches  *hub
+	own      *ownChanges
+	next     []byte // key of refresh successors
+	proof    []byte // key that marks refresh tokens as ours
 
 	mu     sync.Mutex
 	refs   int // Close's and each watch's
@@ -118,17 +122,21 @@ func New(ctx context.Context, c Config, r Resources) (*Manager, error) {
 	if c.MaxSessions == 0 {
 		c.MaxSessions = 50
 	}
+	if c.ServiceLife == 0 {
+		c.ServiceLife = 10 * time.Minute
+	}
 	m := &Manager{
 		Config: c, Resources: r,
-		devices: device.NewStore(r.DB, r.Keys.Derive("program device")),
-		tokens:  apitoken.NewStore(r.DB),
-		issuer:  &token.Issuer{Keys: r.Keys, Issuer: c.Issuer, Audience: c.Audience, Now: r.Now},
-		known:   token.NewCache(0, r.Now),
-		watches: newHub(r.Now),
-		own:     newOwnChanges(r.Now),
-		next:    r.Keys.Derive("refresh successor"),
-		proof:   r.Keys.Derive("refresh proof"),
-		refs:    1, done: make(chan struct{}),
+		devices:  device.NewStore(r.DB, r.Keys.Derive("program device")),
+		tokens:   apitoken.NewStore(r.DB),
+		services: service.NewStore(r.DB),
+		issuer:   &token.Issuer{Keys: r.Keys, Issuer: c.Issuer, Audience: c.Audience, Now: r.Now},
+		known:    token.NewCache(0, r.Now),
+		watches:  newHub(r.Now),
+		own:      newOwnChanges(r.Now),
+		next:     r.Keys.Derive("refresh successor"),
+		proof:    r.Keys.Derive("refresh proof"),
+		refs:     1, done: make(chan struct{}),
 	}
 	m.unsub = []func(){
 		r.Feed.Subscribe("session", func(sid string) { m.forget(sid, "session ended") }),
