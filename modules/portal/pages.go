@@ -10,6 +10,7 @@ import (
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/identity/session"
 	"github.com/convosphere/gateway/modules/internal/problem"
+	"github.com/convosphere/gateway/modules/policy/engine"
 )
 
 // What a browser may do with an answer of the portal: show it by itself, with our own style and script, and talk to us.
@@ -40,6 +41,8 @@ type page struct {
 	Name     string // of whoever is signed in
 	Profile  account.Profile
 	Offers   Offers
+	Operator bool   // they may see everybody's accounts
+	ID       string // of the account that the page is of
 
 	// What render fills in.
 	kind      pageKind
@@ -173,6 +176,14 @@ func accountSection(name string) func(*Handler, *call) error {
 		if err != nil {
 			return err
 		}
-		return h.render(c, name, page{ReturnTo: c.returnTo(h.Home), Name: p.Username, Profile: p})
+		return h.render(c, name, page{ReturnTo: c.returnTo(h.Home), Name: p.Username, Profile: p, Operator: h.operator(c), ID: c.id})
 	}
+}
+
+// operator tells whether the pages of everybody's accounts are offered. Each asks the policy again.
+func (h *Handler) operator(c *call) bool {
+	d := h.policy.Decide(c.r.Context(), &engine.Input{
+		Method: http.MethodGet, Path: "/auth/admin", Route: "/auth/admin", Host: c.r.Host, Permission: admin, Identity: c.rc.Identity, Client: c.rc.Client,
+	})
+	return d.Allow || d.Obligations.StepUp
 }

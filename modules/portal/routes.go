@@ -7,8 +7,9 @@ import (
 
 // Permissions, as the policy knows them.
 const (
-	public = "public"       // everybody
-	self   = "account:self" // everybody who is signed in
+	public = "public"        // everybody
+	self   = "account:self"  // everybody who is signed in
+	admin  = "account:admin" // operators
 )
 
 // route is one path of the portal.
@@ -24,20 +25,23 @@ type methods = map[string]func(*Handler, *call) error
 var routes = table(pageRoutes, signInRoutes, secondStepRoutes, stepUpRoutes, accountRoutes, factorRoutes, sessionRoutes, tokenRoutes, oauthRoutes)
 
 var pageRoutes = map[string]route{
-	"/auth":                  {permission: public, methods: methods{"GET": (*Handler).root}},
-	"/auth/":                 {permission: public, methods: methods{"GET": (*Handler).root}},
-	"/auth/login":            {permission: public, methods: methods{"GET": (*Handler).loginPage}},
-	"/auth/mfa":              {permission: self, methods: methods{"GET": (*Handler).mfaPage}, stepUp: true},
-	"/auth/account":          {permission: self, methods: methods{"GET": accountSection("account")}},
-	"/auth/account/security": {permission: self, methods: methods{"GET": accountSection("security")}},
-	"/auth/account/sessions": {permission: self, methods: methods{"GET": accountSection("sessions")}},
-	"/auth/account/tokens":   {permission: self, methods: methods{"GET": accountSection("tokens")}},
-	"/auth/register":         {permission: public, methods: methods{"GET": publicPage("register", Offers.Register)}},
-	"/auth/invite":           {permission: public, methods: methods{"GET": publicPage("invite", Offers.Invitations)}},
-	"/auth/verify":           {permission: public, methods: methods{"GET": publicPage("verify", func(o Offers) bool { return o.Mail })}},
-	"/auth/reset":            {permission: public, methods: methods{"GET": publicPage("reset", func(o Offers) bool { return o.Reset })}},
-	"/auth/assets/":          {permission: public, methods: methods{"GET": (*Handler).asset}},
-	"/.well-known/jwks.json": {permission: public, methods: methods{"GET": (*Handler).jwks}},
+	"/auth":                     {permission: public, methods: methods{"GET": (*Handler).root}},
+	"/auth/":                    {permission: public, methods: methods{"GET": (*Handler).root}},
+	"/auth/login":               {permission: public, methods: methods{"GET": (*Handler).loginPage}},
+	"/auth/mfa":                 {permission: self, methods: methods{"GET": (*Handler).mfaPage}, stepUp: true},
+	"/auth/account":             {permission: self, methods: methods{"GET": accountSection("account")}},
+	"/auth/account/security":    {permission: self, methods: methods{"GET": accountSection("security")}},
+	"/auth/account/sessions":    {permission: self, methods: methods{"GET": accountSection("sessions")}},
+	"/auth/account/tokens":      {permission: self, methods: methods{"GET": accountSection("tokens")}},
+	"/auth/admin":               {permission: admin, methods: methods{"GET": accountSection("people")}},
+	"/auth/admin/accounts/{id}": {permission: admin, methods: methods{"GET": accountSection("person")}},
+	"/auth/admin/invitations":   {permission: admin, methods: methods{"GET": accountSection("invitations")}},
+	"/auth/register":            {permission: public, methods: methods{"GET": publicPage("register", Offers.Register)}},
+	"/auth/invite":              {permission: public, methods: methods{"GET": publicPage("invite", Offers.Invitations)}},
+	"/auth/verify":              {permission: public, methods: methods{"GET": publicPage("verify", func(o Offers) bool { return o.Mail })}},
+	"/auth/reset":               {permission: public, methods: methods{"GET": publicPage("reset", func(o Offers) bool { return o.Reset })}},
+	"/auth/assets/":             {permission: public, methods: methods{"GET": (*Handler).asset}},
+	"/.well-known/jwks.json":    {permission: public, methods: methods{"GET": (*Handler).jwks}},
 }
 
 var signInRoutes = map[string]route{

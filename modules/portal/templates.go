@@ -31,6 +31,9 @@ var pageKinds = []pageKind{
 	{name: "verify", script: "verify.js", texts: []string{"register", "verify"}},
 	{name: "reset", script: "reset.js", texts: []string{"reset"}},
 	{name: "account", script: "account.js", texts: []string{"account"}, section: "account"},
+	{name: "people", script: "people.js", title: "admin.people", texts: []string{"admin"}, section: "people"},
+	{name: "person", script: "person.js", title: "admin.person", texts: []string{"admin", "account"}, section: "people"},
+	{name: "invitations", script: "invitations.js", title: "admin.invitations", texts: []string{"admin"}, section: "invitations"},
 	{name: "sessions", script: "sessions.js", texts: []string{"sessions"}, section: "sessions"},
 	{name: "tokens", script: "tokens.js", texts: []string{"tokens"}, section: "tokens"},
 	{name: "security", script: "security.js", texts: []string{"security"}, section: "security"},
@@ -44,9 +47,10 @@ func parsePages(c *texts.Catalog) (map[string]map[string]*template.Template, err
 			"asset":         assetURL,
 			"icon":          icon,
 			"passwordField": newPasswordField,
-			"factorForms":   func(id, name string) formsOf { return formsOf{id, name} },
+			"factorForms":   func(id, name string, o Offers) formsOf { return formsOf{id, name, o.Providers} },
+			"noOffers":      func() Offers { return Offers{} },
 			"t":             func(key string, pairs ...string) (string, error) { return c.Text(lang, key, pairs...) },
-			"section":       func(name, path, icon string) section { return section{name, path, icon} },
+			"section":       func(name, path, icon, title string) section { return section{name, path, icon, title} },
 			"sectionIn":     func(s section, p page) sectionIn { return sectionIn{s, p.kind.section == s.Name} },
 		}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/factors.html")
 		if err != nil {
@@ -68,7 +72,7 @@ func parsePages(c *texts.Catalog) (map[string]map[string]*template.Template, err
 }
 
 // section is one of the account's pages in their navigation.
-type section struct{ Name, Path, Icon string }
+type section struct{ Name, Path, Icon, Title string }
 
 type sectionIn struct {
 	section
@@ -87,7 +91,10 @@ func newPasswordField(id, name, autocomplete string, min int, hint string) passw
 }
 
 // formsOf are the forms of the template "factor-forms": what their ids begin with, and who is signed in, "" at the login.
-type formsOf struct{ ID, Name string }
+type formsOf struct {
+	ID, Name  string
+	Providers []Provider // to sign in at again
+}
 
 // icon draws one of assets/icons.svg beside words that say the same.
 func icon(name string) (template.HTML, error) {

@@ -13,7 +13,7 @@ export function factorForms(root, acts) {
 	function use(kind, focus = true) {
 		for (const [name, part] of parts) part.hidden = name !== kind;
 		for (const b of all("[data-use]", root)) b.parentElement.hidden = b.dataset.use === kind || !kinds.includes(b.dataset.use);
-		find(".ways", root).hidden = kinds.filter((k) => k !== kind && find(`[data-use=${k}]`, root)).length === 0;
+		find(".ways", root).hidden = ![...all(".ways li", root)].some((li) => !li.hidden);
 		for (const e of all(".error", root)) e.textContent = "";
 		if (focus) (find("input:not(.away), [data-key], a", parts.get(kind)) || parts.get(kind)).focus();
 	}

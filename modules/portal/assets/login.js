@@ -6,8 +6,9 @@ import { all, find, onClick, onSubmit } from "./dom.js";
 import { totpEnrolment } from "./enrol.js";
 import { code, factorForms } from "./factors.js";
 import { passkeys } from "./passkey.js";
+import { answer, begin } from "./provider.js";
 import { show } from "./steps.js";
-import { t, words } from "./texts.js";
+import { t, words, wordsOf } from "./texts.js";
 import { ask, make, supported } from "./webauthn.js";
 
 const page = find("main");
@@ -96,6 +97,15 @@ find("[data-done]", page).addEventListener("click", go);
 const remember = () => (find("#password-form").elements.remember?.checked ? { remember: "true" } : {});
 passkeys(find("#passkey"), find("#passkey-error"), async (answer) => next(await send("POST", "passkey", { ...answer, ...remember() })));
 
+for (const a of all("[data-provider]", page)) a.addEventListener("click", begin);
+
+// Back from a provider: the second factor is left to give, or it did not work.
+function fromProvider({ status, mfa_token, factors, error }) {
+	if (error) find("#password-error").textContent = wordsOf(error);
+	if (status && mfa_token && factors) next({ status, mfa_token, factors: factors.split(",") }, t("login.your_account"));
+	return Boolean(error || status);
+}
+
 // resume takes a browser back into the session it has. Not twice in a row: where its cookies don't hold, it would go on for ever.
 async function resume() {
 	const tried = Number(sessionStorage.getItem("gw-resumed"));
@@ -110,4 +120,4 @@ async function resume() {
 	}
 	await go();
 }
-resume();
+if (!fromProvider(answer())) resume();

@@ -1,5 +1,6 @@
 // Second factors, recovery codes, the password.
 import "./section.js";
+import "./links.js";
 import { sendSignedIn } from "./api.js";
 import { forget, showCodes } from "./codes.js";
 import { ask, open } from "./dialog.js";

@@ -1,8 +1,9 @@
 // Proving anew who one is, before what asks for it: on its own page, or in a dialog over the page that asked.
-import { Refused, onStepUp, sendSignedIn } from "./api.js";
-import { find } from "./dom.js";
+import { Refused, leave, onStepUp, sendSignedIn } from "./api.js";
+import { all, find } from "./dom.js";
 import { code, factorForms } from "./factors.js";
 import { open } from "./dialog.js";
+import { begin } from "./provider.js";
 import { ask } from "./webauthn.js";
 
 // ways works the forms below root; done is called when a factor was taken.
@@ -20,11 +21,25 @@ export function ways(root, done) {
 	// The account's factors; who has none gives the password, where that is enough.
 	return async (acr) => {
 		const { factors, recovery_codes_left: left } = await sendSignedIn("GET", "account/factors");
+		if (all("[data-again]", root).length) await again(root);
 		const kinds = new Set(factors.map((f) => f.kind));
 		if (kinds.size > 0 && left > 0) kinds.add("recovery");
 		if (kinds.size === 0) kinds.add(acr === "aal2" ? "none" : "password");
 		show([...kinds]);
 	};
+}
+
+// again offers the providers that the account is linked to.
+async function again(root) {
+	const { links } = await sendSignedIn("GET", "account/links");
+	for (const b of all("[data-again]", root)) {
+		b.parentElement.hidden = !links.some((l) => l.provider === b.dataset.again);
+		b.onclick = async () => {
+			const { url } = await sendSignedIn("POST", "stepup/provider", { provider: b.dataset.again, return_to: find("main").dataset.returnTo || location.pathname });
+			begin();
+			await leave(url);
+		};
+	}
 }
 
 // inDialog has what was refused for want of a factor ask for it in a dialog, and try again.

@@ -58,3 +58,6 @@ export function words(e) {
 	if (e.status >= 500) return t("error.unavailable") + " " + wait(e.wait);
 	return t("error.other");
 }
+
+// wordsOf is the same for a problem that only its type is known of.
+export const wordsOf = (kind) => words({ kind, status: 400 });
