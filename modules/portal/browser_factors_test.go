@@ -11,7 +11,7 @@ import (
 func TestPasskeysInABrowser(t *testing.T) {
 	s := start(t)
 	p := kit.StartBrowser(t).Tab(t, "passkey", kit.Desktop)
-	p.Authenticator(true)
+	p.Authenticator()
 	s.signIn(t, p, "ursula", "/auth/account/security")
 	p.Until("the account", `document.querySelector("#factor-list .empty")`)
 	p.Click("#add-key")

@@ -12,7 +12,7 @@ import { make, supported } from "./webauthn.js";
 
 const list = find("#factor-list");
 const error = find("#factors-error");
-const kinds = { totp: ["phone", "factor.totp"], webauthn: ["usb", "factor.key"], passkey: ["passkey", "factor.passkey"] };
+const kinds = { totp: ["phone", "factor.totp"], webauthn: ["usb", "factor.use_webauthn"], passkey: ["passkey", "factor.passkey"] };
 let count = 0;
 
 function about(f) {
