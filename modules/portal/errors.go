@@ -40,6 +40,9 @@ func problemOf(err error) problem.Problem {
 	if p, ok := tokenProblem(err); ok {
 		return p
 	}
+	if p, ok := accountProblem(err); ok {
+		return p
+	}
 	switch {
 	case errors.As(err, &body):
 		return problem.Problem{Status: body.status, Title: body.title}

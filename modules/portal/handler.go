@@ -101,7 +101,7 @@ func (h *Handler) permitted(c *call, rt route) bool {
 	c.rc.Decision = &reqctx.Decision{Allow: d.Allow, Reason: d.Reason}
 	known := c.rc.Identity != nil
 	switch {
-	case rt.permission == self && !known: // whatever the policy says: there is no account to show
+	case rt.permission != public && !known: // whatever the policy says: there is no account to act for
 		c.rc.Decision.Allow = false
 		unauthenticated(c)
 		return false

@@ -41,6 +41,9 @@ type identities interface {
 	factors
 	sessionLists
 	personalTokens
+	registrations
+	profiles
+	operators
 	offering
 	services
 	JWKS() []byte

@@ -32,5 +32,6 @@ func (o Offers) Invitations() bool { return o.Registration == "invitation" || o.
 func (h *Handler) offers() Offers {
 	return Offers{
 		Passkeys: true, RememberMe: h.identity.RemembersSessions(), RememberDevice: h.identity.TrustsDevices(), Tokens: h.identity.HasTokens(),
+		Profile: true, Mail: h.identity.HasMail(), Reset: h.identity.HasMail(), Registration: h.identity.RegistrationMode(),
 	}
 }

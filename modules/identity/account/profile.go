@@ -38,6 +38,17 @@ type Profile struct {
 // AwaitsApproval is an account that registered and is disabled until an operator approves it.
 const AwaitsApproval = "approval"
 
+// State is one that accounts can be searched by.
+func (p Profile) State() string {
+	switch {
+	case p.Awaits != "":
+		return StateAwaiting
+	case p.Disabled:
+		return StateDisabled
+	}
+	return StateActive
+}
+
 const profileColumns = `SELECT a.id, a.username, a.display_name, a.email, a.email_verified_at, a.locale, a.roles, a.disabled, a.awaits,
 	a.created_at, a.password_changed_at, a.last_auth_at, (SELECT COUNT(*) FROM second_factors f WHERE f.account = a.id AND f.kind = 'totp'),
 	(SELECT COUNT(*) FROM second_factors f WHERE f.account = a.id AND f.kind = 'webauthn'), COALESCE(k.secret, '') FROM accounts a LEFT JOIN account_keys k ON k.account = a.id `

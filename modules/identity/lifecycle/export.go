@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/convosphere/gateway/modules/identity/account"
+	"github.com/convosphere/gateway/modules/identity/session"
 	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/event"
 )
 
 // part is what one table has of a person. Secrets, and hashes of them, are not among it. Names that end in _at or _time are times.
@@ -25,6 +27,15 @@ var parts = []part{
 
 // grants hang on the name.
 var grants = part{"grants", "relation, object, at", "grants WHERE subject = ?", "object, relation"}
+
+// ExportOwn is Export by the person; it is recorded, since a thief may have taken it.
+func (d *Desk) ExportOwn(ctx context.Context, a account.Account, t session.Attempt) (map[string]any, error) {
+	out, err := d.Export(ctx, a)
+	if err == nil {
+		d.emit(t, a.ID, "account-exported", event.Success, "")
+	}
+	return out, err
+}
 
 // Export is everything that the gateway keeps of a person, for them (GDPR, articles 15 and 20), as it is to be written in JSON. Events are not in it: they are
 // found by the id.

@@ -34,7 +34,7 @@ const (
 
 // Invite makes an invitation. With an address it is mailed there, where mail is configured, and link is "": so that who comes with it has proved the
 // address. Otherwise link is to be passed on; it is shown this once. Errors: account.ErrEmail, ErrRole.
-func (d *Desk) Invite(ctx context.Context, email, role string, life time.Duration) (link string, err error) {
+func (d *Desk) Invite(ctx context.Context, by Operator, email, role string, life time.Duration) (link string, err error) {
 	if life <= 0 || life > maxInvitationLife {
 		return "", fmt.Errorf("an invitation holds for at most %d days", int(maxInvitationLife.Hours()/24))
 	}
@@ -65,6 +65,7 @@ func (d *Desk) Invite(ctx context.Context, email, role string, life time.Duratio
 	})
 	if err == nil {
 		d.wake()
+		d.record(by, "", "invitation-created")
 	}
 	return link, err
 }
@@ -89,10 +90,14 @@ func (d *Desk) Invitations(ctx context.Context) ([]Invited, error) {
 }
 
 // Revoke takes an invitation back. Errors: account.ErrTicket.
-func (d *Desk) Revoke(ctx context.Context, id string) error {
+func (d *Desk) Revoke(ctx context.Context, by Operator, id string) error {
 	k, err := d.Accounts.TicketByID(ctx, d.Now(), account.TicketInvite, id)
 	if err != nil {
 		return err
 	}
-	return d.DB.InTx(ctx, func(tx *database.Tx) error { return k.Spend(ctx, tx, d.Now()) })
+	err = d.DB.InTx(ctx, func(tx *database.Tx) error { return k.Spend(ctx, tx, d.Now()) })
+	if err == nil {
+		d.record(by, "", "invitation-revoked")
+	}
+	return err
 }

@@ -179,7 +179,10 @@ func (d *Desk) record(by Operator, target, action string) {
 	}
 	e := &event.Event{
 		Time: d.Now(), Category: "iam", Action: action, Outcome: event.Success, Reason: "by an operator", RequestID: by.RequestID, UserAgent: by.UserAgent,
-		UserID: by.ID, Session: by.Session, Fields: []zap.Field{zap.String("gateway.account", target)},
+		UserID: by.ID, Session: by.Session,
+	}
+	if target != "" {
+		e.Fields = []zap.Field{zap.String("gateway.account", target)}
 	}
 	if by.Client.IP.IsValid() {
 		e.SourceIP = by.Client.IP.String()

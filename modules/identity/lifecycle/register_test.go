@@ -288,7 +288,7 @@ func TestApproval(t *testing.T) {
 
 func TestInvitations(t *testing.T) {
 	h := newHouse(t, Invitation)
-	shown, err := h.Invite(ctx, "Ursula@example.org", "moderator", InvitationLife)
+	shown, err := h.Invite(ctx, Operator{}, "Ursula@example.org", "moderator", InvitationLife)
 	if err != nil || shown != "" {
 		t.Fatal("a mailed invitation is shown, too, so it proves no address:", shown, err)
 	}
@@ -315,7 +315,7 @@ func TestInvitations(t *testing.T) {
 	}
 
 	// One to pass on proves no address: it is proved by mail.
-	shown, err = h.Invite(ctx, "", "", time.Hour)
+	shown, err = h.Invite(ctx, Operator{}, "", "", time.Hour)
 	if err != nil || !strings.HasPrefix(shown, base+"/auth/invite#") {
 		t.Fatal(shown, err)
 	}
@@ -325,7 +325,7 @@ func TestInvitations(t *testing.T) {
 	}
 	_, confirm := link(t, h.next())
 	// Nor does one for another's address.
-	if _, err := h.Invite(ctx, "mona@example.org", "", time.Hour); err != nil {
+	if _, err := h.Invite(ctx, Operator{}, "mona@example.org", "", time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	_, foreign := link(t, h.next())
@@ -340,21 +340,21 @@ func TestInvitations(t *testing.T) {
 		t.Fatal(list, err)
 	}
 	for _, i := range list {
-		if err := h.Revoke(ctx, i.ID); err != nil {
+		if err := h.Revoke(ctx, Operator{}, i.ID); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if _, err := h.ConfirmRegistration(ctx, confirm, password, "", caller(1)); err != account.ErrTicket {
 		t.Fatal(err)
 	}
-	if err := h.Revoke(ctx, list[0].ID); err != account.ErrTicket {
+	if err := h.Revoke(ctx, Operator{}, list[0].ID); err != account.ErrTicket {
 		t.Fatal(err)
 	}
 	for _, bad := range []struct {
 		email, role string
 		life        time.Duration
 	}{{"x", "user", time.Hour}, {"", "A,B", time.Hour}, {"", "", 0}, {"", "", 100 * 24 * time.Hour}} {
-		if _, err := h.Invite(ctx, bad.email, bad.role, bad.life); err == nil {
+		if _, err := h.Invite(ctx, Operator{}, bad.email, bad.role, bad.life); err == nil {
 			t.Errorf("%+v was taken", bad)
 		}
 	}
@@ -363,7 +363,7 @@ func TestInvitations(t *testing.T) {
 
 func TestAnInvitationIsUsedOnce(t *testing.T) {
 	h := newHouse(t, Invitation)
-	shown, err := h.Invite(ctx, "", "", time.Hour)
+	shown, err := h.Invite(ctx, Operator{}, "", "", time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
