@@ -70,9 +70,7 @@ var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
 //			time    <passes>        # default 2
 //			threads <number>        # default 1
 //		}
-//		second_factor {
-//			required <role>...      # roles that must have one; default none
-//		}
+//		second_factor required <role>... # roles that must have one; default none
 //		webauthn {
 //			rp_id   <domain>        # default: the host of each request
 //			origins <origin>...     # default: the host of each request, where it is rp_id or below it

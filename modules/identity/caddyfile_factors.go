@@ -24,9 +24,13 @@ type WebAuthn struct {
 }
 
 func (s *SecondFactor) unmarshal(d *caddyfile.Dispenser) error {
-	return block(d, "second_factor", map[string]func() error{
-		"required": func() error { return list(d, &s.Required) },
-	})
+	if !d.NextArg() {
+		return d.ArgErr()
+	}
+	if d.Val() != "required" {
+		return d.Errf("second_factor: %q is not known, only: second_factor required <role>...", d.Val())
+	}
+	return list(d, &s.Required)
 }
 
 func (w *WebAuthn) unmarshal(d *caddyfile.Dispenser) error {

@@ -36,13 +36,8 @@ func CheckRoles(roles []string) error {
 		return ErrRole
 	}
 	for i, r := range roles {
-		if len(r) == 0 || len(r) > 32 || r[0] < 'a' || r[0] > 'z' {
+		if !IsRole(r) {
 			return ErrRole
-		}
-		for _, c := range r {
-			if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' && c != '-' {
-				return ErrRole
-			}
 		}
 		for _, other := range roles[:i] {
 			if r == other {
@@ -51,4 +46,17 @@ func CheckRoles(roles []string) error {
 		}
 	}
 	return nil
+}
+
+// IsRole tells whether a role may have this name.
+func IsRole(name string) bool {
+	if len(name) == 0 || len(name) > 32 || name[0] < 'a' || name[0] > 'z' {
+		return false
+	}
+	for _, c := range name {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return true
 }

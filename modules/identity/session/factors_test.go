@@ -24,6 +24,9 @@ type post struct {
 }
 
 func (p *post) Notify(_ context.Context, _ *database.Tx, a account.Account, kind string, data map[string]string) error {
+	if kind == NoticeNewDevice {
+		return nil
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	line := a.Name + " " + kind

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"go.uber.org/zap"
@@ -90,6 +91,15 @@ func kinds(a account.Account) (all []string) {
 		all = append(all, factor.Recovery)
 	}
 	return all
+}
+
+func checkRequired(roles []string) error {
+	for _, r := range roles {
+		if !account.IsRole(r) { // it would be required of nobody
+			return fmt.Errorf("second_factor required %q: %w", r, account.ErrRole)
+		}
+	}
+	return nil
 }
 
 // requires tells whether one of the roles must have a second factor.

@@ -61,7 +61,7 @@ func (c Config) Check() error {
 	case c.MaxSessions < 0 || c.MaxSessions > 1000:
 		return errors.New("max_sessions must be between 1 and 1000")
 	}
-	return errors.Join(c.Remember.check(c), c.WebAuthn.Check(), c.PersonalTokens.check(), checkServiceLife(c.ServiceLife))
+	return errors.Join(c.Remember.check(c), checkRequired(c.Required), c.WebAuthn.Check(), c.PersonalTokens.check(), checkServiceLife(c.ServiceLife))
 }
 
 // Feed is what of database.Feed sessions need.
