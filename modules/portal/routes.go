@@ -21,7 +21,7 @@ type route struct {
 
 type methods = map[string]func(*Handler, *call) error
 
-// routes are the portal's paths. One segment may be {id}, which is never empty.
+// routes are the portal's paths. One segment may be {id}, which isID describes.
 var routes = table(pageRoutes, signInRoutes, secondStepRoutes, stepUpRoutes, accountRoutes, factorRoutes, sessionRoutes, tokenRoutes, oauthRoutes, registerRoutes, profileRoutes, adminRoutes)
 
 var pageRoutes = map[string]route{
@@ -78,7 +78,7 @@ func find(path string) (rt route, name, id string, ours bool) {
 	}
 	segments := strings.Split(path, "/")
 	for i, s := range segments {
-		if s == "" {
+		if !isID(s) {
 			continue
 		}
 		segments[i] = "{id}"
@@ -88,4 +88,14 @@ func find(path string) (rt route, name, id string, ours bool) {
 		segments[i] = s
 	}
 	return route{}, "", "", true
+}
+
+// isID tells what may stand for {id}: nothing that a cache could take for a file's name, or a proxy for another path.
+func isID(s string) bool {
+	for _, c := range []byte(s) {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 128
 }
