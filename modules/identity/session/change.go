@@ -38,18 +38,14 @@ func EraseIn(ctx context.Context, tx *database.Tx, now time.Time, accounts *acco
 	if err != nil {
 		return nil, err
 	}
-	ids, err := endAll(ctx, tx, now, a.ID, "", reason)
+	ids, ended, err := endEach(ctx, tx, now, a.ID, "", reason)
 	if err != nil {
 		return nil, err
 	}
 	if err := accounts.Erase(ctx, tx, now, a); err != nil {
 		return nil, err
 	}
-	changes = append(changes, database.Change{Topic: "account", Key: a.ID})
-	for _, id := range ids {
-		changes = append(changes, database.Change{Topic: "session", Key: id})
-	}
-	return ids, tx.Append(ctx, now, changes...)
+	return ids, tx.Append(ctx, now, append(changes, ended...)...)
 }
 
 func (m *Manager) ending(ctx context.Context, a account.Account, reason string, f func(*database.Tx, time.Time) ([]string, error)) error {

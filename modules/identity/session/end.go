@@ -78,20 +78,28 @@ func endOne(ctx context.Context, tx *database.Tx, now time.Time, sid, reason str
 // EndAll ends the account's sessions but one ("" for none) and its tokens, tells the feed of each and of the account, and returns their ids. The account's row
 // must have been changed in tx before: that keeps logins from beginning a session beside it.
 func EndAll(ctx context.Context, tx *database.Tx, now time.Time, account, except, reason string) ([]string, error) {
-	ids, err := endAll(ctx, tx, now, account, except, reason)
-	if err != nil {
-		return nil, fmt.Errorf("ending an account's sessions: %w", err)
-	}
-	tokens, err := apitoken.EndAll(ctx, tx, now, account, reason)
+	ids, changes, err := endEach(ctx, tx, now, account, except, reason)
 	if err != nil {
 		return nil, err
 	}
+	return ids, tx.Append(ctx, now, changes...)
+}
+
+// endEach is EndAll without telling the feed: it returns what that is to be told, at the end of tx.
+func endEach(ctx context.Context, tx *database.Tx, now time.Time, account, except, reason string) (ids []string, changes []database.Change, err error) {
+	if ids, err = endAll(ctx, tx, now, account, except, reason); err != nil {
+		return nil, nil, fmt.Errorf("ending an account's sessions: %w", err)
+	}
+	tokens, err := apitoken.EndAll(ctx, tx, now, account, reason)
+	if err != nil {
+		return nil, nil, err
+	}
 	ids = append(ids, tokens...)
-	changes := []database.Change{{Topic: "account", Key: account}}
+	changes = []database.Change{{Topic: "account", Key: account}}
 	for _, id := range ids {
 		changes = append(changes, database.Change{Topic: "session", Key: id})
 	}
-	return ids, tx.Append(ctx, now, changes...)
+	return ids, changes, nil
 }
 
 func endAll(ctx context.Context, tx *database.Tx, now time.Time, account, except, reason string) ([]string, error) {
