@@ -8,9 +8,8 @@ import (
 )
 
 const (
-	accessCookie  = "__Host-gw_access"
-	refreshCookie = "__Secure-gw_refresh"
-	maxToken      = 8 << 10
+	accessCookie = "__Host-gw_access"
+	maxToken     = 8 << 10
 )
 
 // credential is what a request brought to show who is calling.
@@ -20,8 +19,8 @@ type credential struct {
 	status int    // what a malformed one is answered with; 0: it is well-formed
 }
 
-// take reads the credential, nil where there is none, and removes it from the headers: no back end sees a token. The refresh
-// cookie is removed with it, but for the portal, whose it is.
+// take reads the credential, nil where there is none, and removes it from the headers: no back end sees a token. The gateway's
+// other cookies are removed with it, but for the portal, whose they are.
 func take(h http.Header, portal bool) *credential {
 	auth := h["Authorization"]
 	delete(h, "Authorization")
@@ -71,9 +70,14 @@ func isToken(s string) bool {
 	return true
 }
 
-// takeCookies reads and removes the gateway's cookies. The one parser does both, so that no spelling is missed by one and seen
+// isOurs tells the gateway's cookies, which are nobody's business but the portal's.
+func isOurs(name string) bool {
+	return strings.HasPrefix(name, "__Host-gw_") || strings.HasPrefix(name, "__Secure-gw_")
+}
+
+// takeCookies reads the access cookie, and removes it and, but for the portal, all others of the gateway. The one parser does both, so that no spelling is missed by one and seen
 // by the other. It returns the values of all access cookies.
-func takeCookies(h http.Header, keepRefresh bool) (access []string, found bool) {
+func takeCookies(h http.Header, portal bool) (access []string, found bool) {
 	lines := h["Cookie"]
 	ours := false
 	for _, line := range lines {
@@ -91,7 +95,7 @@ func takeCookies(h http.Header, keepRefresh bool) (access []string, found bool) 
 			switch name = strings.Trim(name, " \t"); {
 			case name == accessCookie:
 				access, found = append(access, strings.Trim(value, " \t")), true
-			case name == refreshCookie && !keepRefresh:
+			case !portal && isOurs(name):
 			case pair != "":
 				pairs = append(pairs, pair)
 			}

@@ -76,6 +76,8 @@ func TestCookie(t *testing.T) {
 		"twice, in two headers":      {"/x", []string{"__Host-gw_access=good-mallory", goodCookie}, "refused", "", true},
 		"twice, with spaces":         {"/x", []string{goodCookie + ";  __Host-gw_access = good-mallory"}, "refused", "", true},
 		"refresh goes no further":    {"/x", []string{"__Secure-gw_refresh=r; a=1"}, "anonymous", "a=1", false},
+		"nothing of ours goes on":    {"/x", []string{"__Secure-gw_device=d; __Host-gw_oidc=o; __Host-gwx=1; a=1"}, "anonymous", "__Host-gwx=1; a=1", false},
+		"the portal's go to it":      {"/auth/oidc/x/callback", []string{"__Secure-gw_device=d; __Host-gw_oidc=o"}, "anonymous", "__Secure-gw_device=d; __Host-gw_oidc=o", false},
 		"refresh goes to the portal": {"/auth/api/refresh", []string{"__Secure-gw_refresh=r; a=1"}, "anonymous", "__Secure-gw_refresh=r; a=1", false},
 		"bad, on the portal":         {"/auth/login", []string{"__Host-gw_access=forged"}, "anonymous", "", true},
 		"twice, on the portal":       {"/auth/login", []string{goodCookie + "; " + goodCookie}, "anonymous", "", true},
@@ -231,14 +233,14 @@ func FuzzCookies(f *testing.F) {
 		before := http.Header{"Cookie": {one, two}}
 		others := 0
 		for _, c := range (&http.Request{Header: before.Clone()}).Cookies() {
-			if c.Name != accessCookie && c.Name != refreshCookie {
+			if !isOurs(c.Name) {
 				others++
 			}
 		}
 		_, _ = takeCookies(before, false)
 		after := 0
 		for _, c := range (&http.Request{Header: before}).Cookies() {
-			if c.Name == accessCookie || c.Name == refreshCookie {
+			if isOurs(c.Name) {
 				t.Errorf("%q, %q: %s goes on", one, two, c.Name)
 			}
 			after++

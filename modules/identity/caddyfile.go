@@ -22,6 +22,7 @@ var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
 	"remember":        remember,
 	"remember_device": rememberDevice,
 	"max_sessions":    maxSessions,
+	"provider":        readProvider,
 	"argon2": func(a *App, d *caddyfile.Dispenser) error {
 		a.Argon2 = new(Argon2)
 		return a.Argon2.unmarshal(d)
@@ -82,6 +83,7 @@ var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
 //			scopes       <permission>... # that a token may be for; default any
 //		}
 //		service_token_lifetime <duration> # default 10m
+//		provider <id> { … }         # an outside provider to sign in with; may be repeated (readProvider)
 //	}
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the word identity
@@ -91,7 +93,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	seen := map[string]bool{}
 	for d.NextBlock(0) {
 		name := d.Val()
-		if seen[name] {
+		if seen[name] && name != "provider" {
 			return d.Errf("%s is given twice", name)
 		}
 		seen[name] = true

@@ -6,9 +6,11 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/identity/factor"
+	"github.com/convosphere/gateway/modules/identity/federation"
 	"github.com/convosphere/gateway/modules/identity/lifecycle"
 	"github.com/convosphere/gateway/modules/identity/session"
 	"github.com/convosphere/gateway/modules/internal/ground"
@@ -73,10 +75,15 @@ type App struct {
 	// How long an access token of a service lasts, 30s to 1h. Default: 10m.
 	ServiceTokenLifetime caddy.Duration `json:"service_token_lifetime,omitempty"`
 
-	ground   *ground.Ground
-	sessions *session.Manager
-	people   *lifecycle.Desk
-	post     *postOffice // nil: no mail is configured
+	// Outside providers that people may sign in with (OpenID Connect). Default: none.
+	Providers []federation.Config `json:"providers,omitempty"`
+
+	ground     *ground.Ground
+	sessions   *session.Manager
+	people     *lifecycle.Desk
+	post       *postOffice // nil: no mail is configured
+	federation *federation.Service
+	logger     *zap.Logger
 }
 
 // Argon2 is the cost of Argon2id.
@@ -132,7 +139,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("gw_identity: %w", err)
 	}
 	a.people.Commit = a.sessions
-	return nil
+	return a.openProviders(ctx)
 }
 
 func (a *App) defaults() {
@@ -220,6 +227,9 @@ func (a *App) Stop() error {
 // Cleanup gives up the sessions; sockets stay watched. It also runs after a failed Provision, when there may be none.
 func (a *App) Cleanup() error {
 	a.post.stop()
+	if a.federation != nil {
+		a.federation.Close()
+	}
 	if a.sessions != nil {
 		a.sessions.Close()
 	}

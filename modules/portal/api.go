@@ -59,19 +59,31 @@ func (h *Handler) login(c *call) error {
 // signedIn answers a login's step: tokens, or the request for the second step, or for the enrolment of what can be one.
 func (h *Handler) signedIn(c *call, res session.Result, how string) error {
 	if res.Tokens == nil {
-		status := "mfa_required"
-		if res.Enrol {
-			status = "enrol_required"
-		}
-		return c.writeJSON(map[string]any{"status": status, "mfa_token": res.MFAToken, "factors": res.Factors})
+		return c.writeJSON(map[string]any{"status": stepOf(res), "mfa_token": res.MFAToken, "factors": res.Factors})
 	}
-	if old, ok := refreshToken(c.r); ok && how == inCookies {
-		// The browser forgets the session it had, so it ends. Left to its age where that fails.
-		if err := h.identity.Logout(c.r.Context(), old, ""); err != nil {
-			h.logger.Warn("a replaced session could not be ended", zap.Error(err), zap.String("request_id", c.rc.ID))
-		}
+	if how == inCookies {
+		h.endReplaced(c)
 	}
 	return tokens(c, res, how)
+}
+
+// stepOf is what a login still needs.
+func stepOf(res session.Result) string {
+	if res.Enrol {
+		return "enrol_required"
+	}
+	return "mfa_required"
+}
+
+// endReplaced ends the session that the browser forgets because it gets another. Left to its age where that fails.
+func (h *Handler) endReplaced(c *call) {
+	old, ok := refreshToken(c.r)
+	if !ok {
+		return
+	}
+	if err := h.identity.Logout(c.r.Context(), old, ""); err != nil {
+		h.logger.Warn("a replaced session could not be ended", zap.Error(err), zap.String("request_id", c.rc.ID))
+	}
 }
 
 // tokens hands out new tokens.

@@ -43,6 +43,9 @@ func problemOf(err error) problem.Problem {
 	if p, ok := accountProblem(err); ok {
 		return p
 	}
+	if p, ok := linkProblem(err); ok {
+		return p
+	}
 	switch {
 	case errors.As(err, &body):
 		return problem.Problem{Status: body.status, Title: body.title}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/identity/device"
+	"github.com/convosphere/gateway/modules/identity/federation"
 	"github.com/convosphere/gateway/modules/identity/session"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/ground"
@@ -29,9 +30,10 @@ type people struct {
 	profile account.Profile
 	open    []session.Open
 	devices []device.Device
-	granted *session.Result // of every login; nil: granted()
-	device  string          // the device cookie of every login
-	attempt session.Attempt // the last
+	granted *session.Result  // of every login; nil: granted()
+	device  string           // the device cookie of every login
+	attempt session.Attempt  // the last
+	flow    federation.Start // of every answer of a provider
 	decide  func(*engine.Input) engine.Decision
 	server  string // AuthorizationServer
 }

@@ -46,6 +46,7 @@ type identities interface {
 	operators
 	offering
 	services
+	providers
 	JWKS() []byte
 }
 

@@ -1,27 +1,27 @@
 package portal
 
+import "github.com/convosphere/gateway/modules/identity/federation"
+
 // offering is what gw_portal asks of the app gw_identity about what its configuration has on.
 type offering interface {
 	RemembersSessions() bool
 	TrustsDevices() bool
 	HasTokens() bool
+	LoginProviders() []federation.Offer
 }
 
 // Offers is what the configuration has on. Pages of what is off are not offered.
 type Offers struct {
 	Passkeys       bool
-	RememberMe     bool   // people may stay signed in
-	RememberDevice bool   // and leave out the second factor on a device of theirs
-	Tokens         bool   // of people's own programs
-	Profile        bool   // people change it themselves
-	Mail           bool   // an account may have a mail address, which stands for its name at the login
-	Reset          bool   // of passwords, by mail
-	Registration   string // who may register: off, open, invitation or approval
-	Providers      []Provider
+	RememberMe     bool               // people may stay signed in
+	RememberDevice bool               // and leave out the second factor on a device of theirs
+	Tokens         bool               // of people's own programs
+	Profile        bool               // people change it themselves
+	Mail           bool               // an account may have a mail address, which stands for its name at the login
+	Reset          bool               // of passwords, by mail
+	Registration   string             // who may register: off, open, invitation or approval
+	Providers      []federation.Offer // outside ones that people may sign in with
 }
-
-// Provider is an outside one that people may sign in with.
-type Provider struct{ ID, Name string }
 
 // Register tells whether whoever likes may ask for an account.
 func (o Offers) Register() bool { return o.Registration == "open" || o.Registration == "approval" }
@@ -33,5 +33,6 @@ func (h *Handler) offers() Offers {
 	return Offers{
 		Passkeys: true, RememberMe: h.identity.RemembersSessions(), RememberDevice: h.identity.TrustsDevices(), Tokens: h.identity.HasTokens(),
 		Profile: true, Mail: h.identity.HasMail(), Reset: h.identity.HasMail(), Registration: h.identity.RegistrationMode(),
+		Providers: h.identity.LoginProviders(),
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 
+	"github.com/convosphere/gateway/modules/identity/federation"
 	"github.com/convosphere/gateway/modules/portal/texts"
 )
 
@@ -93,7 +94,7 @@ func newPasswordField(id, name, autocomplete string, min int, hint string) passw
 // formsOf are the forms of the template "factor-forms": what their ids begin with, and who is signed in, "" at the login.
 type formsOf struct {
 	ID, Name  string
-	Providers []Provider // to sign in at again
+	Providers []federation.Offer // to sign in at again
 }
 
 // icon draws one of assets/icons.svg beside words that say the same.

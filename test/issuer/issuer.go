@@ -22,6 +22,8 @@ type Issuer struct {
 	URL string
 
 	mu    sync.Mutex
+	meta  map[string]any
+	more  map[string]http.HandlerFunc
 	kid   string
 	key   *ecdsa.PrivateKey
 	down  bool
@@ -31,7 +33,7 @@ type Issuer struct {
 // New starts one, which ends with the test.
 func New(t testing.TB) *Issuer {
 	t.Helper()
-	i := &Issuer{}
+	i := &Issuer{more: map[string]http.HandlerFunc{}, meta: map[string]any{}}
 	i.Rotate(t)
 	s := httptest.NewServer(i)
 	t.Cleanup(s.Close)
@@ -51,6 +53,21 @@ func (i *Issuer) Rotate(t testing.TB) {
 	i.key, i.kid = k, rand.Text()
 }
 
+// Serve has it answer on a path, and names that in its discovery document.
+func (i *Issuer) Serve(name, path string, h http.HandlerFunc) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.more[path] = h
+	i.meta[name] = i.URL + path
+}
+
+// Say puts something into the discovery document.
+func (i *Issuer) Say(name string, value any) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.meta[name] = value
+}
+
 // Down has it answer no more, or again.
 func (i *Issuer) Down(down bool) {
 	i.mu.Lock()
@@ -68,12 +85,20 @@ func (i *Issuer) Asked() int {
 // ServeHTTP answers as an issuer does.
 func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
+	h := i.more[r.URL.Path]
+	if h != nil && !i.down {
+		i.mu.Unlock()
+		h(w, r)
+		return
+	}
 	defer i.mu.Unlock()
 	switch {
 	case i.down:
 		http.Error(w, "down", http.StatusBadGateway)
 	case r.URL.Path == "/.well-known/openid-configuration":
-		write(w, map[string]any{"issuer": i.URL, "jwks_uri": i.URL + "/jwks"})
+		m := map[string]any{"issuer": i.URL, "jwks_uri": i.URL + "/jwks"}
+		maps.Copy(m, i.meta)
+		write(w, m)
 	case r.URL.Path == "/jwks":
 		i.asked++
 		raw, err := i.key.PublicKey.Bytes()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -26,19 +27,25 @@ func (m *Manager) Login(ctx context.Context, t Attempt) (Result, error) {
 		logins.WithLabelValues("error").Inc()
 		return Result{}, err
 	}
-	return m.proceed(ctx, a, t, "pwd")
+	return m.goOn(ctx, a, t, proof{at: m.Now(), methods: []string{"pwd"}})
 }
 
-// proceed goes on with a login whose first factor is proven, as methods say: it asks for the second, or for the enrolment of one that the
+// proof is a first factor that was given.
+type proof struct {
+	at      time.Time
+	methods []string
+	multi   bool // a second factor was given with it
+}
+
+// goOn goes on with a login whose first factor is proven: it asks for the second, or for the enrolment of one that the
 // account's roles must have, or begins the session. Errors: ErrCredentials where the account is disabled or has changed meanwhile.
-func (m *Manager) proceed(ctx context.Context, a account.Account, t Attempt, methods ...string) (Result, error) {
+func (m *Manager) goOn(ctx context.Context, a account.Account, t Attempt, by proof) (Result, error) {
 	if a.Disabled {
 		return Result{}, m.lost(t, a)
 	}
-	now := m.Now()
 	enrol := !a.SecondFactor() && m.requires(a.Roles)
-	if enrol || a.SecondFactor() && !m.trusts(ctx, a, t) {
-		token, err := m.pend(ctx, pending{Account: a.ID, Revision: a.Revision, AuthTime: now, Methods: methods, Enrol: enrol, Remember: t.Remember})
+	if !by.multi && (enrol || a.SecondFactor() && !m.trusts(ctx, a, t)) {
+		token, err := m.pend(ctx, pending{Account: a.ID, Revision: a.Revision, AuthTime: by.at, Methods: by.methods, Enrol: enrol, Remember: t.Remember})
 		if err != nil {
 			logins.WithLabelValues("error").Inc()
 			return Result{}, err
@@ -50,7 +57,10 @@ func (m *Manager) proceed(ctx context.Context, a account.Account, t Attempt, met
 		}
 		return Result{MFAToken: token, Factors: kinds(a)}, nil
 	}
-	s := row{created: now, authTime: now, methods: methods}
+	s := row{created: m.Now(), authTime: by.at, methods: by.methods}
+	if by.multi {
+		s.mfa = by.at
+	}
 	r, err := m.start(ctx, &s, a, t, nil)
 	switch {
 	case errors.Is(err, ErrSession): // disabled or changed in the last milliseconds

@@ -14,6 +14,7 @@ import (
 	"github.com/convosphere/gateway/modules/identity/apitoken"
 	"github.com/convosphere/gateway/modules/identity/device"
 	"github.com/convosphere/gateway/modules/identity/factor"
+	"github.com/convosphere/gateway/modules/identity/federation"
 	"github.com/convosphere/gateway/modules/identity/service"
 	"github.com/convosphere/gateway/modules/identity/token"
 	"github.com/convosphere/gateway/modules/internal/database"
@@ -96,6 +97,7 @@ type Manager struct {
 	Config
 	Resources
 	devices  *device.Store
+	links    *federation.Links
 	tokens   *apitoken.Store
 	services *service.Store
 	uses     uses
@@ -127,6 +129,7 @@ func New(ctx context.Context, c Config, r Resources) (*Manager, error) {
 	}
 	m := &Manager{
 		Config: c, Resources: r,
+		links:    federation.NewLinks(r.DB, r.Accounts, r.Keys.Derive("account link")),
 		devices:  device.NewStore(r.DB, r.Keys.Derive("program device")),
 		tokens:   apitoken.NewStore(r.DB),
 		services: service.NewStore(r.DB),
