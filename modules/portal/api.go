@@ -163,7 +163,7 @@ func (h *Handler) session(c *call) error {
 	id := c.rc.Identity
 	out := map[string]any{
 		"username": id.Name, "roles": id.Roles, "session": id.Session,
-		"auth_time": stamp(id.AuthTime), "expires_at": stamp(id.Expires),
+		"auth_time": stamp(id.AuthTime), "acr": id.ACR, "amr": id.Methods, "expires_at": stamp(id.Expires),
 	}
 	if !id.MFATime.IsZero() {
 		out["mfa_time"] = stamp(id.MFATime)

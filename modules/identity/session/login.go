@@ -3,8 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -101,20 +99,6 @@ func kinds(a account.Account) (all []string) {
 		all = append(all, factor.Recovery)
 	}
 	return all
-}
-
-func checkRequired(roles []string) error {
-	for _, r := range roles {
-		if !account.IsRole(r) { // it would be required of nobody
-			return fmt.Errorf("second_factor required %q: %w", r, account.ErrRole)
-		}
-	}
-	return nil
-}
-
-// requires tells whether one of the roles must have a second factor.
-func (m *Manager) requires(roles []string) bool {
-	return slices.ContainsFunc(roles, func(r string) bool { return slices.Contains(m.Required, r) })
 }
 
 func reasonOf(a account.Account) string {

@@ -42,6 +42,9 @@ func (m *Manager) exchange(ctx context.Context, sid string, secret []byte) (_ Re
 		var won bool
 		switch outcome = ""; {
 		case s.refresh == given:
+			if outcome, err := m.endIfLacking(ctx, &s); err != nil {
+				return Result{}, outcome, err
+			}
 			outcome = "rotated"
 			s.idle = m.idleAt(now, &s)
 			s.accessUntil = m.accessExpiry(now, &s)

@@ -198,3 +198,22 @@ func TestTrustedDeviceIsNotAskedAgain(t *testing.T) {
 		t.Fatal("trusted after a change of factors:", err)
 	}
 }
+
+// Who was signed in when it became a rule.
+func TestSessionsBegunBeforeTheRule(t *testing.T) {
+	n := newNode(t)
+	n.person("ursula", false)
+	secret := n.person("mona", true)
+	without, with := n.login("ursula", ""), n.login("mona", secret)
+	n.Required = []string{"user"}
+	if _, err := n.Refresh(ctx, without.Tokens.Refresh); err != ErrSession {
+		t.Fatal("a session without a factor went on:", err)
+	}
+	n.gone(without)
+	if _, err := n.Refresh(ctx, with.Tokens.Refresh); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := n.Login(ctx, attempt("ursula")); err != nil || !r.Enrol {
+		t.Fatal(r, err)
+	}
+}

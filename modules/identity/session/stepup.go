@@ -9,6 +9,7 @@ import (
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/identity/factor"
 	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 )
 
@@ -71,7 +72,11 @@ func (m *Manager) StepUpPassword(ctx context.Context, id *reqctx.Identity, passw
 		return Result{}, err
 	}
 	s.authTime = m.Now()
-	return m.replace(ctx, s, a, t, nil)
+	r, err := m.replace(ctx, s, a, t, nil)
+	if err == nil {
+		m.emit(t, a, "step-up", event.Success, "password", r.Identity.Session)
+	}
+	return r, err
 }
 
 // current reads the living session and its account. Errors: ErrSession.
