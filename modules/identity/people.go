@@ -14,6 +14,9 @@ func (a *App) RegistrationMode() string { return a.people.Registration }
 // HasMail tells whether mail is configured, and with it registration by everybody, reset of passwords and change of addresses.
 func (a *App) HasMail() bool { return a.people.Box != nil }
 
+// PasswordsExpire tells whether a login may ask for another password.
+func (a *App) PasswordsExpire() bool { return a.Passwords != nil && a.Passwords.MaxAge > 0 }
+
 // Register takes a registration: lifecycle.Desk.Register.
 func (a *App) Register(ctx context.Context, r lifecycle.Registration, t session.Attempt) (status string, err error) {
 	return a.people.Register(ctx, r, t)

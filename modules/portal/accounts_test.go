@@ -18,12 +18,12 @@ import (
 
 var ada = &reqctx.Identity{Subject: "9", Name: "ada", Kind: reqctx.KindPerson, Roles: []string{"admin"}, Session: "T", Expires: time.Now().Add(time.Minute), Cookie: true}
 
-// admins lets admins administer.
+// admins lets admins admin.
 func admins(in *engine.Input) engine.Decision {
 	switch {
 	case in.Permission == public, in.Permission == self && in.Identity != nil:
 		return engine.Decision{Allow: true}
-	case in.Permission == administer:
+	case in.Permission == admin:
 		return engine.Decision{Allow: in.Identity != nil && slices.Contains(in.Identity.Roles, "admin")}
 	}
 	return engine.Decision{}
@@ -87,7 +87,7 @@ func TestAccountAPI(t *testing.T) {
 // Every route of operators is closed to everybody else, also where the policy is asked wrongly for somebody.
 func TestOperatorsRoutesAreClosed(t *testing.T) {
 	token := *ada
-	token.Session, token.Scopes = "pat_x", []string{administer}
+	token.Session, token.Scopes = "pat_x", []string{admin}
 	for path, rt := range adminRoutes {
 		for method := range rt.methods {
 			path := strings.ReplaceAll("/auth/api/"+strings.TrimPrefix(path, "/auth/api/"), "{id}", "2")

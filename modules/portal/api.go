@@ -58,6 +58,9 @@ func (h *Handler) login(c *call) error {
 
 // signedIn answers a login's step: tokens, or the request for the second step, or for the enrolment of what can be one.
 func (h *Handler) signedIn(c *call, res session.Result, how string) error {
+	if res.NewPassword != "" {
+		return c.writeJSON(map[string]any{"status": "password_expired", "token": res.NewPassword})
+	}
 	if res.Tokens == nil {
 		return c.writeJSON(map[string]any{"status": stepOf(res), "mfa_token": res.MFAToken, "factors": res.Factors})
 	}

@@ -29,18 +29,15 @@ type operators interface {
 	RevokeInvitation(ctx context.Context, by lifecycle.Operator, id string) error
 }
 
-// administer is who may see and change other people's accounts; the shipped policy asks for a fresh second factor, too.
-const administer = "account:admin"
-
 var adminRoutes = map[string]route{
-	"/auth/api/admin/accounts":                    {permission: administer, methods: methods{"GET": (*Handler).searchAccounts, "POST": (*Handler).addAccount}},
-	"/auth/api/admin/accounts/{id}":               {permission: administer, methods: methods{"GET": (*Handler).showAccount, "PATCH": (*Handler).changeAccount, "DELETE": (*Handler).eraseAccount}},
-	"/auth/api/admin/accounts/{id}/approve":       {permission: administer, methods: methods{"POST": operation(operators.ApproveAccount)}},
-	"/auth/api/admin/accounts/{id}/unlock":        {permission: administer, methods: methods{"POST": operation(operators.UnlockAccount)}},
-	"/auth/api/admin/accounts/{id}/reset-factors": {permission: administer, methods: methods{"POST": operation(operators.ResetAccountFactors)}},
-	"/auth/api/admin/accounts/{id}/end-sessions":  {permission: administer, methods: methods{"POST": operation(operators.EndAccountSessions)}},
-	"/auth/api/admin/invitations":                 {permission: administer, methods: methods{"GET": (*Handler).listInvitations, "POST": (*Handler).invite}},
-	"/auth/api/admin/invitations/{id}":            {permission: administer, methods: methods{"DELETE": (*Handler).revokeInvitation}},
+	"/auth/api/admin/accounts":                    {permission: admin, methods: methods{"GET": (*Handler).searchAccounts, "POST": (*Handler).addAccount}},
+	"/auth/api/admin/accounts/{id}":               {permission: admin, methods: methods{"GET": (*Handler).showAccount, "PATCH": (*Handler).changeAccount, "DELETE": (*Handler).eraseAccount}},
+	"/auth/api/admin/accounts/{id}/approve":       {permission: admin, methods: methods{"POST": operation(operators.ApproveAccount)}},
+	"/auth/api/admin/accounts/{id}/unlock":        {permission: admin, methods: methods{"POST": operation(operators.UnlockAccount)}},
+	"/auth/api/admin/accounts/{id}/reset-factors": {permission: admin, methods: methods{"POST": operation(operators.ResetAccountFactors)}},
+	"/auth/api/admin/accounts/{id}/end-sessions":  {permission: admin, methods: methods{"POST": operation(operators.EndAccountSessions)}},
+	"/auth/api/admin/invitations":                 {permission: admin, methods: methods{"GET": (*Handler).listInvitations, "POST": (*Handler).invite}},
+	"/auth/api/admin/invitations/{id}":            {permission: admin, methods: methods{"DELETE": (*Handler).revokeInvitation}},
 }
 
 // operator is who asks.

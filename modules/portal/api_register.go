@@ -12,6 +12,7 @@ import (
 type registrations interface {
 	RegistrationMode() string
 	HasMail() bool
+	PasswordsExpire() bool
 	Register(ctx context.Context, r lifecycle.Registration, t session.Attempt) (status string, err error)
 	ConfirmRegistration(ctx context.Context, secret, password, username string, t session.Attempt) (status string, err error)
 	RequestReset(ctx context.Context, email string, t session.Attempt) error

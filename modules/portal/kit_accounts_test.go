@@ -16,9 +16,11 @@ func (p *people) note(words ...string) error {
 	return p.err
 }
 
-func (p *people) RegistrationMode() string { return lifecycle.Open }
+func (p *people) RegistrationMode() string { return lifecycle.Off }
 
-func (p *people) HasMail() bool { return true }
+func (p *people) HasMail() bool { return false }
+
+func (p *people) PasswordsExpire() bool { return false }
 
 func (p *people) Register(_ context.Context, r lifecycle.Registration, _ session.Attempt) (string, error) {
 	return lifecycle.StatusConfirm, p.note("register", r.Username, r.Email, r.Password, r.DisplayName, r.Locale, r.Invitation)

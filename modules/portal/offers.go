@@ -19,6 +19,7 @@ type Offers struct {
 	Profile        bool               // people change it themselves
 	Mail           bool               // an account may have a mail address, which stands for its name at the login
 	Reset          bool               // of passwords, by mail
+	Expire         bool               // passwords do, and another one is set at the login
 	Registration   string             // who may register: off, open, invitation or approval
 	Providers      []federation.Offer // outside ones that people may sign in with
 }
@@ -32,7 +33,7 @@ func (o Offers) Invitations() bool { return o.Registration == "invitation" || o.
 func (h *Handler) offers() Offers {
 	return Offers{
 		Passkeys: true, RememberMe: h.identity.RemembersSessions(), RememberDevice: h.identity.TrustsDevices(), Tokens: h.identity.HasTokens(),
-		Profile: true, Mail: h.identity.HasMail(), Reset: h.identity.HasMail(), Registration: h.identity.RegistrationMode(),
+		Profile: true, Mail: h.identity.HasMail(), Reset: h.identity.HasMail(), Expire: h.identity.PasswordsExpire(), Registration: h.identity.RegistrationMode(),
 		Providers: h.identity.LoginProviders(),
 	}
 }

@@ -39,7 +39,7 @@ var pageRoutes = map[string]route{
 	"/auth/register":            {permission: public, methods: methods{"GET": publicPage("register", Offers.Register)}},
 	"/auth/invite":              {permission: public, methods: methods{"GET": publicPage("invite", Offers.Invitations)}},
 	"/auth/verify":              {permission: public, methods: methods{"GET": publicPage("verify", func(o Offers) bool { return o.Mail })}},
-	"/auth/reset":               {permission: public, methods: methods{"GET": publicPage("reset", func(o Offers) bool { return o.Reset })}},
+	"/auth/reset":               {permission: public, methods: methods{"GET": publicPage("reset", func(o Offers) bool { return o.Reset || o.Expire })}},
 	"/auth/assets/":             {permission: public, methods: methods{"GET": (*Handler).asset}},
 	"/.well-known/jwks.json":    {permission: public, methods: methods{"GET": (*Handler).jwks}},
 }

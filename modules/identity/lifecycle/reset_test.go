@@ -240,3 +240,33 @@ func TestWithoutMail(t *testing.T) {
 	}
 	h.mustLogin("petra", another)
 }
+
+// A password that is too old signs nobody in. It is good for one thing more: to set another.
+func TestExpiredPasswords(t *testing.T) {
+	h := newHouse(t, Off)
+	a := h.person("ursula", "")
+	p := account.DefaultPolicy
+	p.MaxAge = 90 * 24 * time.Hour
+	h.Accounts = h.Accounts.With(p)
+	h.sessions.Accounts = h.Accounts
+	h.mustLogin("ursula", password)
+	h.clock.add(p.MaxAge + time.Minute)
+	r, err := h.login("ursula", password)
+	if err != nil || r.Tokens != nil || r.MFAToken != "" || r.NewPassword == "" {
+		t.Fatalf("%+v %v", r, err)
+	}
+	if _, err := h.login("ursula", "guess-guess-guess"); err != session.ErrCredentials {
+		t.Fatal(err)
+	}
+	var weak account.WeakPassword
+	if err := h.Reset(ctx, r.NewPassword, password, caller(1)); !errors.As(err, &weak) {
+		t.Fatal("the old password was taken for a new one:", err)
+	}
+	if err := h.Reset(ctx, r.NewPassword, another, caller(1)); err != nil {
+		t.Fatal(err)
+	}
+	h.mustLogin("ursula", another)
+	if n := h.again(a); n.PasswordChangedAt != h.Now().UTC() {
+		t.Fatal(n.PasswordChangedAt)
+	}
+}

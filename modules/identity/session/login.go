@@ -25,6 +25,9 @@ func (m *Manager) Login(ctx context.Context, t Attempt) (Result, error) {
 		logins.WithLabelValues("error").Inc()
 		return Result{}, err
 	}
+	if m.Accounts.Expired(a, m.Now()) {
+		return m.expired(ctx, a, t)
+	}
 	return m.goOn(ctx, a, t, proof{at: m.Now(), methods: []string{"pwd"}})
 }
 

@@ -36,13 +36,15 @@ type Tokens struct {
 	RefreshExpires time.Time // when the session ends unless it is refreshed before
 }
 
-// Result of a step: either Tokens and Identity are set, or MFAToken and Factors.
+// Result of a step: either Tokens and Identity are set, or MFAToken and Factors, or NewPassword.
 type Result struct {
 	Tokens   *Tokens
 	Identity *reqctx.Identity
 	MFAToken string   // proves the first step, for five minutes and one success
 	Factors  []string // what may be given as the second: totp, webauthn, recovery
 	Enrol    bool     // the second step is to enrol one of Factors: the account has none, and its role must have one
+
+	NewPassword string // the password has expired: a ticket to set another one, and then log in again
 
 	Device        string    // the device cookie to keep; "" leaves it as it is
 	DeviceExpires time.Time // of the cookie
