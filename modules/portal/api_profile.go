@@ -30,10 +30,14 @@ func (h *Handler) account(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.writeJSON(map[string]any{
+	out := map[string]any{
 		"username": p.Username, "display_name": p.DisplayName, "email": p.Email, "email_verified": p.EmailVerified, "locale": p.Locale,
-		"roles": p.Roles, "created_at": stamp(p.CreatedAt), "password_changed_at": stamp(p.PasswordChangedAt), "second_factor": p.TOTP,
-	})
+		"roles": p.Roles, "created_at": stamp(p.CreatedAt), "second_factor": p.TOTP,
+	}
+	if !p.PasswordChangedAt.IsZero() { // else there is none
+		out["password_changed_at"] = stamp(p.PasswordChangedAt)
+	}
+	return c.writeJSON(out)
 }
 
 func (h *Handler) setProfile(c *call) error {

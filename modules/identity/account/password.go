@@ -116,5 +116,5 @@ func strength(p string, words []string) int {
 
 // Expired tells whether the account's password is older than the policy allows.
 func (s *Store) Expired(a Account, now time.Time) bool {
-	return s.policy.MaxAge > 0 && now.Sub(a.PasswordChangedAt) > s.policy.MaxAge
+	return s.policy.MaxAge > 0 && a.HasPassword() && now.Sub(a.PasswordChangedAt) > s.policy.MaxAge
 }

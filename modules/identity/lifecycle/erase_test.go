@@ -9,6 +9,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/identity/factor"
+	"github.com/convosphere/gateway/modules/identity/federation"
 	"github.com/convosphere/gateway/modules/identity/session"
 	"github.com/convosphere/gateway/modules/identity/token"
 	"github.com/convosphere/gateway/modules/internal/database"
@@ -19,7 +20,7 @@ import (
 // tables with a column that names an account.
 var tables = map[string]string{
 	"accounts": "id", "account_keys": "account", "second_factors": "account", "recovery_codes": "account", "sessions": "account", "devices": "account",
-	"login_countries": "account", "tokens": "account", "tickets": "account", "outbox": "account", "old_passwords": "account",
+	"login_countries": "account", "tokens": "account", "tickets": "account", "outbox": "account", "old_passwords": "account", "account_links": "account",
 }
 
 // furnish gives the account something in many of them.
@@ -50,6 +51,10 @@ func (h *house) furnish(a account.Account) {
 			if _, err := tx.Exec(ctx, q, args...); err != nil {
 				return err
 			}
+		}
+		links := federation.NewLinks(h.DB, h.Accounts, []byte("key"))
+		if err := links.Add(ctx, tx, h.Now(), a.ID, federation.Person{Provider: "acme", Issuer: "https://id.example", Subject: "SECRETSUBJECT", Email: "u@id.example"}); err != nil {
+			return err
 		}
 		_, err := h.Accounts.NewTicket(ctx, tx, h.Now(), account.Ticket{Kind: account.TicketEmail, Account: a.ID}, nil, time.Hour)
 		return err
@@ -149,7 +154,7 @@ func TestExport(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(raw)
-	for _, want := range []string{"ursula@example.org", "Ursula Ü.", "my phone", "192.0.2.1", "Firefox", `"DE"`, "my script", "room:general", `"created_at": "20`} {
+	for _, want := range []string{"ursula@example.org", "Ursula Ü.", "my phone", "192.0.2.1", "Firefox", `"DE"`, "my script", "room:general", "https://id.example", "u@id.example", `"created_at": "20`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the export lacks %q", want)
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/convosphere/gateway/modules/identity/account"
+	"github.com/convosphere/gateway/modules/identity/federation"
 	"github.com/convosphere/gateway/modules/identity/session"
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/event"
@@ -56,8 +57,24 @@ func (d *Desk) Export(ctx context.Context, a account.Account) (map[string]any, e
 			return nil, err
 		}
 	}
-	out[grants.name], err = d.rows(ctx, grants, a.Name)
+	if out[grants.name], err = d.rows(ctx, grants, a.Name); err != nil {
+		return nil, err
+	}
+	out["links"], err = d.links(ctx, a)
 	return out, err
+}
+
+// links are the outside providers, with what they call the person, which is sealed where it rests.
+func (d *Desk) links(ctx context.Context, a account.Account) ([]map[string]any, error) {
+	found, err := federation.NewLinks(d.DB, d.Accounts, nil).List(ctx, a.ID) // the key is for what is looked up
+	if err != nil {
+		return nil, err
+	}
+	all := []map[string]any{}
+	for _, l := range found {
+		all = append(all, map[string]any{"provider": l.Provider, "issuer": l.Issuer, "label": l.Label, "created_at": stamp(l.CreatedAt), "used_at": stamp(l.UsedAt)})
+	}
+	return all, nil
 }
 
 func stamp(t time.Time) any {
