@@ -42,9 +42,10 @@ func startDemo(t kit.T) *site {
 	return &site{name: "memory", a: n, b: n, users: n.Users, chat: n.ChatAddr(t), keys: filepath.Join(n.Data, "keys")}
 }
 
-// startFleet runs two gateways as the demo's Caddyfile has them, each with its own folder for events, one database and one key ring between
+// startFleet runs two gateways as the demo's Caddyfile has them, each with its own folder for events, one PostgreSQL and one key ring between
 // them, one Redis, one chat.
 func startFleet(t kit.T) *site {
+	database := kit.StartPostgres(t).New(t, "gateway")
 	redis := kit.StartRedis(t)
 	kit.Secret(redis.Password)
 	shared := t.TempDir()
@@ -53,7 +54,7 @@ func startFleet(t kit.T) *site {
 		return kit.Gateway(t, kit.Options{
 			Name: name, File: filepath.Join(kit.Root(t), "caddyfiles", "demo.Caddyfile"),
 			Env: []string{
-				"GW_STORE=redis " + redis.URL(), "GW_DATABASE=sqlite " + filepath.Join(shared, "gateway.db"),
+				"GW_STORE=redis " + redis.URL(), "GW_DATABASE=postgres " + database,
 				"GW_KEYS=" + filepath.Join(shared, "keys"), "GW_UPSTREAM=" + chat,
 			},
 		})
