@@ -40,6 +40,9 @@ func problemOf(err error) problem.Problem {
 	if p, ok := tokenProblem(err); ok {
 		return p
 	}
+	if p, ok := serviceProblem(err); ok {
+		return p
+	}
 	if p, ok := accountProblem(err); ok {
 		return p
 	}

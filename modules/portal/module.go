@@ -47,6 +47,7 @@ type identities interface {
 	offering
 	services
 	providers
+	serviceOperators
 	JWKS() []byte
 }
 
