@@ -2,14 +2,10 @@ package identity
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strings"
-	"text/tabwriter"
-	"time"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -17,13 +13,14 @@ import (
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/identity/directory"
 	"github.com/convosphere/gateway/modules/identity/factor"
+	"github.com/convosphere/gateway/modules/identity/lifecycle"
 	"github.com/convosphere/gateway/modules/identity/service"
 )
 
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:      "user",
-		Usage:     "add|passwd|role|disable|enable|totp|list",
+		Usage:     "add|invite|list|show|role|email|passwd|totp|disable|enable|approve|unlock|reset-factors|end-sessions|export|erase",
 		Short:     "Manages the gateway's accounts",
 		Long:      userHelp,
 		CobraFunc: userCommand,
@@ -37,6 +34,8 @@ sessions of the account end.
 The gateway's database and keys are found from its configuration (--config) or its data folder (--data); without either,
 from the default data folder. --database and --keys replace single parts; {env.NAME} and {file.PATH} are filled in.
 
+Where NAME stands, a mail address or an id will do, too: events tell ids alone, and "show" says whose they are.
+
 Passwords are asked for, or read from standard input where that is no terminal (the first line); never from arguments.
 With --generate one is made and printed.`
 
@@ -45,7 +44,7 @@ func userCommand(cmd *cobra.Command) {
 	var p place
 	p.flags(cmd)
 	cmd.AddCommand(
-		addCommand(&p), passwdCommand(&p), totpCommand(&p), listCommand(&p),
+		addCommand(&p), passwdCommand(&p), totpCommand(&p), listCommand(&p), showCommand(&p), exportCommand(&p), eraseCommand(&p), inviteCommand(&p),
 		nameCommand(&p, "role NAME ROLE", "Gives the account this role in place of those it has", 2,
 			func(ctx context.Context, d *directory.Directory, args []string) error {
 				warnOfRole(cmd.ErrOrStderr(), args[1])
@@ -55,6 +54,11 @@ func userCommand(cmd *cobra.Command) {
 			func(ctx context.Context, d *directory.Directory, args []string) error { return d.Disable(ctx, args[0]) }),
 		nameCommand(&p, "enable NAME", "Opens a shut account again", 1,
 			func(ctx context.Context, d *directory.Directory, args []string) error { return d.Enable(ctx, args[0]) }),
+		deskCommand(&p, "approve NAME", "Opens an account that registered and waits for it", (*lifecycle.Desk).Approve),
+		deskCommand(&p, "unlock NAME", "Forgets wrong codes that keep the account from its second step", (*lifecycle.Desk).Unlock),
+		deskCommand(&p, "reset-factors NAME", "Removes all second factors, for who has lost them", (*lifecycle.Desk).ResetFactors),
+		deskCommand(&p, "end-sessions NAME", "Ends all sessions of the account", (*lifecycle.Desk).EndSessions),
+		emailCommand(&p),
 	)
 }
 
@@ -75,7 +79,7 @@ func nameCommand(p *place, use, short string, args int, f func(context.Context, 
 }
 
 func addCommand(p *place) *cobra.Command {
-	var role string
+	var role, email string
 	var generate, totp bool
 	cmd := &cobra.Command{Use: "add NAME", Short: "Adds an account", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
 		password, err := newPassword(cmd, generate)
@@ -84,7 +88,7 @@ func addCommand(p *place) *cobra.Command {
 		}
 		return p.with(cmd, false, func(ctx context.Context, d *directory.Directory) error {
 			warnOfRole(cmd.ErrOrStderr(), role)
-			secret, err := d.Add(ctx, args[0], role, password, totp)
+			secret, err := d.AddWithEmail(ctx, args[0], role, password, email, totp)
 			if err != nil {
 				return named(args[0], err)
 			}
@@ -96,6 +100,7 @@ func addCommand(p *place) *cobra.Command {
 	}}
 	cmd.Flags().StringVar(&role, "role", "user", "Role: user, premium, moderator, admin, or one of your policy's own")
 	cmd.Flags().BoolVar(&generate, "generate", false, "Make a random password and print it")
+	cmd.Flags().StringVar(&email, "email", "", "Mail address; you vouch that it is theirs")
 	cmd.Flags().BoolVar(&totp, "totp", false, "Switch the second factor on and print its secret")
 	return cmd
 }
@@ -139,59 +144,6 @@ func totpCommand(p *place) *cobra.Command {
 	return cmd
 }
 
-// listed is one account in `user list --json`.
-type listed struct {
-	Username  string    `json:"username"`
-	Roles     []string  `json:"roles"`
-	Disabled  bool      `json:"disabled"`
-	TOTP      bool      `json:"totp"`
-	CreatedAt time.Time `json:"created_at"`
-}
-
-func listCommand(p *place) *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{Use: "list", Short: "Lists the accounts", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		return p.with(cmd, true, func(ctx context.Context, d *directory.Directory) error {
-			all, err := d.List(ctx)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return listJSON(cmd.OutOrStdout(), all)
-			}
-			return listTable(cmd.OutOrStdout(), all)
-		})
-	}}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
-	return cmd
-}
-
-func listJSON(w io.Writer, all []account.Account) error {
-	out := make([]listed, 0, len(all))
-	for _, a := range all {
-		out = append(out, listed{a.Name, a.Roles, a.Disabled, a.TOTP, a.CreatedAt})
-	}
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(out)
-}
-
-func listTable(w io.Writer, all []account.Account) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "NAME\tROLES\tSTATE\tSECOND FACTOR\tCREATED")
-	for _, a := range all {
-		state, factor := "active", "-"
-		if a.Disabled {
-			state = "disabled"
-		}
-		if a.TOTP {
-			factor = "totp"
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", a.Name, strings.Join(a.Roles, ","), state, factor, a.CreatedAt.Format(time.DateOnly))
-	}
-	return t.Flush()
-}
-
 func printSecret(w io.Writer, label, typed, secret string) error {
 	if secret == "" {
 		return nil
@@ -206,7 +158,7 @@ func printSecret(w io.Writer, label, typed, secret string) error {
 
 // named puts the account's name before an error that would not tell which.
 func named(name string, err error) error {
-	if errors.Is(err, account.ErrExists) || errors.Is(err, account.ErrNotFound) || errors.Is(err, service.ErrNotFound) {
+	if errors.Is(err, account.ErrExists) || errors.Is(err, account.ErrEmailTaken) || errors.Is(err, account.ErrNotFound) || errors.Is(err, service.ErrNotFound) {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return err

@@ -55,7 +55,7 @@ func TestUserCommand(t *testing.T) {
 	if err := json.Unmarshal([]byte(run(t, "", "list", "--json", "--data", dir)), &all); err != nil {
 		t.Fatal(err)
 	}
-	if len(all) != 2 || all[0].Username != "ada" || !all[0].Disabled || !all[0].TOTP || all[1].Roles[0] != "moderator" || all[1].Disabled {
+	if len(all) != 2 || all[0].Username != "ada" || !all[0].Disabled || !all[0].SecondFactor || all[1].Roles[0] != "moderator" || all[1].Disabled {
 		t.Fatalf("%+v", all)
 	}
 	run(t, "", "enable", "ada", "--data", dir)

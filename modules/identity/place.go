@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/identity/directory"
 	"github.com/convosphere/gateway/modules/internal/database"
@@ -81,11 +82,18 @@ func (p *place) find() (directory.Config, error) {
 	app.defaults()
 	p.label = app.Label
 	c := directory.At(or(data, filepath.Join(caddy.AppDataDir(), "convosphere")))
-	c.Keys, c.Argon2 = or(keys, c.Keys), app.Argon2.params()
+	c.Keys, c.Argon2, c.Desk, c.Mail = or(keys, c.Keys), app.Argon2.params(), app.desk(), app.Mail != nil
+	policy, err := app.Passwords.policy(app.Label)
+	if err == nil {
+		policy.Breached, err = app.Passwords.breached(zap.NewNop())
+	}
+	if err != nil {
+		return directory.Config{}, err
+	}
+	c.Passwords = &policy
 	if db != "" && db == p.database && !strings.Contains(db, ":") {
 		db = "sqlite:" + db // the flag also takes a plain path
 	}
-	var err error
 	c.Database, err = database.Parse(db, or(data, filepath.Join(caddy.AppDataDir(), "convosphere")))
 	return c, err
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/identity/factor"
+	"github.com/convosphere/gateway/modules/identity/lifecycle"
+	"github.com/convosphere/gateway/modules/identity/mail"
 	"github.com/convosphere/gateway/modules/identity/service"
 	"github.com/convosphere/gateway/modules/identity/session"
 	"github.com/convosphere/gateway/modules/internal/database"
@@ -23,6 +25,10 @@ type Config struct {
 	Database database.Config
 	Keys     string         // folder of the key ring
 	Argon2   account.Params // cost of new password hashes; zero: account.DefaultParams
+
+	Passwords *account.Policy  // nil: account.DefaultPolicy
+	Desk      lifecycle.Config // of invitations
+	Mail      bool             // the gateway sends mails: what people are told of is put into its outbox
 }
 
 // At is the configuration of a gateway with that data folder and nothing else set.
@@ -40,6 +46,9 @@ type Directory struct {
 	factors  *factor.Store
 	services *service.Store
 	now      func() time.Time
+
+	// Desk does what operators do at the portal, too.
+	Desk *lifecycle.Desk
 }
 
 // Open opens the database and key ring, making what is missing. Close it.
@@ -59,7 +68,38 @@ func Open(ctx context.Context, c Config) (*Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Directory{db, account.NewStore(db, keys, hasher), factor.NewStore(db, keys), service.NewStore(db), time.Now}, nil
+	d := &Directory{db: db, accounts: account.NewStore(db, keys, hasher), factors: factor.NewStore(db, keys), services: service.NewStore(db), now: time.Now}
+	if c.Passwords != nil {
+		d.accounts = d.accounts.With(*c.Passwords)
+	}
+	d.Desk = &lifecycle.Desk{Config: c.Desk, Resources: lifecycle.Resources{DB: db, Accounts: d.accounts, Factors: d.factors, Commit: d, Now: d.now}}
+	if d.Desk.Role == "" {
+		d.Desk.Role = "user"
+	}
+	if c.Mail {
+		d.Desk.Box = &mail.Box{DB: db, Keys: keys}
+	}
+	return d, nil
+}
+
+// Change implements lifecycle.Committer: the running gateways hear of it by the feed.
+func (d *Directory) Change(ctx context.Context, a account.Account, keep, reason string, f func(*database.Tx, time.Time) error) error {
+	return d.db.InTx(ctx, func(tx *database.Tx) error {
+		now := d.now()
+		if err := f(tx, now); err != nil {
+			return err
+		}
+		_, err := session.EndAll(ctx, tx, now, a.ID, keep, reason)
+		return err
+	})
+}
+
+// Erase implements lifecycle.Committer.
+func (d *Directory) Erase(ctx context.Context, a account.Account, reason string, before func(*database.Tx, time.Time) ([]database.Change, error)) error {
+	return d.db.InTx(ctx, func(tx *database.Tx) error {
+		_, err := session.EraseIn(ctx, tx, d.now(), d.accounts, a, reason, before)
+		return err
+	})
 }
 
 // Close closes the database.
@@ -68,27 +108,18 @@ func (d *Directory) Close() error { return d.db.Close() }
 // Add makes an account with one role. With totp, a second factor is on from the start and its secret (base32) is returned, this
 // once. Errors: account.ErrName, ErrRole, ErrExists, WeakPassword.
 func (d *Directory) Add(ctx context.Context, name, role, password string, totp bool) (secret string, err error) {
-	normal, err := account.Normalise(name)
-	if err != nil {
-		return "", err
-	}
-	hash, err := d.accounts.Hash(ctx, password, normal)
-	if err != nil {
-		return "", err
-	}
-	err = d.db.InTx(ctx, func(tx *database.Tx) error {
-		now := d.now()
-		a, err := d.accounts.Create(ctx, tx, now, normal, []string{role}, hash)
-		if err != nil {
-			return err
+	return d.AddWithEmail(ctx, name, role, password, "", totp)
+}
+
+// AddWithEmail is Add with a mail address that the operator vouches for. Errors: account.ErrEmail, ErrEmailTaken, too.
+func (d *Directory) AddWithEmail(ctx context.Context, name, role, password, email string, totp bool) (secret string, err error) {
+	_, err = d.Desk.Create(ctx, lifecycle.Operator{}, name, password, email, []string{role}, func(tx *database.Tx, now time.Time, a account.Account) error {
+		if !totp {
+			return nil
 		}
-		if totp {
-			secret = factor.NewTOTPSecret()
-			if _, err := d.factors.AddTOTP(ctx, tx, now, a.ID, "", secret, 0); err != nil {
-				return err
-			}
-		}
-		return tx.Append(ctx, now, database.Change{Topic: "account", Key: a.ID})
+		secret = factor.NewTOTPSecret()
+		_, err := d.factors.AddTOTP(ctx, tx, now, a.ID, "", secret, 0)
+		return err
 	})
 	if err != nil {
 		return "", err
@@ -98,38 +129,31 @@ func (d *Directory) Add(ctx context.Context, name, role, password string, totp b
 
 // SetPassword gives the account another password and ends its sessions. Errors: account.ErrNotFound, WeakPassword.
 func (d *Directory) SetPassword(ctx context.Context, name, password string) error {
-	a, err := d.accounts.ByName(ctx, name)
-	if err != nil {
-		return err
-	}
-	hash, err := d.accounts.NewPassword(ctx, a, password)
-	if err != nil {
-		return err
-	}
-	return d.change(ctx, name, "password changed", func(tx *database.Tx, now time.Time, a account.Account) error {
-		return d.accounts.SetPassword(ctx, tx, now, a.ID, hash)
-	})
+	return d.on(ctx, name, func(a account.Account) error { return d.Desk.SetPassword(ctx, lifecycle.Operator{}, a, password) })
 }
 
 // SetRole gives the account this role in place of those it has, and ends its sessions. Errors: account.ErrNotFound, ErrRole.
 func (d *Directory) SetRole(ctx context.Context, name, role string) error {
-	return d.change(ctx, name, "role changed", func(tx *database.Tx, _ time.Time, a account.Account) error {
-		return d.accounts.SetRoles(ctx, tx, a.ID, []string{role})
-	})
+	return d.on(ctx, name, func(a account.Account) error { return d.Desk.SetRoles(ctx, lifecycle.Operator{}, a, []string{role}) })
 }
 
 // Disable shuts the account and ends its sessions. Errors: account.ErrNotFound.
 func (d *Directory) Disable(ctx context.Context, name string) error {
-	return d.change(ctx, name, "account disabled", func(tx *database.Tx, _ time.Time, a account.Account) error {
-		return d.accounts.SetDisabled(ctx, tx, a.ID, true)
-	})
+	return d.on(ctx, name, func(a account.Account) error { return d.Desk.SetDisabled(ctx, lifecycle.Operator{}, a, true) })
 }
 
 // Enable opens the account again. Errors: account.ErrNotFound.
 func (d *Directory) Enable(ctx context.Context, name string) error {
-	return d.change(ctx, name, "account enabled", func(tx *database.Tx, _ time.Time, a account.Account) error {
-		return d.accounts.SetDisabled(ctx, tx, a.ID, false)
-	})
+	return d.on(ctx, name, func(a account.Account) error { return d.Desk.SetDisabled(ctx, lifecycle.Operator{}, a, false) })
+}
+
+// on does one thing to the account of a name, a mail address or an id.
+func (d *Directory) on(ctx context.Context, typed string, f func(account.Account) error) error {
+	a, err := d.Desk.Find(ctx, typed)
+	if err != nil {
+		return err
+	}
+	return f(a)
 }
 
 // EnableTOTP puts a second factor on the account, returns its secret (base32) this once, and ends the account's sessions: they had but
@@ -167,17 +191,8 @@ func (d *Directory) List(ctx context.Context) ([]account.Account, error) { retur
 
 // change does one thing to an account, which must write its row first, and ends its sessions with it.
 func (d *Directory) change(ctx context.Context, name, reason string, f func(*database.Tx, time.Time, account.Account) error) error {
-	a, err := d.accounts.ByName(ctx, name)
-	if err != nil {
-		return err
-	}
-	return d.db.InTx(ctx, func(tx *database.Tx) error {
-		now := d.now()
-		if err := f(tx, now, a); err != nil {
-			return err
-		}
-		_, err := session.EndAll(ctx, tx, now, a.ID, "", reason)
-		return err
+	return d.on(ctx, name, func(a account.Account) error {
+		return d.Change(ctx, a, "", reason, func(tx *database.Tx, now time.Time) error { return f(tx, now, a) })
 	})
 }
 
