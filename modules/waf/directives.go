@@ -68,10 +68,10 @@ func (h *Handler) argumentLimits(b *strings.Builder) {
 
 // tokenCookies are the gateway's own. Their values are signed or random, so rules for attack text find nothing in them but
 // accidents; they are checked for their alphabet instead, which no attack text fits into.
-var tokenCookies = []string{"__Host-gw_access", "__Secure-gw_refresh"}
+var tokenCookies = []string{"__Host-gw_access", "__Secure-gw_refresh", "__Secure-gw_device", "__Host-gw_oidc"}
 
-// Password fields of the portal's API, and what a security key answers: random texts, in one of some thousand of which a rule for attack text would
-// find an accident.
+// Password fields of the portal's API, and what a security key or an outside provider answers: random texts, in one of some thousand of which a rule for
+// attack text would find an accident, and addresses of the provider's.
 var passwords = []Exclusion{
 	fieldExclusion("/auth/api/login", "password"),
 	fieldExclusion("/auth/api/account/password", "password", "old", "new"),
@@ -81,6 +81,7 @@ var passwords = []Exclusion{
 	fieldExclusion("/auth/api/stepup/webauthn", keyAnswers...),
 	fieldExclusion("/auth/api/account/webauthn", keyAnswers...),
 	fieldExclusion("/auth/api/passkey", keyAnswers...),
+	fieldExclusion("/auth/oidc/*/callback", "code", "state", "iss", "scope", "session_state"),
 }
 
 var keyAnswers = []string{"credential.id", "credential.rawId", "credential.response.*"}

@@ -169,7 +169,7 @@ func (p *provider) authorize(endpoint string, f *flow) (string, error) {
 		q.Set("prompt", "login")
 		q.Set("max_age", "0")
 	case Link:
-		q.Set("prompt", "select_account") // whoever is at the keyboard sees which account it will be
+		q.Set("prompt", "login") // whoever is at the keyboard says which account it will be
 	}
 	u.RawQuery = q.Encode()
 	return u.String(), nil

@@ -167,8 +167,8 @@ func TestFlow(t *testing.T) {
 	if again.sent.Get("prompt") != "login" || again.sent.Get("max_age") != "0" {
 		t.Errorf("%v", again.sent)
 	}
-	if begin(t, s, p, Start{Purpose: Link}).sent.Get("prompt") != "select_account" {
-		t.Error("linking does not ask for the account")
+	if begin(t, s, p, Start{Purpose: Link}).sent.Get("prompt") != "login" {
+		t.Error("linking takes whoever is signed in there")
 	}
 	for _, name := range []string{"state", "nonce", "code_challenge"} {
 		if again.sent.Get(name) == b.sent.Get(name) || len(again.sent.Get(name)) < 26 {
