@@ -52,8 +52,9 @@ target must be stopped. With --verify nothing is put in place.
 It refuses a database that holds anything, and a key folder with other keys, unless told to --replace: an SQLite file and keys are
 then moved aside, rows in PostgreSQL are lost. Keys that fit the backup stay as they are.
 
-Everybody must sign in again, unless told to --keep-sessions: sessions that were ended since the backup would live on. What else was revoked
-since is back in force: passwords, factors, tokens and roles that were changed, people that were erased.
+Everybody must sign in again, with the second factor, and reset links that were mailed are void, unless told to --keep-sessions: those that
+were ended or used since the backup would live on. What else was taken back since is in force again: passwords, factors, tokens and roles that
+were changed, people that were erased.
 ` + placeHelp
 
 // at is where a command finds the gateway, as its flags tell.
@@ -169,7 +170,7 @@ func restoreCommand(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&verify, "verify", false, "Read and check the whole file, and restore nothing")
 	cmd.Flags().BoolVar(&how.Replace, "replace", false, "Over a database that holds something, and over other keys")
 	cmd.Flags().BoolVar(&how.WithoutKeys, "without-keys", false, "Leave the backup's keys out")
-	cmd.Flags().BoolVar(&how.KeepSessions, "keep-sessions", false, "Nobody must sign in again; sessions that were ended since live on")
+	cmd.Flags().BoolVar(&how.KeepSessions, "keep-sessions", false, "Sessions, trusted devices and mailed links live on, also those that were ended since")
 	cmd.Args = cobra.ExactArgs(1)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		f, err := os.Open(args[0])

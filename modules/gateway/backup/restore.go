@@ -17,7 +17,7 @@ import (
 type How struct {
 	Replace      bool // over a database or keys that hold something else
 	WithoutKeys  bool // leave the target's keys as they are, though the backup has some; they must be the same
-	KeepSessions bool // sessions of the backup live on; what was ended since lives again
+	KeepSessions bool // sessions, mailed links and trusted devices of the backup live on; what was ended since lives again
 	Now          func() time.Time
 }
 
@@ -37,7 +37,7 @@ var (
 // Restore puts the backup in place of what the target holds, all of it or nothing. No gateway may run on the target.
 func (c *Checked) Restore(ctx context.Context, to Place, how How) (done Done, err error) {
 	if !how.KeepSessions {
-		if err := c.endSessions(ctx, how.Now()); err != nil {
+		if err := c.endOpen(ctx, how.Now()); err != nil {
 			return done, err
 		}
 	}
@@ -60,13 +60,23 @@ func (c *Checked) Restore(ctx context.Context, to Place, how How) (done Done, er
 	return done, nil
 }
 
-// endSessions ends all sessions of the backup: some were ended after it was made, by a logout or a changed password, and nobody knows which.
-func (c *Checked) endSessions(ctx context.Context, now time.Time) error {
+// endOpen ends what was open when the backup was made, since nobody knows what of it was ended or used after: sessions, trust in devices, links
+// that were mailed to whom has an account, and mails that were to be sent. Links of who is yet to have one stay: the account that one
+// has become since is not in the backup.
+func (c *Checked) endOpen(ctx context.Context, now time.Time) error {
 	db, err := database.Open(ctx, database.Config{SQLite: c.file()})
 	if err != nil {
 		return err
 	}
-	_, err = db.Exec(ctx, `UPDATE sessions SET ended_at = ?, reason = 'restored from a backup' WHERE ended_at = 0`, database.Micros(now))
+	err = db.InTx(ctx, func(tx *database.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE sessions SET ended_at = ?, reason = 'restored from a backup' WHERE ended_at = 0`, database.Micros(now))
+		for _, q := range []string{`UPDATE devices SET trusted_until = 0`, `DELETE FROM tickets WHERE account <> ''`, `DELETE FROM outbox`} {
+			if err == nil {
+				_, err = tx.Exec(ctx, q)
+			}
+		}
+		return err
+	})
 	return errors.Join(err, db.Close())
 }
 
