@@ -117,9 +117,15 @@ func (p *Tab) Dark(on bool) {
 	if on {
 		value = "dark"
 	}
-	p.Do("colour scheme", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+	p.Media("prefers-color-scheme", value)
+}
+
+// Media makes the page believe that its reader's device has this media feature.
+func (p *Tab) Media(name, value string) {
+	p.t.Helper()
+	p.Do(name, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: value}},
+			Features: []*emulation.MediaFeature{{Name: name, Value: value}},
 		})
 		return err
 	}))

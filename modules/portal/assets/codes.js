@@ -1,4 +1,5 @@
 // Recovery codes, which are shown this once: to copy, to keep as a file, to print.
+import { open } from "./dialog.js";
 import { all, find } from "./dom.js";
 import { t } from "./texts.js";
 
@@ -35,4 +36,14 @@ export function save(name, text, type = "text/plain") {
 // forget takes the codes off a page that goes on.
 export function forget() {
 	for (const list of all("[data-codes]")) list.replaceChildren();
+}
+
+// showOnce shows a secret in a dialog, and takes it off the page when that is closed.
+export async function showOnce(dialog, secret) {
+	const [text, said] = [find("[data-once]", dialog), find("[data-copied]", dialog)];
+	text.textContent = secret;
+	said.textContent = "";
+	find("[data-copy]", dialog).onclick = () => copy(secret, said);
+	await open(dialog);
+	text.textContent = "";
 }

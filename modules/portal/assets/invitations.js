@@ -1,11 +1,11 @@
 // Invitations that can still be used.
 import "./section.js";
 import { sendSignedIn } from "./api.js";
-import { copy } from "./codes.js";
+import { showOnce } from "./codes.js";
 import { ask, open } from "./dialog.js";
 import { find, onClick, onSubmit, tell } from "./dom.js";
 import { fill, icon, loading } from "./list.js";
-import { date, t } from "./texts.js";
+import { date, many, t } from "./texts.js";
 
 const list = find("#invitation-list");
 const error = find("#invitations-error");
@@ -31,21 +31,17 @@ const dialog = find("#invite-dialog");
 onClick(find("#invite"), error, async () => {
 	find("#invite-form").reset();
 	find("#invite-error").textContent = "";
+	find("#invite-days").replaceChildren(...[1, 7, 30, 90].map((n) => new Option(many("tokens.days", n), n, n === 7, n === 7)));
 	open(dialog);
 	find("#invite-mail").focus();
 });
 
 onSubmit(find("#invite-form"), async (f) => {
 	const email = f.email.value;
-	const { link } = await sendSignedIn("POST", "admin/invitations", { role: f.role.value.trim(), ...(email && { email }) });
+	const { link } = await sendSignedIn("POST", "admin/invitations", { role: f.role.value.trim(), expires_in_days: f.days.value, ...(email && { email }) });
 	dialog.close();
-	if (link) {
-		find("#link").textContent = link;
-		find("#link-copied").textContent = "";
-		find("#link-copy").onclick = () => copy(link, find("#link-copied"));
-		await open(find("#link-dialog"));
-		find("#link").textContent = "";
-	} else tell(t("admin.invitation_mailed", { email }));
+	if (link) await showOnce(find("#link-dialog"), link);
+	else tell(t("admin.invitation_mailed", { email }));
 	await load();
 });
 

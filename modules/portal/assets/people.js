@@ -1,6 +1,7 @@
 // Everybody's accounts: to search, to approve, to create.
 import "./section.js";
 import { sendSignedIn } from "./api.js";
+import { showOnce } from "./codes.js";
 import { open } from "./dialog.js";
 import { find, onClick, onSubmit, tell } from "./dom.js";
 import { fill, icon, loading } from "./list.js";
@@ -27,12 +28,13 @@ const load = (after = "") => loading(list, error, async () => {
 	const out = await sendSignedIn("GET", query(after));
 	people = after ? people.concat(out.accounts) : out.accounts;
 	fill(list, "#person-item", people, t("admin.nobody"), (item, p) => {
-		icon(item, p.awaits ? "inbox" : "user");
+		icon(item, p.state === "approval" ? "inbox" : "user");
 		find("[data-to]", item).href = "/auth/admin/accounts/" + encodeURIComponent(p.id);
 		const last = p.last_auth_at ? t("admin.last_seen", { ago: ago(p.last_auth_at) }) : t("admin.never_seen");
 		return {
-			name: p.username, about: [p.display_name, p.email, last].filter(Boolean).join(" · "), roles: p.roles.join(", "), awaits: p.awaits && t("admin.awaiting"),
-			disabled: p.disabled && !p.awaits && t("admin.disabled"), approve: p.awaits && (() => approve(p)),
+			name: p.username, about: [p.display_name, p.email, last].filter(Boolean).join(" · "), roles: p.roles.join(", "),
+			awaits: p.state === "approval" && t("admin.approval"), disabled: p.state === "disabled" && t("admin.disabled"),
+			approve: p.state === "approval" && (() => approve(p)),
 		};
 	});
 	find("#people-count").textContent = many("admin.found", people.length);
@@ -61,12 +63,13 @@ onClick(find("#create"), error, async () => {
 	find("#new-name").focus();
 });
 onSubmit(find("#create-form"), async (f) => {
-	const body = { username: f.username.value, role: f.role.value.trim(), password: f.password.value };
+	const body = { username: f.username.value, roles: f.role.value };
 	if (f.email?.value) body.email = f.email.value;
 	const made = await sendSignedIn("POST", "admin/accounts", body);
 	dialog.close();
+	await showOnce(find("#made-dialog"), made.password);
 	await load();
-	tell(t("admin.created", { name: made.username || body.username }));
+	tell(t("admin.created", { name: made.username }));
 });
 
 load();

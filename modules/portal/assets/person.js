@@ -14,16 +14,14 @@ function show(p) {
 	person = p;
 	document.title = p.username + document.title.slice(document.title.lastIndexOf(" · "));
 	find("#who-title").textContent = p.username;
-	const state = p.awaits ? "awaiting" : p.disabled ? "disabled" : "active";
-	const kinds = [p.totp && t("factor.totp"), p.webauthn && t("factor.use_webauthn")].filter(Boolean);
 	const facts = {
-		display_name: p.display_name, email: p.email && p.email + (p.email_verified ? "" : ` (${t("account.unverified")})`), roles: p.roles.join(", "), state: t("admin." + state),
-		factors: kinds.join(", ") || t("admin.no_factor"), created: time(p.created_at), last: p.last_auth_at ? `${ago(p.last_auth_at)} (${time(p.last_auth_at)})` : t("admin.never_seen"),
+		display_name: p.display_name, email: p.email && p.email + (p.email_verified ? "" : ` (${t("account.unverified")})`), roles: p.roles.join(", "), state: t(`admin.${p.state}`),
+		factors: t(p.second_factor ? "security.on" : "security.off"), created: time(p.created_at), last: p.last_auth_at ? `${ago(p.last_auth_at)} (${time(p.last_auth_at)})` : t("admin.never_seen"),
 	};
 	for (const e of all("[data-f]", page)) e.textContent = facts[e.dataset.f] || "–";
-	find("[data-f=state]", page).className = "tag " + { active: "on", disabled: "off", awaiting: "warn" }[state];
-	const fits = { approve: p.awaits, enable: p.disabled && !p.awaits, disable: !p.disabled };
-	for (const b of all("[data-act]", page)) b.hidden = fits[b.dataset.act] === undefined ? Boolean(p.awaits) && b.dataset.act !== "erase" : !fits[b.dataset.act];
+	find("[data-f=state]", page).className = "tag " + { active: "on", disabled: "off", approval: "warn" }[p.state];
+	const fits = { approve: ["approval"], enable: ["disabled"], disable: ["active"], erase: ["active", "disabled", "approval"] };
+	for (const b of all("[data-act]", page)) b.hidden = !(fits[b.dataset.act] || ["active", "disabled"]).includes(p.state);
 	find("#facts").hidden = find("#acts").hidden = false;
 }
 

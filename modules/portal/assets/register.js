@@ -10,7 +10,7 @@ const invitation = invited ? secret() : "";
 if (invited && !invitation) show("broken");
 
 onSubmit(find("#register-form"), async (f) => {
-	const body = { username: f.username.value, password: f.password.value, email: f.email?.value, display_name: f.display.value.trim(), invitation };
+	const body = { username: f.username.value, password: f.password.value, email: f.email?.value, display_name: f.display.value.trim(), locale: document.documentElement.lang, invitation };
 	for (const name of ["email", "display_name", "invitation"]) if (!body[name]) delete body[name];
 	const out = await send("POST", "register", body);
 	f.password.value = "";

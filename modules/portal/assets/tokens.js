@@ -1,7 +1,7 @@
 // Tokens that somebody makes for programs of their own.
 import "./section.js";
 import { sendSignedIn } from "./api.js";
-import { copy } from "./codes.js";
+import { showOnce } from "./codes.js";
 import { ask, open } from "./dialog.js";
 import { all, find, onClick, onSubmit, tell } from "./dom.js";
 import { fill, icon, loading } from "./list.js";
@@ -65,10 +65,6 @@ onSubmit(find("#token-form"), async (f) => {
 	const chosen = [...all("[name=scope]:checked", dialog)].map((c) => c.value).join(" ");
 	const made = await sendSignedIn("POST", "account/tokens", { name: f.name.value, scopes: chosen || f.typed.value, expires_in_days: f.days.value });
 	dialog.close();
-	find("#made").textContent = made.token;
-	find("#made-copied").textContent = "";
-	find("#made-copy").onclick = () => copy(made.token, find("#made-copied"));
-	await open(find("#made-dialog"));
-	find("#made").textContent = "";
+	await showOnce(find("#made-dialog"), made.token);
 	rules = await load();
 });
