@@ -8,7 +8,13 @@ export function open(dialog) {
 	dialog.returnValue = "";
 	dialog.showModal();
 	find("h2", dialog).focus();
-	return new Promise((closed) => dialog.addEventListener("close", () => closed(dialog.returnValue), { once: true }));
+	return new Promise((closed) => {
+		dialog.addEventListener("close", function end() {
+			if (dialog.open) return; // it is told of late, when it is open again
+			dialog.removeEventListener("close", end);
+			closed(dialog.returnValue);
+		});
+	});
 }
 
 for (const button of document.querySelectorAll("dialog [data-close]")) {
