@@ -53,7 +53,7 @@ func problemOf(err error) problem.Problem {
 	case errors.As(err, &body):
 		return problem.Problem{Status: body.status, Title: body.title}
 	case errors.As(err, &weak):
-		return problem.Problem{Status: http.StatusUnprocessableEntity, Type: "weak-password", Title: "The password is too weak", Extra: map[string]any{"reason": weak.Reason}}
+		return problem.Problem{Status: http.StatusUnprocessableEntity, Type: "weak-password", Title: "The password is too weak", Extra: map[string]any{"reason": weak.Reason, "weakness": weak.Kind}}
 	case errors.As(err, &throttled):
 		return problem.Problem{Status: http.StatusTooManyRequests, RetryAfter: max(throttled.RetryAfter, time.Second)}
 	case errors.Is(err, session.ErrCredentials):

@@ -8,6 +8,7 @@ type offering interface {
 	TrustsDevices() bool
 	HasTokens() bool
 	LoginProviders() []federation.Offer
+	ShortestPassword() int
 }
 
 // Offers is what the configuration has on. Pages of what is off are not offered.
@@ -16,12 +17,13 @@ type Offers struct {
 	RememberMe     bool               // people may stay signed in
 	RememberDevice bool               // and leave out the second factor on a device of theirs
 	Tokens         bool               // of people's own programs
-	Profile        bool               // people change it themselves
 	Mail           bool               // an account may have a mail address, which stands for its name at the login
 	Reset          bool               // of passwords, by mail
 	Expire         bool               // passwords do, and another one is set at the login
 	Registration   string             // who may register: off, open, invitation or approval
 	Providers      []federation.Offer // outside ones that people may sign in with
+
+	ShortestPassword int // in characters
 }
 
 // Register tells whether whoever likes may ask for an account.
@@ -33,7 +35,7 @@ func (o Offers) Invitations() bool { return o.Registration == "invitation" || o.
 func (h *Handler) offers() Offers {
 	return Offers{
 		Passkeys: true, RememberMe: h.identity.RemembersSessions(), RememberDevice: h.identity.TrustsDevices(), Tokens: h.identity.HasTokens(),
-		Profile: true, Mail: h.identity.HasMail(), Reset: h.identity.HasMail(), Expire: h.identity.PasswordsExpire(), Registration: h.identity.RegistrationMode(),
-		Providers: h.identity.LoginProviders(),
+		Mail: h.identity.HasMail(), Reset: h.identity.HasMail(), Expire: h.identity.PasswordsExpire(), Registration: h.identity.RegistrationMode(),
+		Providers: h.identity.LoginProviders(), ShortestPassword: h.identity.ShortestPassword(),
 	}
 }

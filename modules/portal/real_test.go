@@ -69,7 +69,7 @@ func startWith(t *testing.T, gateway, portal string) site {
 	}
 	port := freePort(t)
 	cfg := siteConfig(t, dir, port, backend(t))
-	cfg = strings.Replace(cfg, "\t\tdata_dir", "\t\t"+gateway+"\n\t\tdata_dir", 1)
+	cfg = strings.Replace(cfg, "\t\tdata_dir", "\t\t"+strings.ReplaceAll(gateway, "PORT", port)+"\n\t\tdata_dir", 1)
 	if portal != "" {
 		cfg = strings.Replace(cfg, "\tgw_portal\n", "\tgw_portal {\n"+portal+"\n\t}\n", 1)
 	}

@@ -27,8 +27,19 @@ var (
 	ErrRole = errors.New("a role has 1 to 32 letters a-z, digits, underscores or dashes, and begins with a letter")
 )
 
-// WeakPassword refuses a new password. Reason is for the person who chose it.
-type WeakPassword struct{ Reason string }
+// WeakPassword refuses a new password. Reason is for the person who chose it, in English; Kind is for who says it in another language.
+type WeakPassword struct{ Kind, Reason string }
+
+// Kinds of weak passwords.
+const (
+	WeakBytes     = "bytes"     // no characters
+	WeakLong      = "long"      // too long
+	WeakShort     = "short"     // too short
+	WeakLeaked    = "leaked"    // in lists of leaked ones
+	WeakGuessable = "guessable" // easy to guess
+	WeakSame      = "same"      // the old one
+	WeakEarlier   = "earlier"   // one that the person had before
+)
 
 func (w WeakPassword) Error() string { return w.Reason }
 

@@ -39,9 +39,9 @@ func (s *Store) checkHistory(ctx context.Context, a Account, password string) er
 	for _, hash := range append([]string{a.hash}, before...) {
 		switch err := s.CheckHash(ctx, hash, password); {
 		case err == nil && hash == a.hash:
-			return WeakPassword{"The new password is the old one."}
+			return WeakPassword{WeakSame, "The new password is the old one."}
 		case err == nil:
-			return WeakPassword{"You had this password before."}
+			return WeakPassword{WeakEarlier, "You had this password before."}
 		case !errors.Is(err, ErrNotFound):
 			return err
 		}

@@ -73,15 +73,15 @@ func (p Policy) Refuse(ctx context.Context, typed string, words ...string) error
 	normal, ok := normalPassword(typed)
 	switch n := utf8.RuneCountInString(normal); {
 	case !utf8.ValidString(typed):
-		return WeakPassword{"The password holds bytes that are no characters."}
+		return WeakPassword{WeakBytes, "The password holds bytes that are no characters."}
 	case !ok || n > p.MaxLength:
-		return WeakPassword{fmt.Sprintf("The password is too long: at most %d characters.", p.MaxLength)}
+		return WeakPassword{WeakLong, fmt.Sprintf("The password is too long: at most %d characters.", p.MaxLength)}
 	case n < p.MinLength:
-		return WeakPassword{fmt.Sprintf("The password is too short: at least %d characters.", p.MinLength)}
+		return WeakPassword{WeakShort, fmt.Sprintf("The password is too short: at least %d characters.", p.MinLength)}
 	case breached(normal):
-		return WeakPassword{"The password is in lists of leaked passwords."}
+		return WeakPassword{WeakLeaked, "The password is in lists of leaked passwords."}
 	case strength(normal, append(words, p.Words...)) < p.Strength:
-		return WeakPassword{"The password is too easy to guess: make it longer or less common."}
+		return WeakPassword{WeakGuessable, "The password is too easy to guess: make it longer or less common."}
 	}
 	if p.Breached == nil {
 		return nil
@@ -91,7 +91,7 @@ func (p Policy) Refuse(ctx context.Context, typed string, words ...string) error
 		return fmt.Errorf("looking a password up: %w", err) // fail closed: an operator who named a list wants it asked
 	}
 	if leaked {
-		return WeakPassword{"The password is in lists of leaked passwords."}
+		return WeakPassword{WeakLeaked, "The password is in lists of leaked passwords."}
 	}
 	return nil
 }

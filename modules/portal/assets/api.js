@@ -6,7 +6,7 @@ export class Refused extends Error {
 		super(problem.title || "refused");
 		this.status = status;
 		this.kind = String(problem.type || "").replace("urn:gateway:problem:", "");
-		this.reason = problem.reason;
+		this.weakness = problem.weakness;
 		this.acr = problem.acr_values;
 		this.wait = wait;
 	}

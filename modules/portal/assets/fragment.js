@@ -9,4 +9,7 @@ export function secret() {
 	return given || kept || "";
 }
 
+// The page may be open already where a link leads to it.
+addEventListener("hashchange", () => location.hash && location.reload());
+
 export const keep = (value) => sessionStorage.setItem("gw-secret " + location.pathname, value);

@@ -51,7 +51,7 @@ function wait(seconds) {
 // words says what an answer that is not ok means for whoever reads the page, by the problem's type.
 export function words(e) {
 	if (e.status === 429) return t("error.rate-limited") + " " + wait(e.wait);
-	if (e.reason && has(`error.${e.kind}.${e.reason}`)) return t(`error.${e.kind}.${e.reason}`);
+	if (e.kind === "weak-password" && has("error.weak-password." + e.weakness)) return t("error.weak-password." + e.weakness);
 	if (has("error." + e.kind) && e.kind !== "unavailable") return t("error." + e.kind);
 	if (e.status === 0) return t("error.offline");
 	if (e.status === 403) return t("error.refused");
