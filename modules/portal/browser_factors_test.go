@@ -68,7 +68,7 @@ func TestStepUpInADialog(t *testing.T) {
 }
 
 func TestEnrolmentInTheLogin(t *testing.T) {
-	s := startWith(t, "identity {\n\t\t\tsecond_factor {\n\t\t\t\trequired admin\n\t\t\t}\n\t\t}", "")
+	s := startWith(t, "identity {\n\t\t\tsecond_factor required admin\n\t\t}", "")
 	p := kit.StartBrowser(t).Tab(t, "enrolment", kit.Desktop)
 	s.signIn(t, p, "otto", "/auth/account")
 	p.Until("the choice", `document.querySelector("[data-step=enrol]")?.checkVisibility() && document.activeElement.tagName === "H1"`)

@@ -18,7 +18,7 @@ let ticket = "";
 // next goes on from an answer to a login's step.
 async function next(out, name) {
 	if (out.status === "ok") return go();
-	if (out.status === "password_expired") return location.assign("/auth/reset#" + out.token);
+	if (out.status === "password_expired") return leave("/auth/reset?why=age#" + out.token);
 	ticket = out.mfa_token;
 	for (const e of all("[data-who]", page)) e.textContent = name;
 	if (out.status === "enrol_required") {

@@ -4,9 +4,12 @@ import { send } from "./api.js";
 import { find, onSubmit } from "./dom.js";
 import { secret } from "./fragment.js";
 import { show } from "./steps.js";
+import { t } from "./texts.js";
 
 const token = secret();
 if (token) show("set", "input");
+else if (!find("#ask-form")) show("broken");
+if (new URLSearchParams(location.search).get("why") === "age") find("#set-text").textContent = t("reset.age_text");
 
 onSubmit(find("#ask-form"), async (f) => {
 	await send("POST", "reset", { email: f.email.value });
