@@ -20,7 +20,7 @@ func (a *App) Recovery(ctx context.Context, mfaToken, code string, t session.Att
 }
 
 // BeginKey asks for a security key or passkey as the second step; the options are for navigator.credentials.get. Errors: session.ErrSession (log in
-// again), account.ErrNotFound (no key for this site), factor.ErrSite.
+// again), factor.ErrNoKey, factor.ErrSite.
 func (a *App) BeginKey(ctx context.Context, mfaToken string, t session.Attempt) (options any, err error) {
 	return a.sessions.BeginKey(ctx, mfaToken, t)
 }

@@ -66,6 +66,8 @@ func problemOf(err error) problem.Problem {
 		return problem.Problem{Status: http.StatusUnauthorized, Type: "key-refused", Title: "The security key or passkey was not accepted"}
 	case errors.Is(err, session.ErrChallenge):
 		return problem.Problem{Status: http.StatusConflict, Type: "challenge-expired", Title: "The challenge has expired or was used: begin again"}
+	case errors.Is(err, factor.ErrNoKey):
+		return problem.Problem{Status: http.StatusConflict, Type: "no-key-for-this-site", Title: "The account has no security key or passkey for this site"}
 	case errors.Is(err, factor.ErrSite):
 		return problem.Problem{Status: http.StatusConflict, Type: "no-keys-here", Title: "This site's name can have no security keys or passkeys"}
 	case errors.Is(err, factor.ErrName):

@@ -121,7 +121,7 @@ func TestEnrolmentIsAskedFor(t *testing.T) {
 
 func TestFactorErrors(t *testing.T) {
 	for err, want := range map[error]string{
-		factor.ErrKey: "401 key-refused", factor.ErrCopied: "401 key-refused", session.ErrChallenge: "409 challenge-expired", factor.ErrSite: "409 no-keys-here",
+		factor.ErrKey: "401 key-refused", factor.ErrCopied: "401 key-refused", session.ErrChallenge: "409 challenge-expired", factor.ErrSite: "409 no-keys-here", factor.ErrNoKey: "409 no-key-for-this-site",
 		factor.ErrName: "422 bad-name", factor.ErrMany: "409 too-many-factors", session.ErrFactor: "404 no-such-factor", session.ErrRequired: "409 second-factor-required",
 		session.ErrCode: "401 wrong-code", account.ErrNotFound: "409 no-second-factor", account.ErrExists: "409 second-factor-exists",
 		fmt.Errorf("%w: and what of it", factor.ErrKey): "401 key-refused", errors.New("down"): "503 unavailable",

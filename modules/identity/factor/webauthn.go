@@ -25,6 +25,8 @@ var (
 	ErrKey = errors.New("the security key's or passkey's answer is not accepted")
 	// ErrCopied is an answer whose signature counter fell: the key, or a copy of it, was used elsewhere.
 	ErrCopied = fmt.Errorf("%w: its counter fell, so the key may have been copied", ErrKey)
+	// ErrNoKey is an account without a key for the site that asks.
+	ErrNoKey = errors.New("the account has no security key or passkey for this site")
 	// ErrSite is a site that can have no passkeys: its name is an IP address.
 	ErrSite = errors.New("this site's name can have no security keys or passkeys")
 )
@@ -146,7 +148,7 @@ func (s *Store) AddWebAuthn(ctx context.Context, tx *database.Tx, now time.Time,
 }
 
 // BeginAssertion makes the options for navigator.credentials.get of a person who is known: a key beside another factor. Errors: ErrSite,
-// account.ErrNotFound where the account has no key for this site.
+// ErrNoKey.
 func (s *Store) BeginAssertion(ctx context.Context, site Site, accountID string) (options any, c Challenge, err error) {
 	party, err := site.party()
 	if err != nil {
@@ -163,7 +165,7 @@ func (s *Store) BeginAssertion(ctx context.Context, site Site, accountID string)
 		}
 	}
 	if len(who.credentials) == 0 {
-		return nil, c, account.ErrNotFound
+		return nil, c, ErrNoKey
 	}
 	// Who verified the user beside another factor may do so alone from then on (WebAuthn level 3, 7.2 step 18).
 	assertion, data, err := party.BeginLogin(who, webauthn.WithLoginAuthorizeUVInitialization(true))
@@ -192,7 +194,7 @@ type Proof struct {
 	Account  string
 	Factor   string // its id
 	Synced   bool   // the key may be copied between devices
-	Verified bool   // the key has verified its user (PIN, finger)
+	Verified bool   // the key has verified its user (PIN, finger), and not for the first time: it could have stood alone
 }
 
 // FinishAssertion checks a browser's answer, PublicKeyCredential.toJSON(), to either Begin, and moves the key's counter forward: of parallel
@@ -213,7 +215,7 @@ func (s *Store) FinishAssertion(ctx context.Context, now time.Time, c Challenge,
 	if err != nil {
 		return Proof{}, err
 	}
-	p := Proof{Account: r.account, Factor: r.id, Synced: r.BackupEligible, Verified: parsed.Response.AuthenticatorData.Flags.HasUserVerified()}
+	p := Proof{Account: r.account, Factor: r.id, Synced: r.BackupEligible, Verified: r.verifies && parsed.Response.AuthenticatorData.Flags.HasUserVerified()}
 	if r.Site != c.Site.ID {
 		return p, fmt.Errorf("%w: it is of another site", ErrKey)
 	}

@@ -385,6 +385,9 @@ func TestEachStepGivesANewSession(t *testing.T) {
 		n.gone(r)
 		r = after
 	}
+	if !r.Identity.AuthTime.Equal(n.Now()) {
+		t.Error("a key that verified its user is a first factor, too")
+	}
 	// A login is a session of its own, whatever was there before.
 	for range 2 {
 		token := n.first("ursula")

@@ -108,7 +108,7 @@ func (m *Manager) answered(ctx context.Context, purpose, of, account string) (fa
 }
 
 // BeginKey asks for a security key or passkey as the second step of a login: what it returns goes to navigator.credentials.get. Errors: ErrSession
-// (log in again), account.ErrNotFound (no key for this site), factor.ErrSite.
+// (log in again), factor.ErrNoKey, factor.ErrSite.
 func (m *Manager) BeginKey(ctx context.Context, mfaToken string, t Attempt) (options any, err error) {
 	_, a, err := m.waiting(ctx, mfaToken, false)
 	if err != nil {
@@ -151,6 +151,9 @@ func (m *Manager) StepUpKey(ctx context.Context, id *reqctx.Identity, answer []b
 		return Result{}, err
 	}
 	s.mfa, s.methods = m.Now(), multi(s.methods, keyMethods(proof)...)
+	if proof.Verified {
+		s.authTime = s.mfa // it is both factors
+	}
 	return m.replace(ctx, s, a, t, nil)
 }
 

@@ -388,7 +388,7 @@ func TestAKeyIsOfOneSite(t *testing.T) {
 	n := newNode(t)
 	k, _ := n.withKey("ursula", nil)
 	token := n.first("ursula")
-	if _, err := n.BeginKey(ctx, token, at("other.example")); err != account.ErrNotFound {
+	if _, err := n.BeginKey(ctx, token, at("other.example")); err != factor.ErrNoKey {
 		t.Fatal("a key of one site is asked for at another:", err)
 	}
 	passkey, options, _ := n.BeginPasskey(ctx, at("other.example"))
@@ -432,6 +432,16 @@ func TestSitesAsConfigured(t *testing.T) {
 		s, err := m.site(at(host))
 		if got := strings.Join(s.Origins, " "); (err == nil) != (want != "") || err == nil && (got != want || s.ID != "example.com") {
 			t.Errorf("%q: %+v %v", host, s, err)
+		}
+	}
+}
+
+func BenchmarkPasskeyLogin(b *testing.B) {
+	n := newNode(b)
+	k, _ := n.withKey("ursula", nil)
+	for b.Loop() {
+		if _, err := n.passkeyLogin(k); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
