@@ -128,18 +128,15 @@ func (d *Desk) mayMail(ctx context.Context, email string) (bool, error) {
 	return n <= perAddress, nil
 }
 
-// queue puts a letter that anybody can ask for into the outbox.
+// queue puts a letter that anybody can ask for into the outbox. The postman is not woken: what it does, which differs by whether there is such an
+// account, is not to be felt by the request that follows.
 func (d *Desk) queue(ctx context.Context, l mail.Letter, life time.Duration) error {
-	err := d.DB.InTx(ctx, func(tx *database.Tx) error {
+	return d.DB.InTx(ctx, func(tx *database.Tx) error {
 		if err := d.Box.Room(ctx, tx); err != nil {
 			return err
 		}
 		return d.Box.Put(ctx, tx, d.Now(), l, life)
 	})
-	if err == nil {
-		d.wake()
-	}
-	return err
 }
 
 func (d *Desk) wake() {

@@ -158,6 +158,7 @@ func caller(n int) session.Attempt {
 func (h *house) next() mailtest.Mail {
 	h.t.Helper()
 	h.mails++
+	h.wake() // else within a second
 	return h.server.Wait(h.t, h.mails)
 }
 

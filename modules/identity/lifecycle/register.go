@@ -129,13 +129,14 @@ func (d *Desk) invited(ctx context.Context, secret string, a *applicant) (direct
 	return a.Verified || d.Box == nil, nil
 }
 
+// askToConfirm mails a link to the address, whatever is known of it; as with queue, the postman is not woken.
 func (d *Desk) askToConfirm(ctx context.Context, a applicant) error {
 	send, err := d.mayMail(ctx, a.Email)
 	if err != nil {
 		return err
 	}
 	a.Verified = true // when it is opened
-	err = d.DB.InTx(ctx, func(tx *database.Tx) error {
+	return d.DB.InTx(ctx, func(tx *database.Tx) error {
 		if err := d.Box.Room(ctx, tx); err != nil {
 			return err
 		}
@@ -148,10 +149,6 @@ func (d *Desk) askToConfirm(ctx context.Context, a applicant) error {
 			Kind: "register", To: a.Email, Locale: a.Locale, Link: d.link("verify", secret), When: now, Until: now.Add(registerLife),
 		}, registerLife)
 	})
-	if err == nil {
-		d.wake()
-	}
-	return err
 }
 
 // ConfirmRegistration opens the account of a registration whose mail was read. The password must be given again: so nobody opens, with a link

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	lookEvery = 2 * time.Second // other processes put letters in, too: a command does not wake us
-	atOnce    = 4               // mails on their way at one time
+	lookEvery = time.Second // other processes put letters in, too, and what strangers ask for wakes nobody
+	atOnce    = 4           // mails on their way at one time
 	batch     = 32
 	firstWait = 10 * time.Second
 	longest   = time.Hour
