@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -17,8 +18,10 @@ import (
 
 	"github.com/pquerna/otp/totp"
 
+	"github.com/convosphere/gateway/modules/identity/lifecycle"
 	"github.com/convosphere/gateway/modules/identity/session"
 	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/mailtest"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/internal/store"
 )
@@ -221,23 +224,101 @@ func TestNothingOfAnAccountIsReadableAtRest(t *testing.T) {
 			secrets[name] = s[i+1:]
 		}
 	}
-	waitForEvents(t, dir)
-	places := rows(t, lent.DB)
-	for k, v := range files(t, dir) {
-		places[k] = v
-	}
-	if stored.SQLite != "" {
-		for k, v := range files(t, filepath.Dir(stored.SQLite)) {
-			places[k] = v
+	waitForEvents(t, dir, "session-ended")
+	findAny(t, everywhere(t, dir, seen), secrets)
+}
+
+// What is mailed rests as little: links, addresses and names wait in the outbox and behind tickets, and are gone through afterwards.
+func TestNothingThatIsMailedIsReadableAtRest(t *testing.T) {
+	dir := lend(t)
+	ctx := context.Background()
+	seen := &recording{Store: lent.Store, written: map[string]string{}}
+	lent.Store = seen
+	server, _ := mailtest.Start(t)
+	held := make(chan struct{})
+	server.Fail(func(string) error { <-held; return nil }) // mails wait until the first look
+	letGo := sync.OnceFunc(func() { close(held) })
+	t.Cleanup(letGo)
+	a := mustLoad(t, `{"identity":{"public_url":"https://gw.example","mail":{"server":"smtp://`+server.Addr+`","from":"no-reply@gw.example","ca":"`+server.CA+`"},"registration":{"mode":"open"}}}`)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
+	r := login(t, a)
+	attempt := session.Attempt{UserAgent: "test", Client: reqctx.Client{IP: netip.MustParseAddr("192.0.2.1")}}
+	const known = "Ursula.Known@Mail.Example"
+	must(lent.DB.InTx(ctx, func(tx *database.Tx) error {
+		return a.sessions.Accounts.SetEmail(ctx, tx, time.Now(), r.Identity.Subject, known, true)
+	}))
+	r = login(t, a) // the change has ended the session
+	secrets := map[string]string{"known address": known, "password": password}
+	_, err := a.Register(ctx, lifecycle.Registration{Username: "newcomer.atrest", Email: "New.Comer@Mail.Example", Password: "violet-anchor-tulip-93", DisplayName: "Frau Neu Anfang"}, attempt)
+	must(err)
+	secrets["new address"], secrets["new password"], secrets["new name"], secrets["new user name"] = "new.comer@mail", "violet-anchor-tulip-93", "Frau Neu Anfang", "newcomer.atrest"
+	must(a.RequestReset(ctx, known, attempt))
+	must(a.RequestReset(ctx, "Nobody.Atall@Mail.Example", attempt))
+	secrets["address of nobody"] = "Nobody.Atall@Mail"
+	must(a.ChangeEmail(ctx, r.Identity, "Next.Address@Mail.Example", attempt))
+	secrets["next address"] = "next.address@mail"
+	_, err = a.Invite(ctx, lifecycle.Operator{ID: r.Identity.Subject, Session: r.Identity.Session, Attempt: attempt}, "In.Vited@Mail.Example", "user", 24*time.Hour)
+	must(err)
+	secrets["invited address"] = "in.vited@mail"
+	link, err := a.Invite(ctx, lifecycle.Operator{ID: r.Identity.Subject, Session: r.Identity.Session, Attempt: attempt}, "", "user", 24*time.Hour)
+	must(err)
+	secrets["invitation"] = link[strings.IndexByte(link, '#')+1:]
+	waiting := everywhere(t, dir, seen)
+	for _, place := range []string{"outbox.letter, row 0", "tickets.data, row 2"} {
+		if waiting[place] == "" {
+			t.Fatalf("nothing is in %s: the test has lost its eyes", place)
+		}
+	}
+	letGo()
+	for i, m := range awaitMails(t, server, 4) {
+		for _, word := range regexp.MustCompile(`[A-Z2-7]{26}`).FindAllString(m.Text, -1) {
+			secrets[fmt.Sprint("secret in mail ", i, " to ", m.To)] = word
+		}
+	}
+	if len(secrets) < 13 {
+		t.Fatalf("%d secrets: the test has lost its eyes", len(secrets))
+	}
+	waitForEvents(t, dir, "registration-requested")
+	findAny(t, waiting, secrets)
+	findAny(t, everywhere(t, dir, seen), secrets)
+}
+
+// awaitMails waits for so many mails.
+func awaitMails(t *testing.T, server *mailtest.Server, n int) []mailtest.Mail {
+	t.Helper()
+	server.Wait(t, n)
+	return server.Mails()
+}
+
+// everywhere is all that rests: rows, files, the store, events.
+func everywhere(t *testing.T, dir string, seen *recording) map[string]string {
+	t.Helper()
+	places := rows(t, lent.DB)
+	folders := []string{dir}
+	if stored.SQLite != "" {
+		folders = append(folders, filepath.Dir(stored.SQLite))
+	}
+	for k, v := range files(t, folders...) {
+		places[k] = v
+	}
 	seen.mu.Lock()
+	defer seen.mu.Unlock()
 	for k, v := range seen.written {
 		places[k] = v
 	}
-	seen.mu.Unlock()
-	if len(places) < 50 || len(secrets) < 30 {
-		t.Fatalf("%d places and %d secrets: the test has lost its eyes", len(places), len(secrets))
+	return places
+}
+
+// findAny looks for each secret, in every spelling, in every place.
+func findAny(t *testing.T, places, secrets map[string]string) {
+	t.Helper()
+	if len(places) < 40 {
+		t.Fatalf("%d places: the test has lost its eyes", len(places))
 	}
 	for where, content := range places {
 		lower := strings.ToLower(content)
@@ -259,17 +340,17 @@ func around(content, lower, s string) string {
 	return content[max(0, min(len(content), i-40)):min(len(content), i+len(s)+20)]
 }
 
-// waitForEvents waits until the logout stands in the events' file, which is written aside.
-func waitForEvents(t *testing.T, dir string) {
+// waitForEvents waits until the action stands in the events' file, which is written aside.
+func waitForEvents(t *testing.T, dir, action string) {
 	t.Helper()
 	for end := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		for _, content := range files(t, filepath.Join(dir, "events")) {
-			if bytes.Contains([]byte(content), []byte("session-ended")) {
+			if bytes.Contains([]byte(content), []byte(action)) {
 				return
 			}
 		}
 		if time.Now().After(end) {
-			t.Fatal("no event of the logout")
+			t.Fatal("no event ", action)
 		}
 	}
 }
