@@ -3,12 +3,14 @@ package account
 import (
 	"bytes"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/dbtest"
 )
 
 func TestNormaliseEmail(t *testing.T) {
@@ -215,5 +217,50 @@ func TestDisplayNames(t *testing.T) {
 		if err := h.tx(func(tx *database.Tx) error { return h.SetLocale(ctx, tx, a.ID, l) }); err != ErrLocale {
 			t.Errorf("%q was taken: %v", l, err)
 		}
+	}
+}
+
+// Erased is erased: neither the data key, nor what it opens, nor the name is left in the file's free pages.
+func TestErasureLeavesNothingInTheFile(t *testing.T) {
+	config := dbtest.New(t)
+	if dbtest.Postgres() {
+		return // what PostgreSQL leaves behind is vacuumed by itself
+	}
+	h := openHouse(t, config)
+	a := h.person("ursula-the-erased", "ursula@example.org")
+	for i := range 20 { // others around
+		h.person("user"+strings.Repeat("x", i%9)+string(rune('a'+i)), "")
+	}
+	var email, key []byte
+	var hash string
+	if err := h.db.QueryRow(ctx, `SELECT a.email, a.password, k.secret FROM accounts a JOIN account_keys k ON k.account = a.id WHERE a.id = ?`, a.ID).Scan(&email, &hash, &key); err != nil {
+		t.Fatal(err)
+	}
+	found := func() (what []string) {
+		t.Helper()
+		if _, err := h.db.Exec(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{config.SQLite, config.SQLite + "-wal"} {
+			raw, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for secret, b := range map[string][]byte{"key": key, "address": email, "hash": []byte(hash), "name": []byte(a.Name)} {
+				if bytes.Contains(raw, b) {
+					what = append(what, secret)
+				}
+			}
+		}
+		return what
+	}
+	if len(found()) != 4 {
+		t.Fatal("the test does not see what is there")
+	}
+	if err := h.tx(func(tx *database.Tx) error { return h.Erase(ctx, tx, noon, a) }); err != nil {
+		t.Fatal(err)
+	}
+	if left := found(); len(left) > 0 {
+		t.Errorf("the file still holds %q", left)
 	}
 }

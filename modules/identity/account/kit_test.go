@@ -27,6 +27,11 @@ type house struct {
 
 func newHouse(t testing.TB) *house {
 	t.Helper()
+	return openHouse(t, dbtest.New(t))
+}
+
+func openHouse(t testing.TB, config database.Config) *house {
+	t.Helper()
 	dir := t.TempDir()
 	must := func(err error) {
 		t.Helper()
@@ -36,7 +41,7 @@ func newHouse(t testing.TB) *house {
 	}
 	keys, err := keyring.Open(filepath.Join(dir, "keys"))
 	must(err)
-	db, err := database.Open(ctx, dbtest.New(t))
+	db, err := database.Open(ctx, config)
 	must(err)
 	t.Cleanup(func() { must(db.Close()) })
 	hasher, err := NewHasher(Params{Memory: 64, Time: 1, Threads: 1})

@@ -90,10 +90,10 @@ func connectSQLite(path, synchronous string) (*DB, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("opening the database %s: %w", path, err)
 	}
-	// immediate: a transaction that will write says so at
-	// once and waits its turn, rather than failing half way, since `convosphere user` shares the file.
+	// immediate: a transaction that will write says so at once and waits its turn, rather than failing half way, since `convosphere user`
+	// shares the file. secure_delete: what is deleted is overwritten, so that the key of an erased person is in none of the file's free pages.
 	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
-		"busy_timeout(5000)", "journal_mode(WAL)", synchronous, "foreign_keys(1)",
+		"busy_timeout(5000)", "journal_mode(WAL)", synchronous, "foreign_keys(1)", "secure_delete(1)",
 	}}
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
 	if err != nil {
