@@ -23,6 +23,7 @@ var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
 	"remember_device": rememberDevice,
 	"max_sessions":    maxSessions,
 	"provider":        readProvider,
+	"throttle":        throttling,
 	"argon2": func(a *App, d *caddyfile.Dispenser) error {
 		a.Argon2 = new(Argon2)
 		return a.Argon2.unmarshal(d)
@@ -62,6 +63,14 @@ var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
 //		}
 //		remember_device <duration>|off           # default 720h
 //		max_sessions    <number> [oldest|refuse] # default 50 oldest
+//		throttle {                  # wrong passwords: free tries, then the first wait, doubling to the longest
+//			client    <free> [<first> [<longest>]]  # default 50 10s 5m
+//			account   <free> [<first> [<longest>]]  # default 20 30s 1h
+//			pair      <free> [<first> [<longest>]]  # default 5 30s 1h
+//			device    <free> [<first> [<longest>]]  # default 10 30s 1h
+//			challenge <number>                      # default 3
+//			queue     <number>                      # default 100 for each core
+//		}
 //		public_url   <https address>             # what links in mails begin with
 //		mail         { … }                       # see mailBlock
 //		registration off|open|invitation|approval [{ … }] # see registration; default off

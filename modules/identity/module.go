@@ -48,6 +48,9 @@ type App struct {
 	// How many sessions an account has at once. Default: 50; then the oldest ends.
 	MaxSessions *MaxSessions `json:"max_sessions,omitempty"`
 
+	// How wrong passwords wait, and how many logins wait for their turn.
+	Throttle *Throttle `json:"throttle,omitempty"`
+
 	// What a password hash costs. Stored hashes of another cost are made anew at the next login.
 	Argon2 *Argon2 `json:"argon2,omitempty"`
 
@@ -120,6 +123,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("gw_identity: %w", err)
 	}
+	if a.Throttle != nil && a.Throttle.Queue > 0 {
+		hasher.Limit(a.Throttle.Queue)
+	}
 	a.ground = g
 	accounts, err := a.accountStore(hasher, ctx.Logger())
 	if err != nil {
@@ -177,6 +183,7 @@ func (a *App) config() session.Config {
 		c.Required = a.SecondFactor.Required
 	}
 	c.MaxSessions, c.RefuseMore = a.MaxSessions.config()
+	c.Throttles = a.Throttle.config()
 	return c
 }
 

@@ -32,7 +32,7 @@ func (c *call) attempt() session.Attempt {
 }
 
 func (h *Handler) login(c *call) error {
-	in, err := c.fields("username", "password", "delivery", "remember")
+	in, err := c.fields("username", "password", "delivery", "remember", "challenge")
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (h *Handler) login(c *call) error {
 		return err
 	}
 	a := c.attempt()
-	a.Username, a.Password = in["username"], in["password"]
+	a.Username, a.Password, a.Challenge = in["username"], in["password"], in["challenge"]
 	a.Browser = a.Browser || how == inCookies
 	if a.Remember, err = flag(in, "remember"); err != nil {
 		return err

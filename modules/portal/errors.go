@@ -25,7 +25,7 @@ func (h *Handler) fail(c *call, err error) {
 	case http.StatusUnauthorized:
 		c.w.Header().Set("WWW-Authenticate", "Bearer")
 	case http.StatusServiceUnavailable:
-		if c.r.Context().Err() == nil {
+		if c.r.Context().Err() == nil && !errors.Is(err, account.ErrBusy) { // a flood of logins is not to be one of log lines, too
 			h.logger.Error("the portal could not answer", zap.Error(err), zap.String("route", c.rc.Route), zap.String("request_id", c.rc.ID))
 		}
 	}
@@ -37,6 +37,7 @@ func problemOf(err error) problem.Problem {
 	var body *badBody
 	var weak account.WeakPassword
 	var throttled session.Throttled
+	var challenge session.ChallengeRequired
 	if p, ok := tokenProblem(err); ok {
 		return p
 	}
@@ -78,6 +79,10 @@ func problemOf(err error) problem.Problem {
 		return problem.Problem{Status: http.StatusNotFound, Type: "no-such-factor", Title: "There is no such second factor"}
 	case errors.Is(err, session.ErrRequired):
 		return problem.Problem{Status: http.StatusConflict, Type: "second-factor-required", Title: "Your role must have a second factor: add another one first"}
+	case errors.As(err, &challenge):
+		return problem.Problem{Status: http.StatusForbidden, Type: "challenge-required", Title: "Solve the challenge first", Extra: map[string]any{"challenge": challenge.Challenge}}
+	case errors.Is(err, account.ErrBusy):
+		return problem.Problem{Status: http.StatusServiceUnavailable, Type: "busy", Title: "Too many people are signing in right now", RetryAfter: 5 * time.Second}
 	case errors.Is(err, session.ErrNotFound):
 		return problem.Problem{Status: http.StatusNotFound}
 	case errors.Is(err, session.ErrTooMany):

@@ -14,8 +14,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/convosphere/gateway/modules/internal/redistest"
 	"github.com/convosphere/gateway/modules/internal/store"
-	"github.com/convosphere/gateway/modules/ratelimit/internal/redistest"
 )
 
 func openRedis(t testing.TB, s *redistest.Server) store.Store {

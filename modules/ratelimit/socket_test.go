@@ -14,7 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/coder/websocket"
 
-	"github.com/convosphere/gateway/modules/ratelimit/internal/redistest"
+	"github.com/convosphere/gateway/modules/internal/redistest"
 	"github.com/convosphere/gateway/test/extended"
 )
 

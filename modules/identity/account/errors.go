@@ -23,6 +23,8 @@ var (
 	ErrDisplayName = errors.New("a name to show has at most 64 characters, and none that are invisible")
 	// ErrLocale is no language tag.
 	ErrLocale = errors.New("a language is a tag such as de or en-GB")
+	// ErrBusy refuses to compute a password hash, since too many wait for theirs.
+	ErrBusy = errors.New("too many passwords wait to be hashed")
 	// ErrRole is a role name that can't be.
 	ErrRole = errors.New("a role has 1 to 32 letters a-z, digits, underscores or dashes, and begins with a letter")
 )

@@ -11,6 +11,9 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
+// DefaultQueue is how many wait for each hash that is computed: with one core and hashes of 25 ms, two and a half seconds.
+const DefaultQueue = 100
+
 // slots lets one hash per core run at a time, in the whole process: a hash takes its memory (19 MiB) and a core, and a
 // hundred at once would finish no sooner.
 var slots = make(chan struct{}, runtime.GOMAXPROCS(0))
@@ -18,6 +21,7 @@ var slots = make(chan struct{}, runtime.GOMAXPROCS(0))
 // Hasher hashes passwords. It is safe for use by many.
 type Hasher struct {
 	params Params
+	queue  int64
 	dummy  phc
 	calls  atomic.Int64
 }
@@ -27,10 +31,16 @@ func NewHasher(p Params) (*Hasher, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
-	h := &Hasher{params: p}
+	h := &Hasher{params: p, queue: int64(DefaultQueue * cap(slots))}
 	h.dummy = phc{p, random(saltLen), random(keyLen)}
 	return h, nil
 }
+
+// Limit sets how many hashes may wait at once, in the whole process, before more are refused with ErrBusy.
+func (h *Hasher) Limit(n int) { h.queue = int64(n) }
+
+// waiting counts those that wait for a slot, in the whole process, as slots does those that have one.
+var waiting atomic.Int64
 
 func random(n int) []byte {
 	b := make([]byte, n)
@@ -38,11 +48,15 @@ func random(n int) []byte {
 	return b
 }
 
-// key computes a hash once it is this one's turn. Errors: the context's, while it waits.
+// key computes a hash once it is this one's turn. Errors: the context's, while it waits; ErrBusy.
 func (h *Hasher) key(ctx context.Context, password string, with phc) ([]byte, error) {
 	select {
 	case slots <- struct{}{}:
 	default:
+		defer waiting.Add(-1)
+		if waiting.Add(1) > h.queue {
+			return nil, ErrBusy // a queue that only grows serves nobody
+		}
 		hashesWaiting.Inc()
 		defer hashesWaiting.Dec()
 		select {

@@ -12,8 +12,8 @@ import (
 	"github.com/convosphere/gateway/modules/internal/event"
 )
 
-// Login takes the first step: a name and a password. Errors: ErrCredentials; anything else means that it could not be checked.
-func (m *Manager) Login(ctx context.Context, t Attempt) (Result, error) {
+// login looks at a try that Login has let through. Errors: ErrCredentials; anything else means that it could not be checked.
+func (m *Manager) login(ctx context.Context, t Attempt) (Result, error) {
 	a, err := m.Accounts.Authenticate(ctx, t.Username, t.Password)
 	if errors.Is(err, account.ErrNotFound) {
 		logins.WithLabelValues("wrong").Inc()
@@ -28,7 +28,11 @@ func (m *Manager) Login(ctx context.Context, t Attempt) (Result, error) {
 	if m.Accounts.Expired(a, m.Now()) {
 		return m.expired(ctx, a, t)
 	}
-	return m.goOn(ctx, a, t, proof{at: m.Now(), methods: []string{"pwd"}})
+	r, err := m.goOn(ctx, a, t, proof{at: m.Now(), methods: []string{"pwd"}})
+	if errors.Is(err, ErrCredentials) {
+		err = errLost
+	}
+	return r, err
 }
 
 // proof is a first factor that was given.

@@ -16,6 +16,7 @@ import (
 	"github.com/convosphere/gateway/modules/identity/factor"
 	"github.com/convosphere/gateway/modules/identity/federation"
 	"github.com/convosphere/gateway/modules/identity/service"
+	"github.com/convosphere/gateway/modules/identity/throttle"
 	"github.com/convosphere/gateway/modules/identity/token"
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/event"
@@ -37,6 +38,7 @@ type Config struct {
 	Remember    *Remember     // how long a session lasts whose owner asks for it; nil: no longer than others
 	TrustDevice time.Duration // for how long a device can be trusted; 0: not at all
 	MaxSessions int           // of one account at once; 0: 50
+	Throttles   Throttles     // of wrong passwords; zero: DefaultThrottles
 	RefuseMore  bool          // the login that would be one more fails; otherwise the session ends that was not used for the longest
 
 	PersonalTokens *TokenRules   // nil: there are none
@@ -62,7 +64,7 @@ func (c Config) Check() error {
 	case c.MaxSessions < 0 || c.MaxSessions > 1000:
 		return errors.New("max_sessions must be between 1 and 1000")
 	}
-	return errors.Join(c.Remember.check(c), checkRequired(c.Required), c.WebAuthn.Check(), c.PersonalTokens.check(), checkServiceLife(c.ServiceLife))
+	return errors.Join(c.Remember.check(c), c.Throttles.check(), checkRequired(c.Required), c.WebAuthn.Check(), c.PersonalTokens.check(), checkServiceLife(c.ServiceLife))
 }
 
 // Feed is what of database.Feed sessions need.
@@ -77,17 +79,18 @@ type Events interface{ Emit(*event.Event) }
 
 // Resources is what a Manager stands on.
 type Resources struct {
-	DB       *database.DB
-	Feed     Feed
-	Store    store.Store
-	Keys     *keyring.Ring
-	Events   Events
-	Accounts *account.Store
-	Factors  *factor.Store
-	Notices  Notifier // nil: nobody is told by mail
-	Log      *zap.Logger
-	Now      func() time.Time
-	Release  func() // called once nothing of the Manager runs any more
+	DB         *database.DB
+	Feed       Feed
+	Store      store.Store
+	Keys       *keyring.Ring
+	Events     Events
+	Accounts   *account.Store
+	Factors    *factor.Store
+	Notices    Notifier // nil: nobody is told by mail
+	Log        *zap.Logger
+	Now        func() time.Time
+	Challenger Challenger // nil: none is set
+	Release    func()     // called once nothing of the Manager runs any more
 }
 
 // Manager is the sessions of one configuration. It is safe for use by many.
@@ -101,6 +104,8 @@ type Manager struct {
 	tokens   *apitoken.Store
 	services *service.Store
 	uses     uses
+	throttle *throttle.Throttle
+	names    []byte // key of the names that tries are counted for
 	issuer   *token.Issuer
 	known    *token.Cache
 	watches  *hub
@@ -127,9 +132,14 @@ func New(ctx context.Context, c Config, r Resources) (*Manager, error) {
 	if c.ServiceLife == 0 {
 		c.ServiceLife = 10 * time.Minute
 	}
+	if c.Throttles == (Throttles{}) {
+		c.Throttles = DefaultThrottles
+	}
 	m := &Manager{
 		Config: c, Resources: r,
 		links:    federation.NewLinks(r.DB, r.Accounts, r.Keys.Derive("account link")),
+		throttle: throttle.New(r.Store, r.Now, r.Log),
+		names:    r.Keys.Derive("throttled names"),
 		devices:  device.NewStore(r.DB, r.Keys.Derive("program device")),
 		tokens:   apitoken.NewStore(r.DB),
 		services: service.NewStore(r.DB),

@@ -5,7 +5,7 @@ import "github.com/prometheus/client_golang/prometheus"
 // Of the process, not of a configuration: a reload keeps them.
 var (
 	logins = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "gateway_logins_total", Help: "First steps of logins by outcome: success, second_factor (asked for), expired (the password), wrong, error.",
+		Name: "gateway_logins_total", Help: "First steps of logins by outcome: success, second_factor (asked for), expired (the password), wrong, throttled, challenged, error.",
 	}, []string{"outcome"})
 	factors = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gateway_second_factors_total", Help: "Second factors given by kind (totp, webauthn, recovery) and outcome: success, wrong, throttled, expired, error.",

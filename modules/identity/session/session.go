@@ -22,6 +22,8 @@ type Attempt struct {
 	UserAgent string // stored with the session, cut at 256 bytes
 	RequestID string // for the event
 
+	Challenge string // the answer to a ChallengeRequired; "" none
+
 	Browser        bool   // it can keep a cookie for its device
 	Device         string // the device cookie; several are joined by "~"
 	Remember       bool   // the session is to last as long as Config.Remember allows

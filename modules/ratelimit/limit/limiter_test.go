@@ -11,7 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/convosphere/gateway/modules/ratelimit/internal/redistest"
+	"github.com/convosphere/gateway/modules/internal/redistest"
 )
 
 func zone(t testing.TB, name string, count int64, period time.Duration, burst int64, f OnFailure) *Zone {

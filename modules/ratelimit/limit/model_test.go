@@ -9,7 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
 
-	"github.com/convosphere/gateway/modules/ratelimit/internal/redistest"
+	"github.com/convosphere/gateway/modules/internal/redistest"
 )
 
 // model is the continuous-state leaky bucket, the other form of the algorithm in ITU-T I.371: each unit fills the bucket by the interval,
