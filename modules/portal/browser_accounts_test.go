@@ -27,8 +27,8 @@ func mailSite(t *testing.T, mode string) (site, *mailtest.Server) {
 	return s, m
 }
 
-// mailed waits for the nth mail and returns the link in it.
-func mailed(t *testing.T, s site, m *mailtest.Server, nth int) string {
+// mailLink waits for the nth mail and returns the link in it.
+func mailLink(t *testing.T, s site, m *mailtest.Server, nth int) string {
 	t.Helper()
 	text := m.Wait(t, nth).Text
 	found := regexp.MustCompile(`https://\S+`).FindString(text)
@@ -57,7 +57,7 @@ func TestRegistrationInABrowser(t *testing.T) {
 	p.Until("look into your mail", `document.querySelector("[data-step=confirm]").checkVisibility() && document.activeElement.tagName === "H1"`)
 	inspect(p, "confirm")
 
-	to := mailed(t, s, m, 1)
+	to := mailLink(t, s, m, 1)
 	p.Go(to)
 	p.Until("the password", `document.activeElement.id === "password" && location.hash === ""`)
 	inspect(p, "verify")
@@ -87,7 +87,7 @@ func TestRegistrationInABrowser(t *testing.T) {
 	fill(t, p, "#email", "nina@example.com")
 	p.Click("#mail-form [type=submit]")
 	p.Shows("on its way to nina@example.com")
-	to = mailed(t, s, m, 2)
+	to = mailLink(t, s, m, 2)
 	p.Click("[data-sign-out]")
 	p.Until("signed out", `location.pathname === "/auth/login"`)
 	p.Go(to)
@@ -120,7 +120,7 @@ func TestResetInABrowser(t *testing.T) {
 	if r := s.call(t, browser(t), "POST", "/auth/api/register", map[string]string{"username": "rita", "email": "rita@example.org", "password": password}); r.StatusCode != 200 {
 		t.Fatal(r.raw)
 	}
-	_, secret, _ := strings.Cut(mailed(t, s, m, 1), "#")
+	_, secret, _ := strings.Cut(mailLink(t, s, m, 1), "#")
 	if r := s.call(t, browser(t), "POST", "/auth/api/register/confirm", map[string]string{"token": secret, "password": password}); r.StatusCode != 200 {
 		t.Fatal(r.raw)
 	}
@@ -131,7 +131,7 @@ func TestResetInABrowser(t *testing.T) {
 	p.Enter("#email")
 	p.Until("sent", `document.querySelector("[data-step=sent]").checkVisibility()`)
 	inspect(p, "sent")
-	p.Go(mailed(t, s, m, 2))
+	p.Go(mailLink(t, s, m, 2))
 	p.Until("the new one", `document.activeElement.id === "password" && location.hash === ""`)
 	inspect(p, "set")
 	fill(t, p, "#password", "quartz-violin-harbor-77")
@@ -153,7 +153,7 @@ func TestOperatorInABrowser(t *testing.T) {
 	if r := s.call(t, browser(t), "POST", "/auth/api/register", map[string]string{"username": "nina", "email": "nina@example.org", "password": password, "display_name": "Nina <b>"}); r.StatusCode != 200 {
 		t.Fatal(r.raw)
 	}
-	_, secret, _ := strings.Cut(mailed(t, s, m, 1), "#")
+	_, secret, _ := strings.Cut(mailLink(t, s, m, 1), "#")
 	if r := s.call(t, browser(t), "POST", "/auth/api/register/confirm", map[string]string{"token": secret, "password": password}); r.StatusCode != 200 || r.body["status"] != "approval" {
 		t.Fatal(r.raw)
 	}

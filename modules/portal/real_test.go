@@ -46,8 +46,13 @@ func start(t *testing.T) site {
 	return startWith(t, "", "")
 }
 
-// startWith has more in the option gateway and in gw_portal. There is otto, too, an admin without a second factor.
+// startWith has more in the option gateway, where PORT stands for the site's port, and in gw_portal. There is otto, too, an admin without a second factor.
 func startWith(t *testing.T, gateway, portal string) site {
+	t.Helper()
+	return startOn(t, freePort(t), gateway, portal)
+}
+
+func startOn(t *testing.T, port, gateway, portal string) site {
 	t.Helper()
 	dir := t.TempDir()
 	d, err := directory.Open(context.Background(), directory.At(dir))
@@ -67,7 +72,6 @@ func startWith(t *testing.T, gateway, portal string) site {
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	port := freePort(t)
 	cfg := siteConfig(t, dir, port, backend(t))
 	cfg = strings.Replace(cfg, "\t\tdata_dir", "\t\t"+strings.ReplaceAll(gateway, "PORT", port)+"\n\t\tdata_dir", 1)
 	if portal != "" {

@@ -36,6 +36,7 @@ var pageRoutes = map[string]route{
 	"/auth/admin":               {permission: admin, methods: methods{"GET": accountSection("people")}},
 	"/auth/admin/accounts/{id}": {permission: admin, methods: methods{"GET": accountSection("person")}},
 	"/auth/admin/invitations":   {permission: admin, methods: methods{"GET": accountSection("invitations")}},
+	"/auth/admin/services":      {permission: admin, methods: methods{"GET": accountSection("services")}},
 	"/auth/register":            {permission: public, methods: methods{"GET": publicPage("register", Offers.Register)}},
 	"/auth/invite":              {permission: public, methods: methods{"GET": publicPage("invite", Offers.Invitations)}},
 	"/auth/verify":              {permission: public, methods: methods{"GET": publicPage("verify", func(o Offers) bool { return o.Mail })}},

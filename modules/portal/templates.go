@@ -35,6 +35,7 @@ var pageKinds = []pageKind{
 	{name: "people", script: "people.js", title: "admin.people", texts: []string{"admin", "tokens"}, section: "people"},
 	{name: "person", script: "person.js", title: "admin.person", texts: []string{"admin", "account", "security"}, section: "people"},
 	{name: "invitations", script: "invitations.js", title: "admin.invitations", texts: []string{"admin", "tokens"}, section: "invitations"},
+	{name: "services", script: "services.js", texts: []string{"admin", "services", "tokens"}, section: "services"},
 	{name: "sessions", script: "sessions.js", texts: []string{"sessions"}, section: "sessions"},
 	{name: "tokens", script: "tokens.js", texts: []string{"tokens"}, section: "tokens"},
 	{name: "security", script: "security.js", texts: []string{"security"}, section: "security"},

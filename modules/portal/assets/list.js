@@ -7,13 +7,14 @@ import { words } from "./texts.js";
 export function fill(list, template, items, empty, describe) {
 	const nodes = items.map((item) => {
 		const node = find(template).content.firstElementChild.cloneNode(true);
+		const [texts, buttons] = [all("[data-f]", node), all("[data-do]", node)]; // before there are lists in it
 		const has = describe(node, item);
-		for (const e of all("[data-f]", node)) {
+		for (const e of texts) {
 			const text = has[e.dataset.f];
 			if (!text) e.remove();
 			else e.textContent = text;
 		}
-		for (const b of all("[data-do]", node)) {
+		for (const b of buttons) {
 			const act = has[b.dataset.do];
 			if (!act) b.remove();
 			else b.addEventListener("click", act);
