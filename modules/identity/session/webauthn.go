@@ -4,10 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
-	"net"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/convosphere/gateway/modules/identity/account"
@@ -16,60 +12,6 @@ import (
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 )
-
-// Keys says for which names and pages security keys and passkeys are.
-type Keys struct {
-	ID      string   // RP id: a domain; "": the host of each request
-	Origins []string // where pages may stand, as https://chat.example.com; none: the host of each request, if it is ID or below it
-}
-
-// Check refuses what can't work.
-func (k Keys) Check() error {
-	if k.ID == "" && len(k.Origins) > 0 {
-		return errors.New("webauthn: origins need an rp_id")
-	}
-	if k.ID != "" {
-		if err := (factor.Site{ID: k.ID, Origins: []string{"https://" + k.ID}}).Check(); err != nil {
-			return fmt.Errorf("webauthn: rp_id %q: %w", k.ID, err)
-		}
-	}
-	for _, o := range k.Origins {
-		host, ok := strings.CutPrefix(o, "https://")
-		if name := hostname(host); !ok || strings.ContainsAny(host, "/?#@ ") || !within(name, k.ID) {
-			return fmt.Errorf("webauthn: origin %q is not https:// and a host that is %s or below it", o, k.ID)
-		}
-	}
-	return nil
-}
-
-func hostname(host string) string {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		return h
-	}
-	return host
-}
-
-// within tells whether a host is the domain or below it.
-func within(host, domain string) bool {
-	return host != "" && (host == domain || strings.HasSuffix(host, "."+domain))
-}
-
-// site is the relying party for a request. What its Host says can be trusted for this: the browser signs its own origin, and an answer
-// made for another name holds nowhere else. Errors: factor.ErrSite.
-func (m *Manager) site(t Attempt) (factor.Site, error) {
-	host := strings.ToLower(t.Host)
-	s := factor.Site{ID: m.WebAuthn.ID, Origins: m.WebAuthn.Origins, Label: m.Label}
-	if s.ID == "" {
-		s.ID = hostname(host)
-	}
-	if len(s.Origins) == 0 {
-		s.Origins = []string{"https://" + host}
-		if !within(hostname(host), s.ID) {
-			return s, factor.ErrSite
-		}
-	}
-	return s, s.Check()
-}
 
 // ErrChallenge is a challenge that has expired or was used: ask for a new one.
 var ErrChallenge = errors.New("the challenge has expired or was used")
@@ -245,96 +187,4 @@ func (m *Manager) Passkey(ctx context.Context, token string, answer []byte, t At
 	logins.WithLabelValues("success").Inc()
 	m.emit(t, a, "login", event.Success, "passkey", s.id)
 	return r, nil
-}
-
-// BeginAddKey asks for a new security key or passkey of a person who is signed in: what it returns goes to navigator.credentials.create. Errors: NotFresh,
-// ErrSession, factor.ErrSite.
-func (m *Manager) BeginAddKey(ctx context.Context, id *reqctx.Identity, t Attempt) (options any, err error) {
-	s, a, err := m.current(ctx, id)
-	if err == nil {
-		err = m.fresh(s, a)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return m.beginRegistration(ctx, forAdding, s.id, a, t)
-}
-
-// AddKey takes the answer and puts the key in force. The session gets a new id. Errors: ErrSession, NotFresh, ErrChallenge, factor.ErrKey, factor.ErrName,
-// factor.ErrMany, account.ErrExists (it is somebody's).
-func (m *Manager) AddKey(ctx context.Context, id *reqctx.Identity, answer []byte, name string, t Attempt) (Result, error) {
-	s, a, err := m.current(ctx, id)
-	if err == nil {
-		err = m.fresh(s, a)
-	}
-	if err != nil {
-		return Result{}, err
-	}
-	add, err := m.registered(ctx, forAdding, s.id, a, answer, name, t)
-	if err != nil {
-		return Result{}, err
-	}
-	s.mfa, s.methods = m.Now(), multi(s.methods, add.methods...)
-	r, err := m.replace(ctx, s, a, t, m.adding(ctx, a, factor.WebAuthn, name, add.store))
-	return r, m.wasAdded(a, factor.WebAuthn, r, err)
-}
-
-// BeginAddKeyAtLogin and AddKeyAtLogin do the same for a login that must enrol a factor. Errors: ErrSession, and as above.
-func (m *Manager) BeginAddKeyAtLogin(ctx context.Context, mfaToken string, t Attempt) (options any, err error) {
-	_, a, err := m.waiting(ctx, mfaToken, true)
-	if err != nil {
-		return nil, err
-	}
-	return m.beginRegistration(ctx, forEnrol, mfaToken, a, t)
-}
-
-// AddKeyAtLogin ends that login.
-func (m *Manager) AddKeyAtLogin(ctx context.Context, mfaToken string, answer []byte, name string, t Attempt) (Result, error) {
-	p, a, err := m.waiting(ctx, mfaToken, true)
-	if err != nil {
-		return Result{}, err
-	}
-	add, err := m.registered(ctx, forEnrol, mfaToken, a, answer, name, t)
-	if err != nil {
-		return Result{}, err
-	}
-	r, err := m.complete(ctx, mfaToken, p, a, t, m.adding(ctx, a, factor.WebAuthn, name, add.store), add.methods...)
-	return r, m.wasAdded(a, factor.WebAuthn, r, err)
-}
-
-func (m *Manager) beginRegistration(ctx context.Context, purpose, of string, a account.Account, t Attempt) (any, error) {
-	site, err := m.site(t)
-	if err != nil {
-		return nil, err
-	}
-	options, c, err := m.Factors.BeginRegistration(ctx, site, a.ID, a.Name)
-	if err != nil {
-		return nil, err
-	}
-	return options, m.challenge(ctx, purpose, of, a.ID, c)
-}
-
-// keyToAdd is a new key that has answered.
-type keyToAdd struct {
-	methods []string
-	store   storing
-}
-
-func (m *Manager) registered(ctx context.Context, purpose, of string, a account.Account, answer []byte, name string, t Attempt) (keyToAdd, error) {
-	if _, err := factor.Name(name); err != nil {
-		return keyToAdd{}, err
-	}
-	c, err := m.answered(ctx, purpose, of, a.ID)
-	var made factor.Credential
-	if err == nil {
-		made, err = m.Factors.FinishRegistration(c, answer)
-	}
-	if err != nil {
-		m.gave(a, t, factor.WebAuthn, "enrolment", err)
-		return keyToAdd{}, err
-	}
-	return keyToAdd{slices.Clone(keyMethods(made.Proof())), func(tx *database.Tx, name string) error {
-		_, err := m.Factors.AddWebAuthn(ctx, tx, m.Now(), a.ID, name, made)
-		return err
-	}}, nil
 }
