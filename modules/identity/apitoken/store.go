@@ -75,7 +75,7 @@ func (s *Store) Find(ctx context.Context, raw string, now time.Time) (Token, Own
 	var scopes, roles string
 	var created, expires, used int64
 	// The kind is asked for too: a service's token must be of a service, whatever became of its account.
-	err := s.db.QueryRow(ctx, `SELECT t.id, t.account, t.kind, t.name, t.scopes, t.created_at, t.expires_at, t.used_at, a.username, a.roles
+	err := s.db.QueryRowOften(ctx, `SELECT t.id, t.account, t.kind, t.name, t.scopes, t.created_at, t.expires_at, t.used_at, a.username, a.roles
 		FROM tokens t JOIN accounts a ON a.id = t.account
 		WHERE t.hash = ? AND t.kind = ? AND t.ended_at = 0 AND t.expires_at > ? AND a.disabled = 0 AND a.kind = CASE WHEN t.kind = 'service' THEN 'service' ELSE 'person' END`,
 		hash(raw), kind, database.Micros(now)).Scan(&t.ID, &t.Account, &t.Kind, &t.Name, &scopes, &created, &expires, &used, &o.Name, &roles)

@@ -69,7 +69,7 @@ func (m *Manager) verify(ctx context.Context, raw string) (*reqctx.Identity, err
 func (m *Manager) alive(ctx context.Context, id *reqctx.Identity) error {
 	var owner string
 	var idle, absolute, end, disabled int64
-	err := m.DB.QueryRow(ctx, `SELECT s.account, s.idle_at, s.absolute_at, s.ended_at, a.disabled FROM sessions s JOIN accounts a ON a.id = s.account WHERE s.id = ?`,
+	err := m.DB.QueryRowOften(ctx, `SELECT s.account, s.idle_at, s.absolute_at, s.ended_at, a.disabled FROM sessions s JOIN accounts a ON a.id = s.account WHERE s.id = ?`,
 		id.Session).Scan(&owner, &idle, &absolute, &end, &disabled)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ErrSession

@@ -2,10 +2,10 @@ package token
 
 import (
 	"bytes"
-	"encoding/json"
 	"io"
 	"strconv"
-	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // maxTime bounds a NumericDate, so that no arithmetic on it overflows: the year 9999.
@@ -15,30 +15,26 @@ const maxTime = 253402300799
 // "sub" and the last of two. It is false for an unknown name, a name given twice, another type, a number that is no whole
 // one from 0 on, a missing required name, and anything behind the object.
 func members(raw []byte, targets map[string]any, required []string) bool {
-	if !utf8.Valid(raw) {
+	d := jsontext.NewDecoder(bytes.NewBuffer(raw)) // it refuses broken UTF-8, and names given twice however they are spelt
+	if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {
 		return false
 	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return false
-	}
-	for d.More() {
-		t, err := d.Token()
-		name, ok := t.(string)
-		if err != nil || !ok {
+	for d.PeekKind() == '"' {
+		t, err := d.ReadToken()
+		if err != nil {
 			return false
 		}
+		name := t.String()
 		target, ok := targets[name]
 		if !ok || target == nil || !value(d, target) {
 			return false
 		}
 		targets[name] = nil // given
 	}
-	if t, err := d.Token(); err != nil || t != json.Delim('}') {
+	if t, err := d.ReadToken(); err != nil || t.Kind() != '}' {
 		return false
 	}
-	if _, err := d.Token(); err != io.EOF {
+	if _, err := d.ReadToken(); err != io.EOF {
 		return false
 	}
 	for _, name := range required {
@@ -49,43 +45,42 @@ func members(raw []byte, targets map[string]any, required []string) bool {
 	return true
 }
 
-func value(d *json.Decoder, target any) bool {
-	t, err := d.Token()
+func value(d *jsontext.Decoder, target any) bool {
+	t, err := d.ReadToken()
 	if err != nil {
 		return false
 	}
 	switch target := target.(type) {
 	case *string:
-		s, ok := t.(string)
-		*target = s
-		return ok
-	case *int64:
-		n, ok := t.(json.Number)
-		if !ok {
+		if t.Kind() != '"' {
 			return false
 		}
-		v, err := strconv.ParseInt(n.String(), 10, 64)
+		*target = t.String()
+		return true
+	case *int64:
+		if t.Kind() != '0' {
+			return false
+		}
+		v, err := strconv.ParseInt(t.String(), 10, 64)
 		*target = v
 		return err == nil && v >= 0 && v <= maxTime
 	case *bool:
-		b, ok := t.(bool)
-		*target = b
-		return ok
+		*target = t.Kind() == 't'
+		return t.Kind() == 't' || t.Kind() == 'f'
 	case *[]string:
-		return t == json.Delim('[') && texts(d, target)
+		return t.Kind() == '[' && texts(d, target)
 	}
 	return false
 }
 
-func texts(d *json.Decoder, target *[]string) bool {
-	for d.More() {
-		t, err := d.Token()
-		s, ok := t.(string)
-		if err != nil || !ok || len(*target) == 32 {
+func texts(d *jsontext.Decoder, target *[]string) bool {
+	for d.PeekKind() == '"' {
+		t, err := d.ReadToken()
+		if err != nil || len(*target) == 32 {
 			return false
 		}
-		*target = append(*target, s)
+		*target = append(*target, t.String())
 	}
-	t, err := d.Token()
-	return err == nil && t == json.Delim(']')
+	t, err := d.ReadToken()
+	return err == nil && t.Kind() == ']'
 }

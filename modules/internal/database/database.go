@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
@@ -49,6 +50,7 @@ type DB struct {
 	sql      *sql.DB
 	postgres bool
 	writing  chan struct{} // SQLite: holds one while this process writes
+	prepared sync.Map      // of *sql.Stmt, by the query as it is written
 }
 
 // Open connects and migrates. Close it.
@@ -181,6 +183,22 @@ func (db *DB) Query(ctx context.Context, q string, args ...any) (*sql.Rows, erro
 // QueryRow runs a query of one row.
 func (db *DB) QueryRow(ctx context.Context, q string, args ...any) *sql.Row {
 	return db.sql.QueryRowContext(ctx, db.rebind(q), args...)
+}
+
+// QueryRowOften is QueryRow for a query that requests wait for: it is parsed once, and kept for as long as the database is open. There may be only a few of
+// these, spelt out in the code.
+func (db *DB) QueryRowOften(ctx context.Context, q string, args ...any) *sql.Row {
+	v, ok := db.prepared.Load(q)
+	if !ok {
+		fresh, err := db.sql.PrepareContext(ctx, db.rebind(q))
+		if err != nil {
+			return db.QueryRow(ctx, q, args...) // which says why
+		}
+		if v, ok = db.prepared.LoadOrStore(q, fresh); ok {
+			_ = fresh.Close() // another was quicker
+		}
+	}
+	return v.(*sql.Stmt).QueryRowContext(ctx, args...)
 }
 
 // Tx is a transaction.
