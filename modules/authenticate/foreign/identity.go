@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	maxName  = 128 // bytes of a name before it is spelled
+	maxName  = 64  // bytes of a name before it is spelled: what comes of it fits where names are kept
+	maxText  = 128 // bytes of what else is taken over
 	maxRoles = 16
 	maxTexts = 32 // of amr, and of scopes
 )
@@ -24,7 +25,7 @@ func (i *Issuer) identity(t *oidc.Token, now time.Time) (*reqctx.Identity, error
 	intended := slices.ContainsFunc(c.Audience(), func(a string) bool { return slices.Contains(i.Audience, a) })
 	authTime, _, timed := c.Time("auth_time")
 	subject, name := c.Subject(), c.Text(i.Name)
-	if !current || !typed || !intended || !timed || !nameable(subject) || !nameable(name) {
+	if !current || !typed || !intended || !timed || subject == "" || len(subject) > maxText || !nameable(name) {
 		return nil, token.ErrInvalid
 	}
 	for _, m := range i.Require {
@@ -38,7 +39,7 @@ func (i *Issuer) identity(t *oidc.Token, now time.Time) (*reqctx.Identity, error
 	}
 	id := &reqctx.Identity{
 		Subject: spell(subject) + "@" + i.As, Name: spell(name) + "@" + i.As, Roles: roles, Kind: reqctx.KindForeign, Issuer: i.URL,
-		TokenID: cut(c.Text("jti"), maxName), Methods: some(c.Texts("amr")), ACR: reqctx.ACRSingle, AuthTime: authTime, Expires: expires,
+		TokenID: cut(c.Text("jti"), maxText), Methods: some(c.Texts("amr")), ACR: reqctx.ACRSingle, AuthTime: authTime, Expires: expires,
 	}
 	if i.SecondFactor != nil && i.SecondFactor.holds(c) {
 		id.ACR, id.MFATime = reqctx.ACRMulti, authTime
@@ -71,7 +72,7 @@ func (i *Issuer) roles(c oidc.Claims) []string {
 func some(texts []string) []string {
 	var kept []string
 	for _, s := range texts {
-		if len(s) <= maxName && len(kept) < maxTexts {
+		if len(s) <= maxText && len(kept) < maxTexts {
 			kept = append(kept, s)
 		}
 	}

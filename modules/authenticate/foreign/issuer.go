@@ -120,7 +120,7 @@ func (i Issuer) Check() error {
 }
 
 func isLabel(s string) bool {
-	if s == "" || len(s) > 64 || strings.Trim(s, ".-") != s {
+	if s == "" || len(s) > 63 || strings.Trim(s, ".-") != s {
 		return false
 	}
 	for _, c := range s {

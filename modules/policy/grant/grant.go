@@ -5,6 +5,7 @@ package grant
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -58,10 +59,40 @@ func (g Grant) checkRemoval() error {
 	return nil
 }
 
-// IsPerson tells whether s can be a user's name: lower case letters, digits, dot, underscore and hyphen, at most 64. What is spelt
+// What names are made of.
+const (
+	nameLetters  = "abcdefghijklmnopqrstuvwxyz0123456789._-"
+	labelLetters = "abcdefghijklmnopqrstuvwxyz0123456789.-"
+	maxForeign   = 256
+)
+
+// IsPerson tells whether s can be the name of a person or a program: lower case letters, digits, dot, underscore and hyphen, at most 64; or one whom another
+// issuer vouches for, as gw_authenticate spells it: such a name in which %XX stands for any other byte, an @ and the issuer's label, at most 256. What is spelt
 // otherwise is nobody's name, so a grant to it would wait for somebody who was never meant.
 func IsPerson(s string) bool {
-	return s != "" && len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789._-") == ""
+	name, label, foreign := strings.Cut(s, "@")
+	if !foreign {
+		return s != "" && len(s) <= 64 && strings.Trim(s, nameLetters) == ""
+	}
+	return name != "" && label != "" && len(s) <= maxForeign && strings.Trim(label, labelLetters) == "" && isSpelled(name)
+}
+
+// isSpelled takes the one spelling: two of a name would be two people.
+func isSpelled(name string) bool {
+	for i := 0; i < len(name); i++ {
+		if strings.IndexByte(nameLetters, name[i]) >= 0 {
+			continue
+		}
+		if name[i] != '%' || i+2 >= len(name) {
+			return false
+		}
+		b, err := strconv.ParseUint(name[i+1:i+3], 16, 8)
+		if err != nil || fmt.Sprintf("%02X", b) != name[i+1:i+3] || strings.IndexByte(nameLetters, byte(b)) >= 0 {
+			return false
+		}
+		i += 2
+	}
+	return true
 }
 
 func isObject(s string) bool {
