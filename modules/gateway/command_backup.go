@@ -20,6 +20,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/gateway/backup"
 	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/owner"
 )
 
 func init() {
@@ -204,7 +205,7 @@ func restore(cmd *cobra.Command, f *os.File, secret backup.Secret, place backup.
 	if place.Database.SQLite != "" {
 		scratch = filepath.Dir(place.Database.SQLite)
 	}
-	if err := os.MkdirAll(scratch, 0o700); err != nil {
+	if err := owner.MkdirAll(scratch, 0o700); err != nil {
 		return fmt.Errorf("making the data folder: %w", err)
 	}
 	c, err := backup.Check(background(cmd), f, secret, scratch)

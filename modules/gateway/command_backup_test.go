@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -159,5 +160,40 @@ func TestBackupInto(t *testing.T) {
 	}
 	if out, err := command("backup", passphrase, append(to, file, "--overwrite")...); err != nil || !strings.Contains(out, "1 accounts") {
 		t.Fatal(out, err)
+	}
+}
+
+// Root restores for a gateway that runs as another user: what it makes is the folder's owner's. Without root, all is one's own.
+func TestRestoredFilesAreTheFoldersOwners(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "b.backup")
+	if _, err := command("backup", passphrase, file, "--data", people(t, "ursula")); err != nil {
+		t.Fatal(err)
+	}
+	to := t.TempDir()
+	want := uint32(os.Geteuid())
+	if want == 0 {
+		want = 4711
+		if err := os.Chown(to, 4711, 4711); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := command("restore", passphrase, file, "--data", filepath.Join(to, "data")); err != nil {
+		t.Fatal(out, err)
+	}
+	err := filepath.WalkDir(to, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil && info.Sys().(*syscall.Stat_t).Uid != want {
+			t.Errorf("%s is %d's, want %d's", path, info.Sys().(*syscall.Stat_t).Uid, want)
+		}
+		if err == nil && info.Mode().Perm()&0o077 != 0 && path != to {
+			t.Errorf("%s can be read by others", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/owner"
 )
 
 // intoSQLite puts the scratch file in the target's place. What the target held is moved aside.
@@ -23,7 +24,7 @@ func (c *Checked) intoSQLite(ctx context.Context, path string, how How, swapKeys
 	if path, err = filepath.Abs(path); err != nil {
 		return "", err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := owner.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return "", fmt.Errorf("making the database folder: %w", err)
 	}
 	there, full, err := look(ctx, path)
@@ -45,9 +46,6 @@ func (c *Checked) intoSQLite(ctx context.Context, path string, how How, swapKeys
 		return "", fmt.Errorf("putting the database in place: %w", err)
 	}
 	defer os.Remove(staged) // gone already where all went well
-	if err := ownedLike(staged, path); err != nil {
-		return "", fmt.Errorf("putting the database in place: %w", err)
-	}
 	if err := swapKeys(); err != nil {
 		return "", err
 	}
@@ -116,44 +114,38 @@ func holdAlone(ctx context.Context, path string) (release func() error, err erro
 	return func() error { return errors.Join(conn.Close(), db.Close()) }, nil
 }
 
-// move renames a file, or copies it from another file system. It is on the disk then.
+// move renames a file that this process has made, or copies it from another file system. It is on the disk then, and the folder's owner's.
 func move(from, to string) error {
-	if err := syncPath(from); err != nil {
-		return err
-	}
 	if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
-	}
-	if os.Rename(from, to) == nil {
-		return nil
 	}
 	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
+	if err := in.Sync(); err != nil {
+		return err
+	}
+	if os.Rename(from, to) == nil {
+		moved, err := os.OpenFile(to, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+		if err != nil {
+			return err
+		}
+		defer moved.Close()
+		was, err := in.Stat()
+		if err != nil {
+			return err
+		}
+		if is, err := moved.Stat(); err != nil || !os.SameFile(was, is) {
+			return errors.Join(err, errors.New("somebody has put another file in its place"))
+		}
+		return owner.Inherit(moved)
+	}
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Sync(), out.Close())
-}
-
-// ownedLike gives a file that root made to the owner of the file whose place it takes, or of its folder: the gateway may be another user.
-func ownedLike(path, like string) error {
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	info, err := os.Stat(like)
-	if errors.Is(err, fs.ErrNotExist) {
-		info, err = os.Stat(filepath.Dir(like))
-	}
-	if err != nil {
-		return err
-	}
-	if s, ok := info.Sys().(*syscall.Stat_t); ok {
-		return os.Lchown(path, int(s.Uid), int(s.Gid))
-	}
-	return nil
+	return errors.Join(err, owner.Inherit(out), out.Sync(), out.Close())
 }

@@ -9,7 +9,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"syscall"
+
+	"github.com/convosphere/gateway/modules/internal/owner"
 )
 
 // isKeyFile tells the names of key files from the lock, files half written, and whatever would lead out of the folder.
@@ -69,7 +70,7 @@ func Install(dir string, keys map[string][]byte) (aside string, undo func() erro
 			return "", nil, err
 		}
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := owner.MkdirAll(dir, 0o700); err != nil {
 		return "", nil, fmt.Errorf("making the key folder: %w", err)
 	}
 	unlock, err := lock(dir)
@@ -98,12 +99,12 @@ func Install(dir string, keys map[string][]byte) (aside string, undo func() erro
 	}
 	for _, name := range slices.Sorted(maps.Keys(keys)) {
 		path := filepath.Join(dir, name)
-		if err := errors.Join(write(path, keys[name]), ownedLike(path, dir)); err != nil {
+		if err := write(path, keys[name]); err != nil {
 			return "", nil, errors.Join(err, undo())
 		}
 	}
 	if aside != "" {
-		err = ownedLike(aside, dir)
+		err = owner.InheritDir(aside)
 	}
 	return aside, undo, err
 }
@@ -125,19 +126,4 @@ func restore(dir, aside string, old, keys map[string][]byte) error {
 		}
 	}
 	return errors.Join(all, os.Remove(aside))
-}
-
-// ownedLike gives a file that root made to the owner of the folder, who could not read it.
-func ownedLike(path, dir string) error {
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	info, err := os.Stat(dir)
-	if err != nil {
-		return err
-	}
-	if s, ok := info.Sys().(*syscall.Stat_t); ok {
-		return os.Lchown(path, int(s.Uid), int(s.Gid))
-	}
-	return nil
 }

@@ -25,6 +25,8 @@ import (
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/tink"
+
+	"github.com/convosphere/gateway/modules/internal/owner"
 )
 
 // Ring is the open key ring. It is safe for use by many. Only its signing keys ever change.
@@ -53,7 +55,7 @@ const (
 func Open(dir string) (*Ring, error) { return open(dir, time.Now) }
 
 func open(dir string, now func() time.Time) (*Ring, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := owner.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the key folder: %w", err)
 	}
 	unlock, err := lock(dir)
@@ -85,7 +87,7 @@ func open(dir string, now func() time.Time) (*Ring, error) {
 
 // lock keeps other processes from writing the folder until unlock is called.
 func lock(dir string) (unlock func(), err error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := owner.Create(filepath.Join(dir, "lock"))
 	if err != nil {
 		return nil, fmt.Errorf("locking the key folder: %w", err)
 	}
@@ -125,7 +127,7 @@ func write(path string, raw []byte) error {
 	}
 	defer os.Remove(tmp.Name()) // gone already where all went well
 	_, err = tmp.Write(raw)
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+	if err = errors.Join(err, owner.Inherit(tmp), tmp.Sync(), tmp.Close()); err != nil {
 		return fmt.Errorf("writing a key: %w", err)
 	}
 	if err := os.Rename(tmp.Name(), path); err != nil {
