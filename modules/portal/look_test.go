@@ -164,3 +164,32 @@ func TestMessagesAreUsed(t *testing.T) {
 		}
 	}
 }
+
+// Whatever the API refuses with, the pages have words for it in every language.
+func TestProblemsHaveWords(t *testing.T) {
+	h := newHandler(t, &people{})
+	known := h.look.catalog.Group("en", "error")
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(f, "_test.go") {
+			continue
+		}
+		for _, m := range regexp.MustCompile(`Type: "([a-z-]+)"`).FindAllStringSubmatch(string(b), -1) {
+			found++
+			if known["error."+m[1]] == "" {
+				t.Errorf("%s: there are no words for %s", f, m[1])
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("%d problems: the pattern is wrong", found)
+	}
+}

@@ -13,9 +13,9 @@ import (
 	"github.com/convosphere/gateway/modules/policy/engine"
 )
 
-// What a browser may do with an answer of the portal: show it by itself, with our own style and script, and talk to us.
+// What a browser may do with an answer of the portal: show it by itself, with our own style and script, which make no markup of text, and talk to us.
 const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
-	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
 // secure sets the security headers; the portal's pages need stricter ones than the site's.
 func secure(h http.Header) {

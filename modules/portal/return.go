@@ -26,8 +26,13 @@ func safeReturn(s, home string) string {
 	if !strings.HasPrefix(clean, "/") || strings.HasPrefix(clean, "//") || strings.HasPrefix(u.Path, "//") || strings.Contains(u.Path, `/\`) {
 		return home
 	}
-	// The login page leads nowhere, and the API is no place to be.
-	if u.Path == "/auth" || u.Path == "/auth/" || u.Path == "/auth/login" || strings.HasPrefix(u.Path, "/auth/api/") {
+	// The login page leads nowhere, the API is no place to be, and nobody is sent on to a provider who did not ask for it.
+	for _, no := range []string{"/auth/api/", "/auth/oidc/", "/auth/oauth/"} {
+		if strings.HasPrefix(u.Path, no) {
+			return home
+		}
+	}
+	if u.Path == "/auth" || u.Path == "/auth/" || u.Path == "/auth/login" {
 		return home
 	}
 	return clean

@@ -23,6 +23,8 @@ func TestSafeReturn(t *testing.T) {
 		"/auth/account":                 "/auth/account",
 		"/a?next=https://b.c":           "/a?next=https://b.c",
 		"":                              "/home",
+		"/auth/oidc/corp/start":         "/home",
+		"/auth/oauth/revoke":            "/home",
 		"rooms":                         "/home",
 		"//evil.example":                "/home",
 		"///evil.example":               "/home",

@@ -10,6 +10,11 @@ for (const button of all(".reveal")) {
 		field.type = shown ? "text" : "password";
 		button.setAttribute("aria-pressed", String(shown));
 	});
+	// Sent hidden: else the browser may keep it among the texts that it offers.
+	field.form.addEventListener("submit", () => {
+		field.type = "password";
+		button.setAttribute("aria-pressed", "false");
+	});
 }
 
 for (const button of all("[data-sign-out]")) {

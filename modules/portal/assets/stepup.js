@@ -35,7 +35,7 @@ async function again(root) {
 	for (const b of all("[data-again]", root)) {
 		b.parentElement.hidden = !links.some((l) => l.provider === b.dataset.again);
 		b.onclick = async () => {
-			const { url } = await sendSignedIn("POST", "stepup/provider", { provider: b.dataset.again, return_to: find("main").dataset.returnTo || location.pathname });
+			const { url } = await sendSignedIn("POST", "stepup/provider", { provider: b.dataset.again, return_to: root.dataset.returnTo || location.pathname + location.search });
 			begin();
 			await leave(url);
 		};

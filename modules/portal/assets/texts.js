@@ -52,6 +52,7 @@ function wait(seconds) {
 export function words(e) {
 	if (e.status === 429) return t("error.rate-limited") + " " + wait(e.wait);
 	if (e.kind === "weak-password" && has("error.weak-password." + e.weakness)) return t("error.weak-password." + e.weakness);
+	if (e.kind === "busy") return t("error.busy") + " " + wait(e.wait);
 	if (has("error." + e.kind) && e.kind !== "unavailable") return t("error." + e.kind);
 	if (e.status === 0) return t("error.offline");
 	if (e.status === 403) return t("error.refused");
