@@ -56,6 +56,9 @@ func defaults() []*Zone {
 		{Name: "login", Match: []Route{{[]string{"POST"}, "/auth/api/login"}}, Key: []string{"client"}, Rate: "10/1m", Burst: 20},
 		{Name: "mfa", Match: []Route{{[]string{"POST"}, "/auth/api/mfa/*"}, {[]string{"POST"}, "/auth/api/stepup/*"}}, Key: []string{"client"}, Rate: "10/1m", Burst: 10},
 		{Name: "passkey", Match: []Route{{[]string{"POST"}, "/auth/api/passkey/*"}}, Key: []string{"client"}, Rate: "20/1m", Burst: 20},
+		{Name: "register", Match: []Route{
+			{[]string{"POST"}, "/auth/api/register"}, {[]string{"POST"}, "/auth/api/register/*"}, {[]string{"POST"}, "/auth/api/reset"}, {[]string{"POST"}, "/auth/api/reset/*"},
+		}, Key: []string{"client"}, Rate: "10/1m", Burst: 10},
 		{Name: "provider", Match: []Route{{[]string{"GET"}, "/auth/oidc/*"}}, Key: []string{"client"}, Rate: "30/1m", Burst: 30},
 		{Name: "account", Match: []Route{{[]string{"POST", "PUT", "PATCH", "DELETE"}, "/auth/api/account/*"}}, Key: []string{"user"}, Rate: "20/1m", Burst: 20},
 		{Name: "refresh", Match: []Route{{[]string{"POST"}, "/auth/api/refresh"}}, Key: []string{"client"}, Rate: "60/1m", Burst: 60},
