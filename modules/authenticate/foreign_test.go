@@ -90,6 +90,25 @@ func TestForeignFlood(t *testing.T) {
 	for range 100 {
 		codes[do(t, h, request("GET", "/x", "Authorization", "Bearer "+liar.Token(t, "ada", "chat", claims{"iss": idp.URL, "groups": "staff"}))).w.Code]++
 	}
+	h.budget = newBudget(20, 5, time.Now)
+	unmapped := map[int]int{}
+	for range 100 {
+		unmapped[do(t, h, request("GET", "/x", "Authorization", "Bearer "+idp.Token(t, "ada", "chat", nil))).w.Code]++
+	}
+	if unmapped[403] > 25 || unmapped[429] < 70 {
+		t.Errorf("tokens without a role: %v", unmapped)
+	}
+	down := issuer.New(t)
+	withIssuer(t, h, down)
+	down.Down(true)
+	h.budget = newBudget(20, 5, time.Now)
+	unasked := map[int]int{}
+	for range 100 {
+		unasked[do(t, h, request("GET", "/x", "Authorization", "Bearer "+liar.Token(t, "ada", "chat", claims{"iss": down.URL, "groups": "staff"}))).w.Code]++
+	}
+	if unasked[503] > 25 || unasked[429] < 70 {
+		t.Errorf("while the issuer is down: %v", unasked)
+	}
 	if codes[401] > 25 || codes[429] < 70 || idp.Asked() > 2 {
 		t.Errorf("%v, asked %d times", codes, idp.Asked())
 	}

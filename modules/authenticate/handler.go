@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/authenticate/foreign"
+	"github.com/convosphere/gateway/modules/identity/oidc"
 	"github.com/convosphere/gateway/modules/identity/token"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/host"
@@ -97,9 +98,11 @@ func (h *Handler) identify(r *http.Request, rc *reqctx.Request, cred *credential
 	if errors.Is(err, token.ErrInvalid) {
 		return nil, &refusal{status: http.StatusUnauthorized, result: "invalid"}
 	}
-	refund()
 	if errors.Is(err, foreign.ErrNoRole) {
 		return nil, &refusal{status: http.StatusForbidden, result: "no_role", kind: "no-role", title: "The token gives no role here"}
+	}
+	if !errors.Is(err, oidc.ErrUnavailable) { // nothing shows that such a token is by the issuer
+		refund()
 	}
 	if err != nil || id == nil { // fail closed: it could not be checked
 		if r.Context().Err() == nil {

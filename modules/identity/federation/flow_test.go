@@ -315,7 +315,7 @@ func TestUserinfo(t *testing.T) {
 	cfg.SecondFactor = &Match{"amr", []string{"mfa"}}
 	cfg.ClientSecret = ""
 	s := newService(t, c, cfg)
-	p.id = claims{"amr": []string{"pwd", "mfa"}, "preferred_username": "ada"}
+	p.id = claims{"amr": []string{"pwd", "mfa"}, "preferred_username": "ada", "email_verified": true} // of an address that it does not name
 	p.userinfo = claims{"sub": "ada", "email": "ada@corp.example", "email_verified": "true", "preferred_username": "eve", "amr": []string{}}
 	b := begin(t, s, p, Start{Purpose: Login})
 	person, _, err := s.Finish(t.Context(), "corp", b.answer(), b.cookie)
@@ -368,7 +368,7 @@ func TestCheck(t *testing.T) {
 		`"none" is none of`:    func(c *Config) { c.Algorithms = []string{"none"} },
 		"need a claim":         func(c *Config) { c.Require = []Match{{Claim: "hd"}} },
 		"longer than 64 bytes": func(c *Config) { c.Name = strings.Repeat("x", 65) },
-		"is no role":           func(c *Config) { c.Create = []string{"Admin"} },
+		"a role has":           func(c *Config) { c.Create = []string{"Admin"} },
 	} {
 		c := good
 		change(&c)

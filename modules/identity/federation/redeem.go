@@ -171,7 +171,9 @@ func (p *provider) userinfo(ctx context.Context, endpoint, access string, claims
 		return nil, fmt.Errorf("%w: userinfo is of another", ErrRefused)
 	}
 	for name, value := range claims {
-		all[name] = value
+		if name != "email_verified" { // it belongs to the address, which comes from here
+			all[name] = value
+		}
 	}
 	return all, nil
 }
