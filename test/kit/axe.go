@@ -47,18 +47,22 @@ var axeScript = sync.OnceValues(func() (string, error) {
 	return unpacked(body, "package/axe.min.js")
 })
 
+// fetchAxe makes the file aside and then puts it in place, so that it is whole or not there, also where tests of two packages want it.
 func fetchAxe(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	fresh, err := os.MkdirTemp(mkdir(dir), "axe-")
+	if err != nil {
 		return err
 	}
+	defer os.RemoveAll(fresh)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "npm", "pack", "axe-core@"+axeVersion, "--pack-destination", dir)
-	cmd.Dir = dir
+	cmd := exec.CommandContext(ctx, "npm", "pack", "axe-core@"+axeVersion, "--pack-destination", fresh)
+	cmd.Dir = fresh
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("npm pack axe-core: %w\n%s", err, out)
+		return fmt.Errorf("npm pack axe-core (apt-get install npm): %w\n%s", err, out)
 	}
-	return nil
+	name := "axe-core-" + axeVersion + ".tgz"
+	return os.Rename(filepath.Join(fresh, name), filepath.Join(dir, name))
 }
 
 func unpacked(tarball []byte, name string) (string, error) {

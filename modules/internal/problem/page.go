@@ -20,19 +20,26 @@ var csp = func() string {
 }()
 
 var page = template.Must(template.New("problem").Parse(`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
+<html lang="{{.Words.Lang}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>{{.Status}} {{.Title}}</title><style>` + style + `</style></head>
-<body><main><h1>{{.Title}}</h1><p>The request was answered with status {{.Status}}.</p>
-{{with .ID}}<p>Reference: <code>{{.}}</code></p>{{end}}<p><a href="/">Back to the start</a></p></main></body></html>
+<body><main><h1>{{.Title}}</h1><p>{{.Words.Status}} {{.Status}}.</p>
+{{with .ID}}<p>{{$.Words.Reference}}: <code>{{.}}</code></p>{{end}}<p><a href="/">{{.Words.Back}}</a></p></main></body></html>
 `))
 
-func writePage(w http.ResponseWriter, p Problem, id string) {
+func writePage(w http.ResponseWriter, r *http.Request, p Problem, id string) {
+	say := wordsFor(r)
+	title := say.Titles[p.Status]
+	if title == "" {
+		title = p.Title
+	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Language", say.Lang)
 	h.Set("Content-Security-Policy", csp)
 	w.WriteHeader(p.Status)
 	_ = page.Execute(w, struct {
+		Words     words
 		Status    int
 		Title, ID string
-	}{p.Status, p.Title, id}) // the client has gone: nobody is left to tell
+	}{say, p.Status, title, id}) // the client has gone: nobody is left to tell
 }

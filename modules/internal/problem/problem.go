@@ -63,7 +63,7 @@ func Write(w http.ResponseWriter, r *http.Request, p Problem) {
 		return
 	}
 	if page {
-		writePage(w, p, id)
+		writePage(w, r, p, id)
 		return
 	}
 	body := map[string]any{}

@@ -79,3 +79,23 @@ func TestLogin(t *testing.T) {
 		}
 	}
 }
+
+// The page speaks the browser's language, and has a title for every status that a problem has by itself.
+func TestPagesSpeakGerman(t *testing.T) {
+	for status := range types {
+		if german.Titles[status] == "" {
+			t.Errorf("no German title of %d", status)
+		}
+	}
+	for accept, want := range map[string]string{
+		"de-DE,de;q=0.9,en;q=0.8": `<html lang="de">`, "en,de;q=0.1": `<html lang="en">`, "": `<html lang="en">`, "fr": `<html lang="en">`, ";;;": `<html lang="en">`,
+		strings.Repeat("de,", 100): `<html lang="en">`,
+	} {
+		r, _ := request("GET", "/x", map[string]string{"Accept": "text/html", "Accept-Language": accept})
+		w := httptest.NewRecorder()
+		Write(w, r, Problem{Status: 403, Title: "The request came from another site"})
+		if !strings.Contains(w.Body.String(), want) || strings.Contains(want, "de") != strings.Contains(w.Body.String(), "Das ist nicht erlaubt") {
+			t.Errorf("%q: %s", accept, w.Body)
+		}
+	}
+}
