@@ -28,12 +28,14 @@ type services interface {
 	AuthorizationServer() string
 }
 
+const metadataPath = "/.well-known/oauth-authorization-server"
+
 // What OAuth has at its endpoints is form encoded, and so are not the portal's own bodies.
 var oauthRoutes = map[string]route{
-	"/auth/oauth/token":                       {permission: public, methods: methods{"POST": oauth((*Handler).oauthToken)}},
-	"/auth/oauth/introspect":                  {permission: public, methods: methods{"POST": oauth((*Handler).oauthIntrospect)}},
-	"/auth/oauth/revoke":                      {permission: public, methods: methods{"POST": oauth((*Handler).oauthRevoke)}},
-	"/.well-known/oauth-authorization-server": {permission: public, methods: methods{"GET": (*Handler).oauthMetadata}},
+	"/auth/oauth/token":      {permission: public, methods: methods{"POST": oauth((*Handler).oauthToken)}},
+	"/auth/oauth/introspect": {permission: public, methods: methods{"POST": oauth((*Handler).oauthIntrospect)}},
+	"/auth/oauth/revoke":     {permission: public, methods: methods{"POST": oauth((*Handler).oauthRevoke)}},
+	metadataPath:             {permission: public, methods: methods{"GET": (*Handler).oauthMetadata}},
 }
 
 // oauthError is an error answer of RFC 6749, 5.2.
@@ -229,12 +231,9 @@ func (h *Handler) oauthRevoke(c *call) error {
 	return nil
 }
 
-// oauthMetadata is RFC 8414. The issuer is configured, never taken from the request; where it is no URL there is nothing to tell.
+// oauthMetadata is RFC 8414. The issuer is configured, never taken from the request; where there is none, the path is not the portal's.
 func (h *Handler) oauthMetadata(c *call) error {
 	issuer := h.identity.AuthorizationServer()
-	if issuer == "" {
-		return &badBody{http.StatusNotFound, ""}
-	}
 	algorithms := []string{"ES256", "ES384", "ES512", "EdDSA", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
 	c.w.Header().Set("Cache-Control", "public, max-age=300")
 	return c.writeJSON(map[string]any{

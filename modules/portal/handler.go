@@ -26,7 +26,7 @@ type call struct {
 // ServeHTTP answers for the portal's paths and passes on all others.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	rt, name, id, ours := find(r.URL.Path)
-	if !ours {
+	if !ours || name == metadataPath && h.identity.AuthorizationServer() == "" { // then the back end may have some
 		return next.ServeHTTP(w, r)
 	}
 	defer h.ground.Hold()()

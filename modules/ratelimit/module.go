@@ -26,7 +26,7 @@ const (
 
 // Handler limits requests, socket messages and open sockets.
 type Handler struct {
-	// The zones. Default ones apply beside them: login, mfa, passkey, register, provider, account, refresh, client, user, messages.
+	// The zones. Default ones apply beside them: login, mfa, passkey, register, provider, account, refresh, oauth, client, user, messages.
 	Zones []*Zone `json:"zones,omitempty"`
 
 	// Leaves the default zones out.

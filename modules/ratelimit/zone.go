@@ -62,6 +62,7 @@ func defaults() []*Zone {
 		{Name: "provider", Match: []Route{{[]string{"GET"}, "/auth/oidc/*"}}, Key: []string{"client"}, Rate: "30/1m", Burst: 30},
 		{Name: "account", Match: []Route{{[]string{"POST", "PUT", "PATCH", "DELETE"}, "/auth/api/account/*"}}, Key: []string{"user"}, Rate: "20/1m", Burst: 20},
 		{Name: "refresh", Match: []Route{{[]string{"POST"}, "/auth/api/refresh"}}, Key: []string{"client"}, Rate: "60/1m", Burst: 60},
+		{Name: "oauth", Match: []Route{{[]string{"POST"}, "/auth/oauth/token"}, {[]string{"POST"}, "/auth/oauth/revoke"}}, Key: []string{"client"}, Rate: "60/1m", Burst: 60},
 		{Name: "client", Key: []string{"client"}, Rate: "100/1s", Burst: 500},
 		{Name: "user", Key: []string{"user"}, Rate: "50/1s", Burst: 250},
 		{Name: "messages", Messages: true, Key: []string{"user"}, Rate: "10/1s", Burst: 40},

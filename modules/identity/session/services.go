@@ -150,7 +150,7 @@ func (m *Manager) asked(ctx context.Context, raw string) (*reqctx.Identity, erro
 	if err != nil {
 		return nil, err
 	}
-	return opaqueIdentity(found, owner), nil
+	return m.opaqueIdentity(found, owner), nil
 }
 
 // Revoke ends a token (RFC 7009). A service, which then proves who it is, may end its own. Without a service, whoever holds a personal token, a refresh token or an

@@ -152,7 +152,7 @@ func (m *Manager) verifyOpaque(ctx context.Context, raw string) (*reqctx.Identit
 	if err != nil {
 		return nil, err
 	}
-	id := opaqueIdentity(t, owner)
+	id := m.opaqueIdentity(t, owner)
 	m.uses.note(t.ID, m.Now)
 	if !m.dead.Load() {
 		m.known.Put(raw, id, drops)
@@ -161,13 +161,17 @@ func (m *Manager) verifyOpaque(ctx context.Context, raw string) (*reqctx.Identit
 }
 
 // opaqueIdentity is who a token stands for. It has no factors and no login: what asks for a recent one is closed to it.
-func opaqueIdentity(t apitoken.Token, owner apitoken.Owner) *reqctx.Identity {
+func (m *Manager) opaqueIdentity(t apitoken.Token, owner apitoken.Owner) *reqctx.Identity {
 	id := &reqctx.Identity{
 		Subject: t.Account, Name: owner.Name, Roles: owner.Roles, Session: t.ID, TokenID: t.ID, Kind: reqctx.KindPerson, Scopes: t.Scopes,
 		Methods: []string{"pat"}, ACR: reqctx.ACRSingle, Expires: t.ExpiresAt,
 	}
 	if t.Kind == apitoken.Service {
 		id.Kind, id.Methods = reqctx.KindService, []string{"pop"} // it proved to hold a key (RFC 8176)
+		return id
+	}
+	if may := m.PersonalTokens.Scopes; len(may) > 0 { // also of those that were made when it was more
+		id.Scopes = slices.DeleteFunc(id.Scopes, func(s string) bool { return !slices.Contains(may, s) })
 	}
 	return id
 }

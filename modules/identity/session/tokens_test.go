@@ -222,6 +222,18 @@ func TestNewTokenRefuses(t *testing.T) {
 	}
 }
 
+// What an operator takes from the scopes that tokens may have is taken from those that are there; one that is left with none may nothing.
+func TestScopesAreTakenAway(t *testing.T) {
+	n, _, _, raw := tokenNode(t)
+	for _, c := range []struct{ may, want []string }{{nil, []string{"room:list", "room:read"}}, {[]string{"room:read", "x"}, []string{"room:read"}}, {[]string{"x"}, []string{}}} {
+		n.known.Clear()
+		n.PersonalTokens = &TokenRules{Limit: 5, MaxLife: 90 * day, Scopes: c.may}
+		if id := n.mustVerify(raw); id.Scopes == nil || fmt.Sprint(id.Scopes) != fmt.Sprint(c.want) {
+			t.Errorf("%q: %q", c.may, id.Scopes)
+		}
+	}
+}
+
 func TestOthersTokensAreOutOfReach(t *testing.T) {
 	n, owner, made, raw := tokenNode(t)
 	n.person("petra", false)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -376,5 +377,30 @@ func TestKeysWithoutATime(t *testing.T) {
 	c.add(Lead + Overlap)
 	if err := r.maintain(); err != nil || states(r) != "signing" {
 		t.Fatal(states(r), err)
+	}
+}
+
+// Root rotates the keys of a gateway that runs as somebody else: it must go on reading them.
+func TestRootKeepsTheOwner(t *testing.T) {
+	dir, c := t.TempDir(), newClock()
+	r := openAt(t, dir, c)
+	path := filepath.Join(dir, signingFile)
+	want := os.Geteuid()
+	if want == 0 {
+		want = 12345
+		for _, p := range []string{dir, path} {
+			if err := os.Chown(p, want, want); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, change := range []func() (Key, error){r.Rotate, r.Withdraw} {
+		if _, err := change(); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(path)
+		if err != nil || int(info.Sys().(*syscall.Stat_t).Uid) != want || info.Mode().Perm() != 0o600 {
+			t.Fatalf("%+v %v", info.Sys(), err)
+		}
 	}
 }

@@ -342,6 +342,7 @@ func TestSecrets(t *testing.T) {
 		{uri: "/" + token},
 		{uri: "/auth/api/login", contentType: "application/json", body: `{"username":"u","p":"` + hush + `"}`},
 		{uri: "/auth/api/mfa/totp", contentType: "application/json", body: `{"c":"` + hush + `"}`},
+		{uri: "/auth/oauth/token", contentType: "application/x-www-form-urlencoded", body: "grant_type=client_credentials&c=" + hush},
 		{uri: "/auth//api/../api/Login", contentType: "application/json", body: `{"p":"` + hush + `"}`},
 		{uri: "/%61uth/api/login", contentType: "application/json", body: `{"p":"` + hush + `"}`},
 		{uri: "/x", contentType: "application/json", body: `{"user":"u", "Password" : "` + hush + `","a":[1, 2]}`, want: `{"user":"u", "Password" : "removed","a":[1, 2]}`},
@@ -358,6 +359,7 @@ func TestSecrets(t *testing.T) {
 		{uri: "/x", contentType: "multipart/form-data; boundary=b", body: "--b\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\n" + hush + "\r\n--b--\r\n"},
 		{uri: "/x", contentType: "application/xml", body: "<password>" + hush + "</password>"},
 		{uri: "/x", contentType: "text/plain", body: "hello " + token, want: "hello removed"},
+		{uri: "/x", contentType: "text/plain", body: "hello gwp_" + strings.Repeat("abc2def", 6) + "hijkl, gws_" + strings.Repeat("k", 47), want: "hello removed, removed"},
 	} {
 		r := &Record{URI: c.uri, Body: []byte(c.body)}
 		if c.header != "" {

@@ -43,11 +43,13 @@ func secretCookie(name string) bool {
 	return secretName(name) || slices.ContainsFunc([]string{"sess", "sid", "auth", "jwt", "remember", "login"}, func(w string) bool { return strings.Contains(lower, w) })
 }
 
-// jwt is a token wherever somebody put it (RFC 7519, compact form of an object).
-var jwt = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*`)
+// anyToken is a token wherever somebody put it: a JWT (RFC 7519, compact form of an object), or one of the gateway's own that is none (identity/apitoken).
+var anyToken = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*|gw[ps]_[a-z2-7]{47}`)
 
-// portal's API takes passwords, codes and tokens in its bodies: none of them is kept, wherever in it a secret may stand.
-const portal = "/auth/api/"
+// The portal's API and its OAuth endpoints take passwords, codes, assertions and tokens in their bodies: none of them is kept, wherever in it a secret may stand.
+func isPortal(where string) bool {
+	return strings.HasPrefix(where+"/", "/auth/api/") || strings.HasPrefix(where+"/", "/auth/oauth/")
+}
 
 // Strip takes the secrets out of the record. What can't be told to be free of them goes as a whole.
 func (s Secrets) Strip(r *Record) {
@@ -117,10 +119,10 @@ func (c *cleaner) secret(name, dotted string) bool {
 }
 
 func (c *cleaner) tokens(v string) string {
-	if !strings.Contains(v, "eyJ") {
+	if !strings.Contains(v, "eyJ") && !strings.Contains(v, "gwp_") && !strings.Contains(v, "gws_") {
 		return v
 	}
-	clean := jwt.ReplaceAllString(v, removed)
+	clean := anyToken.ReplaceAllString(v, removed)
 	if clean != v {
 		c.took("token")
 	}
@@ -156,7 +158,7 @@ func (c *cleaner) body(where string) {
 		return
 	}
 	where = path.Clean("/" + strings.ToLower(strings.ReplaceAll(where, "\\", "/")))
-	if strings.HasPrefix(where+"/", portal) {
+	if isPortal(where) {
 		r.Body, r.Missing = nil, "bodies of the portal's API are not captured"
 		return
 	}
