@@ -37,7 +37,7 @@ func TestAccountAPI(t *testing.T) {
 		asked              string
 	}{
 		{nil, "POST", "register", `{"username":"u","email":"e","password":"p","display_name":"d","locale":"de","invitation":"i"}`, 200, "register u e p d de i"},
-		{nil, "POST", "register", `{"username":"u","password":"p"}`, 200, "register u  p   "},
+		{nil, "POST", "register", `{"username":"u","password":"p"}`, 200, "register u  p  en "},
 		{nil, "POST", "register", `{"username":"u"}`, 422, ""},
 		{nil, "POST", "register", `{"username":"u","password":"p","roles":"admin"}`, 422, ""},
 		{nil, "POST", "register/confirm", `{"token":"t","password":"p"}`, 200, "confirm t p "},

@@ -48,6 +48,9 @@ func (h *Handler) register(c *call) error {
 	if err := need(in, "username", "password"); err != nil {
 		return err
 	}
+	if in["locale"] == "" {
+		in["locale"] = h.language(c.r)
+	}
 	status, err := h.identity.Register(c.r.Context(), lifecycle.Registration{
 		Username: in["username"], Email: in["email"], Password: in["password"], DisplayName: in["display_name"], Locale: in["locale"], Invitation: in["invitation"],
 	}, c.attempt())

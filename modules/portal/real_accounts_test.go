@@ -131,7 +131,6 @@ func TestALifeWithRealApps(t *testing.T) {
 	}
 }
 
-
 func TestAdministrationWithRealApps(t *testing.T) {
 	s, server := startWithMail(t, "registration invitation")
 	otto := browser(t)

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"slices"
 	"strings"
 
 	"golang.org/x/text/unicode/norm"
@@ -29,6 +30,15 @@ func Normalise(typed string) (string, error) {
 	}
 	return name, nil
 }
+
+// operators are names that strangers must not stand behind.
+var operators = []string{
+	"abuse", "admin", "administrator", "gateway", "help", "hostmaster", "info", "mod", "moderator", "no-reply", "noreply", "operator", "postmaster", "root",
+	"security", "service", "staff", "support", "system", "sysadmin", "team", "webmaster",
+}
+
+// ForOperators tells whether a name, as Normalise gave it, sounds like who runs the place: operators alone give it.
+func ForOperators(name string) bool { return slices.Contains(operators, name) }
 
 // CheckRoles refuses what can't stand in the roles column, in a token or in a header. Whether a role gives rights is the policy's matter.
 func CheckRoles(roles []string) error {

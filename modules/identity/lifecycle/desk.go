@@ -49,7 +49,7 @@ func (c Config) Check(mails bool) error {
 		return errors.New("mails hold links: configure public_url, too")
 	}
 	for _, d := range c.Domains {
-		if _, err := account.NormaliseEmail("a@" + d); err != nil || d != strings.ToLower(d) {
+		if email, err := account.NormaliseEmail("a@" + d); err != nil || email != "a@"+d { // in the spelling that addresses have
 			return fmt.Errorf("registration: %q is no domain of mail addresses", d)
 		}
 	}
@@ -121,7 +121,9 @@ func (d *Desk) allow(ctx context.Context, t session.Attempt) error {
 
 // mayMail counts a mail to an address. What is over the limit is not sent; who asked is not told, since it may not be their address.
 func (d *Desk) mayMail(ctx context.Context, email string) (bool, error) {
-	n, err := d.Store.Incr(ctx, store.Key("mail-address", d.Accounts.EmailIndex(email)), mailWindow)
+	local, domain, _ := strings.Cut(email, "@")
+	mailbox, _, _ := strings.Cut(local, "+") // name+tag is delivered to name
+	n, err := d.Store.Incr(ctx, store.Key("mail-address", d.Accounts.EmailIndex(mailbox+"@"+domain)), mailWindow)
 	if err != nil {
 		return false, fmt.Errorf("counting mails: %w", err) // fail closed
 	}

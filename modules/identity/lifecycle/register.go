@@ -41,12 +41,6 @@ type applicant struct {
 	Approve     bool     `json:"a,omitempty"`
 }
 
-// operators are names that strangers must not stand behind.
-var operators = []string{
-	"abuse", "admin", "administrator", "gateway", "help", "hostmaster", "info", "mod", "moderator", "no-reply", "noreply", "operator", "postmaster", "root",
-	"security", "service", "staff", "support", "system", "sysadmin", "team", "webmaster",
-}
-
 // Register takes a registration. Where the address is not proved yet, a mail is sent to it, and nothing tells whether it, or the name, has an
 // account. Errors: ErrClosed, ErrDomain, ErrReservedName, account.ErrName, ErrEmail, ErrDisplayName, ErrLocale, WeakPassword, ErrTicket (the invitation),
 // session.Throttled, mail.ErrFull; with an invitation that needs no mail also account.ErrExists and ErrEmailTaken.
@@ -80,7 +74,7 @@ func (d *Desk) applicant(r Registration) (a applicant, err error) {
 	if a.Username, err = account.Normalise(r.Username); err != nil {
 		return a, err
 	}
-	if slices.Contains(operators, a.Username) {
+	if account.ForOperators(a.Username) {
 		return a, ErrReservedName
 	}
 	if r.Email != "" || d.Box != nil {
@@ -123,16 +117,18 @@ func (d *Desk) invited(ctx context.Context, secret string, a *applicant) (direct
 	if err := k.Data(&i); err != nil {
 		return false, err
 	}
+	if i.Email != "" && !strings.EqualFold(i.Email, a.Email) {
+		return false, account.ErrTicket // it is for somebody else
+	}
 	a.Roles, a.Invitation, a.Approve = []string{i.Role}, k.ID, false
 	// The link was mailed to this address and to no other place, so who has it reads its mail.
-	a.Verified = i.Mailed && strings.EqualFold(i.Email, a.Email)
+	a.Verified = i.Mailed
 	return a.Verified || d.Box == nil, nil
 }
 
 // askToConfirm mails a link to the address, whatever is known of it; as with queue, the postman is not woken.
 func (d *Desk) askToConfirm(ctx context.Context, a applicant) error {
-	send, err := d.mayMail(ctx, a.Email)
-	if err != nil {
+	if send, err := d.mayMail(ctx, a.Email); err != nil || !send {
 		return err
 	}
 	a.Verified = true // when it is opened
@@ -142,7 +138,7 @@ func (d *Desk) askToConfirm(ctx context.Context, a applicant) error {
 		}
 		now := d.Now()
 		secret, err := d.Accounts.NewTicket(ctx, tx, now, account.Ticket{Kind: account.TicketRegister}, a, registerLife)
-		if err != nil || !send {
+		if err != nil {
 			return err
 		}
 		return d.Box.Put(ctx, tx, now, mail.Letter{
@@ -176,7 +172,7 @@ func (d *Desk) ConfirmRegistration(ctx context.Context, secret, password, userna
 		if a.Username, err = account.Normalise(username); err != nil {
 			return "", err
 		}
-		if slices.Contains(operators, a.Username) {
+		if account.ForOperators(a.Username) {
 			return "", ErrReservedName
 		}
 	}

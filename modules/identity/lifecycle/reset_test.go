@@ -270,3 +270,44 @@ func TestExpiredPasswords(t *testing.T) {
 		t.Fatal(n.PasswordChangedAt)
 	}
 }
+
+// An expired password alone must not become more than a password: the ticket comes after the second factor, and spends it.
+func TestExpiredPasswordsAskForTheSecondFactorFirst(t *testing.T) {
+	h := newHouse(t, Off)
+	a := h.person("mona", "")
+	p := account.DefaultPolicy
+	p.MaxAge = 90 * 24 * time.Hour
+	h.Accounts = h.Accounts.With(p)
+	h.sessions.Accounts = h.Accounts
+	secret := factor.NewTOTPSecret()
+	var codes []string
+	if err := h.DB.InTx(ctx, func(tx *database.Tx) (err error) {
+		if err := h.Accounts.Touch(ctx, tx, a.ID); err != nil {
+			return err
+		}
+		if _, err = h.Factors.AddTOTP(ctx, tx, h.Now(), a.ID, "", secret, 0); err != nil {
+			return err
+		}
+		codes, err = h.Factors.RenewRecovery(ctx, tx, h.Now(), a.ID)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	h.clock.add(p.MaxAge + time.Minute)
+	first, err := h.login("mona", password)
+	if err != nil || first.NewPassword != "" || first.MFAToken == "" {
+		t.Fatalf("the password alone gets a ticket: %+v %v", first, err)
+	}
+	second, err := h.sessions.Recovery(ctx, first.MFAToken, codes[0], caller(1))
+	if err != nil || second.Tokens != nil || second.NewPassword == "" {
+		t.Fatalf("%+v %v", second, err)
+	}
+	if again, err := h.login("mona", password); err != nil {
+		t.Fatal(err)
+	} else if _, err := h.sessions.Recovery(ctx, again.MFAToken, codes[0], caller(1)); err == nil {
+		t.Fatal("the recovery code was not spent")
+	}
+	if err := h.Reset(ctx, second.NewPassword, another, caller(1)); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -107,7 +107,7 @@ func nameLike(s string) string {
 		}
 	}
 	name := strings.Trim(b.String(), "._-")
-	if n, err := account.Normalise(name); err == nil {
+	if n, err := account.Normalise(name); err == nil && !account.ForOperators(n) {
 		return n
 	}
 	return ""

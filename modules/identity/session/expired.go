@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/convosphere/gateway/modules/identity/account"
@@ -11,14 +12,27 @@ import (
 
 const expiredLife = 10 * time.Minute // of the ticket for another password
 
-// expired answers a login whose password was right and is older than the policy allows: with a ticket to set another. Nobody is signed in
-// by that; the login begins again, and asks for the second factor then.
-func (m *Manager) expired(ctx context.Context, a account.Account, t Attempt) (Result, error) {
+// outdated tells whether a login by these methods rests on a password that is older than the policy allows.
+func (m *Manager) outdated(a account.Account, methods []string) bool {
+	return slices.Contains(methods, "pwd") && m.Accounts.Expired(a, m.Now())
+}
+
+// expired answers a login that is complete but for the age of its password: with a ticket to set another. It comes after the second factor, so that the
+// password alone gives no more than it did. Nobody is signed in by it; the login begins again. more, if not nil, runs in the same transaction.
+func (m *Manager) expired(ctx context.Context, a account.Account, t Attempt, more changing) (Result, error) {
 	var secret string
 	err := m.DB.InTx(ctx, func(tx *database.Tx) (err error) {
+		var changes []database.Change
+		if more != nil {
+			if a, changes, err = more(tx); err != nil {
+				return err
+			}
+		}
 		k := account.Ticket{Kind: account.TicketReset, Account: a.ID, Revision: a.Revision}
-		secret, err = m.Accounts.NewTicket(ctx, tx, m.Now(), k, nil, expiredLife)
-		return err
+		if secret, err = m.Accounts.NewTicket(ctx, tx, m.Now(), k, nil, expiredLife); err != nil || len(changes) == 0 {
+			return err
+		}
+		return tx.Append(ctx, m.Now(), changes...)
 	})
 	if err != nil {
 		logins.WithLabelValues("error").Inc()

@@ -380,7 +380,7 @@ func TestStepUpByProvider(t *testing.T) {
 func TestProposals(t *testing.T) {
 	for _, c := range []struct{ username, email, want string }{
 		{"Ada", "", "ada"}, {"ada@corp.example", "", "ada"}, {"", "ada.l@corp.example", "ada.l"}, {"Ada Lovelace", "", "ada.lovelace"}, {"", "", "user"}, {"山田", "", "user"},
-		{"../../etc", "", "etc"}, {"a", "bob@x.example", "bob"}, {strings.Repeat("x", 300), "", strings.Repeat("x", 20)}, {"\u202eadmin", "", "admin"}, {"-", "-@x.example", "user"},
+		{"../../etc", "", "etc"}, {"a", "bob@x.example", "bob"}, {strings.Repeat("x", 300), "", strings.Repeat("x", 20)}, {"\u202ejane", "", "jane"}, {"\u202eadmin", "", "user"}, {"Support", "bob@x.example", "bob"}, {"-", "-@x.example", "user"},
 	} {
 		all := proposals(federation.Person{Username: c.username, Email: c.email})
 		if all[0] != c.want {

@@ -25,9 +25,6 @@ func (m *Manager) login(ctx context.Context, t Attempt) (Result, error) {
 		logins.WithLabelValues("error").Inc()
 		return Result{}, err
 	}
-	if m.Accounts.Expired(a, m.Now()) {
-		return m.expired(ctx, a, t)
-	}
 	r, err := m.goOn(ctx, a, t, proof{at: m.Now(), methods: []string{"pwd"}})
 	if errors.Is(err, ErrCredentials) {
 		err = errLost
@@ -48,8 +45,12 @@ func (m *Manager) goOn(ctx context.Context, a account.Account, t Attempt, by pro
 	if a.Disabled {
 		return Result{}, m.lost(t, a)
 	}
+	asks := !by.multi && a.SecondFactor() && !m.trusts(ctx, a, t)
+	if !asks && m.outdated(a, by.methods) {
+		return m.expired(ctx, a, t, nil)
+	}
 	enrol := !a.SecondFactor() && m.requires(a.Roles)
-	if !by.multi && (enrol || a.SecondFactor() && !m.trusts(ctx, a, t)) {
+	if asks || enrol && !by.multi {
 		token, err := m.pend(ctx, pending{Account: a.ID, Revision: a.Revision, AuthTime: by.at, Methods: by.methods, Enrol: enrol, Remember: t.Remember})
 		if err != nil {
 			logins.WithLabelValues("error").Inc()

@@ -73,6 +73,9 @@ func (m *Manager) complete(ctx context.Context, mfaToken string, p pending, a ac
 	if err := m.finish(ctx, mfaToken); err != nil { // of two right codes at once, one login comes
 		return Result{}, err
 	}
+	if !p.Enrol && m.outdated(a, p.Methods) {
+		return m.expired(ctx, a, t, more)
+	}
 	now := m.Now()
 	t.Remember = p.Remember
 	s := row{created: now, authTime: p.AuthTime, mfa: now, methods: multi(p.Methods, methods...)}
