@@ -3,7 +3,7 @@
 // It stands outermost on the path, inside gw_audit, and does four things with every request:
 //
 //   - It writes reqctx.Client: the caller's address as Caddy's trusted_proxies give it, unmapped and without zone, and the
-//     direct peer where that is a trusted proxy.
+//     direct peer where that is a trusted proxy; and the country of the address, where the gateway has a country file.
 //   - It deletes what the client may not say: who the user is (X-User-*, X-Gateway-*, what other proxies use for it, and what
 //     `strip` adds), another path or method than the request's own, and, from a peer that is no trusted proxy, what proxies
 //     say. A name is compared without case and with every character that is neither letter nor digit read as `-`, since

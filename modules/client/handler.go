@@ -23,6 +23,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	defer h.ground.Hold()()
 	r, rc := reqctx.Ensure(r)
 	rc.Client = identify(r)
+	if h.ground != nil {
+		rc.Client.Country = h.ground.Places.Country(rc.Client.IP)
+	}
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		ip := ""
 		if rc.Client.IP.IsValid() {

@@ -28,6 +28,7 @@ func parse(d *caddyfile.Dispenser, _ any) (any, error) {
 //		database sqlite [<file>] | postgres <url>
 //		keys     <folder>
 //		key_rotation <duration>|off
+//		geoip    <file>
 //		identity { … }    # see modules/identity
 //		policy   { … }    # see modules/policy
 //	}
@@ -52,6 +53,8 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			err = one(d, &a.DataDir)
 		case "keys":
 			err = one(d, &a.Keys)
+		case "geoip":
+			err = one(d, &a.GeoIP)
 		case "key_rotation":
 			err = a.parseRotation(d)
 		case "store":
@@ -63,7 +66,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "policy":
 			a.Policy, err = parseApp(d, "gw_policy")
 		default:
-			err = d.Errf("unknown subdirective %q: gateway knows data_dir, store, database, keys, key_rotation, identity and policy", name)
+			err = d.Errf("unknown subdirective %q: gateway knows data_dir, store, database, keys, key_rotation, geoip, identity and policy", name)
 		}
 		if err != nil {
 			return err

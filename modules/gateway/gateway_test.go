@@ -38,6 +38,7 @@ func TestCaddyfile(t *testing.T) {
 		"gateway {\n store memory\n database sqlite\n}":                                                       `{"store":"memory","database":"sqlite"}`,
 		"gateway {\n store redis {env.R}\n database postgres {env.P}\n}":                                      `{"store":"{env.R}","database":"{env.P}"}`,
 		"gateway {\n key_rotation 7d\n}":                                                                      `{"key_rotation":604800000000000}`,
+		"gateway {\n geoip /g.mmdb\n}":                                                                        `{"geoip":"/g.mmdb"}`,
 		"gateway {\n key_rotation off\n}":                                                                     `{"key_rotation":-1}`,
 		"gateway {\n database sqlite /x/y.db\n}":                                                              `{"database":"sqlite:/x/y.db"}`,
 	} {

@@ -34,6 +34,9 @@ type App struct {
 	// days); with PostgreSQL never, since the gateways of a fleet may each have a copy of the folder: set it where they share one.
 	KeyRotation caddy.Duration `json:"key_rotation,omitempty"`
 
+	// A file in MaxMind's format that tells the country of an address and, if it is one of cities, roughly the place. Read at each load. Default: none.
+	GeoIP string `json:"geoip,omitempty"`
+
 	// The configuration of the app gw_identity.
 	Identity json.RawMessage `json:"identity,omitempty"`
 
@@ -88,7 +91,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 // which so stay out of the configuration that the admin API shows.
 func (a *App) defaults() error {
 	repl := caddy.NewReplacer()
-	for option, s := range map[string]*string{"data_dir": &a.DataDir, "store": &a.Store, "database": &a.Database, "keys": &a.Keys} {
+	for option, s := range map[string]*string{"data_dir": &a.DataDir, "store": &a.Store, "database": &a.Database, "keys": &a.Keys, "geoip": &a.GeoIP} {
 		v, err := repl.ReplaceOrErr(*s, true, true)
 		if err != nil {
 			return fmt.Errorf("gateway: %s: %w", option, err)
@@ -114,6 +117,11 @@ func (a *App) defaults() error {
 	}
 	if a.Keys, err = filepath.Abs(a.Keys); err != nil {
 		return fmt.Errorf("gateway: keys: %w", err)
+	}
+	if a.GeoIP != "" {
+		if a.GeoIP, err = filepath.Abs(a.GeoIP); err != nil {
+			return fmt.Errorf("gateway: geoip: %w", err)
+		}
 	}
 	if path, ok := strings.CutPrefix(a.Database, "sqlite:"); ok {
 		if path, err = filepath.Abs(path); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/geo"
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/keyring"
 	"github.com/convosphere/gateway/modules/internal/store"
@@ -116,7 +118,9 @@ func open(ctx context.Context, a *App) (*ground.Ground, error) {
 			return fmt.Errorf("gateway: store: %w", err)
 		}
 		g.Store, releases = s, append(releases, release)
-		return nil
+
+		g.Places, err = openPlaces(a.GeoIP, &releases)
+		return err
 	}()
 	if err != nil {
 		giveBack()
@@ -158,6 +162,26 @@ func openDatabase(ctx context.Context, name, dataDir string) (base, func() error
 		feed.Close()
 		return db.Close()
 	}, nil
+}
+
+// openPlaces reads the country file, unless another configuration has it open as it is now.
+func openPlaces(path string, releases *[]func() error) (*geo.Reader, error) {
+	if path == "" {
+		return nil, nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: geoip: %w", err)
+	}
+	r, release, err := acquire("geoip", fmt.Sprint(path, "\x00", info.Size(), "\x00", info.ModTime().UnixNano()), func() (*geo.Reader, func() error, error) {
+		r, err := geo.Open(path)
+		return r, func() error { return nil }, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("gateway: geoip: %w", err)
+	}
+	*releases = append(*releases, release)
+	return r, nil
 }
 
 func openStore(ctx context.Context, name string) (store.Store, error) {

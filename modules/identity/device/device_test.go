@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/netip"
-	"path/filepath"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/dbtest"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 )
 
@@ -17,6 +18,8 @@ var (
 	ctx = context.Background()
 	now = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 )
+
+func TestMain(m *testing.M) { os.Exit(dbtest.Both(m).Run()) }
 
 type kit struct {
 	*Store
@@ -26,7 +29,7 @@ type kit struct {
 
 func newKit(t *testing.T, people ...string) kit {
 	t.Helper()
-	db, err := database.Open(ctx, database.Config{SQLite: filepath.Join(t.TempDir(), "gateway.db")})
+	db, err := database.Open(ctx, dbtest.New(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"database/sql"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -29,6 +30,10 @@ type Arrival struct {
 	New    bool   // the account was not used from there before
 	First  bool   // nor from anywhere: there is nothing to compare it with
 	Cookie string // for the browser to keep, for Life; "" for a program
+
+	NewCountry bool       // the account was used before, and never from this one
+	LastIP     netip.Addr // where the last login came from; zero: it is the first, or that is not known
+	LastAt     time.Time  // and when
 }
 
 type querier interface {
@@ -108,14 +113,12 @@ func of(all []Device, account string) (Device, bool) {
 
 // Arrive notes a login. The account's row must have been claimed in tx before, so that two logins at once do not both make a device.
 func (s *Store) Arrive(ctx context.Context, tx *database.Tx, now time.Time, v Visit) (Arrival, error) {
-	count := 0
-	if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM devices WHERE account = ?`, v.Account).Scan(&count); err != nil {
-		return Arrival{}, fmt.Errorf("counting devices: %w", err)
+	r, count, err := before(ctx, tx, now, v)
+	if err != nil {
+		return Arrival{}, err
 	}
-	r := Arrival{First: count == 0}
 	given := pairs(v.Cookie)
 	var known Device
-	var err error
 	if v.Browser {
 		var all []Device
 		all, err = held(ctx, tx, now, given)
@@ -136,6 +139,37 @@ func (s *Store) Arrive(ctx context.Context, tx *database.Tx, now time.Time, v Vi
 		return Arrival{}, err
 	}
 	return r, r.use(ctx, tx, now, v)
+}
+
+// before reads what the account was used from until now, and notes the country.
+func before(ctx context.Context, tx *database.Tx, now time.Time, v Visit) (r Arrival, count int, err error) {
+	var at int64
+	var ip string
+	err = tx.QueryRow(ctx, `SELECT COUNT(*) FROM devices WHERE account = ?`, v.Account).Scan(&count)
+	if err == nil && count > 0 {
+		err = tx.QueryRow(ctx, `SELECT ip, used_at FROM devices WHERE account = ? ORDER BY used_at DESC, id LIMIT 1`, v.Account).Scan(&ip, &at)
+	}
+	if err != nil {
+		return r, 0, fmt.Errorf("reading devices: %w", err)
+	}
+	r.First = count == 0
+	if addr, err := netip.ParseAddr(ip); err == nil {
+		r.LastIP, r.LastAt = addr, database.Time(at)
+	}
+	if v.Client.Country == "" {
+		return r, count, nil
+	}
+	var known, all int
+	err = tx.QueryRow(ctx, `SELECT COUNT(*), COUNT(CASE WHEN country = ? THEN 1 END) FROM login_countries WHERE account = ?`, v.Client.Country, v.Account).Scan(&all, &known)
+	if err == nil {
+		_, err = tx.Exec(ctx, `INSERT INTO login_countries (account, country, used_at) VALUES (?, ?, ?)
+			ON CONFLICT (account, country) DO UPDATE SET used_at = excluded.used_at`, v.Account, v.Client.Country, database.Micros(now))
+	}
+	if err != nil {
+		return r, count, fmt.Errorf("noting the country of a login: %w", err)
+	}
+	r.NewCountry = all > 0 && known == 0
+	return r, count, nil
 }
 
 func ownProgram(ctx context.Context, tx *database.Tx, now time.Time, account, id string) (Device, bool, error) {

@@ -53,6 +53,7 @@ func (m *Manager) start(ctx context.Context, s *row, a account.Account, t Attemp
 		m.Feed.Wake()
 	}
 	started.Inc()
+	m.unusual(t, s)
 	for _, sid := range s.displaced {
 		m.over(a.ID, sid, "too many sessions")
 	}
@@ -80,19 +81,10 @@ func (m *Manager) arrive(ctx context.Context, tx *database.Tx, s *row, t Attempt
 		return err
 	}
 	s.device, s.trusted, s.arrived = at.Device.ID, at.Device.Trusted(now, s.account.Revision), &arrival{at, now}
+	s.risk = m.risks(at, t, now)
 	if !at.New || at.First {
 		return nil
 	}
 	browser, os, _ := device.Agent(s.userAgent)
 	return m.notify(ctx, tx, s.account, NoticeNewDevice, map[string]string{"browser": browser, "os": os, "ip": s.ip, "country": s.country})
-}
-
-// Trusted tells whether the browser is one where the person of this account has given a second factor lately and asked not to be asked for
-// it again. An error is no trust: the factor is asked for.
-func (m *Manager) Trusted(ctx context.Context, a account.Account, t Attempt) (bool, error) {
-	if m.TrustDevice == 0 || t.Device == "" {
-		return false, nil
-	}
-	d, ok, err := m.devices.Known(ctx, m.Now(), a.ID, t.Device)
-	return ok && d.Trusted(m.Now(), a.Revision), err
 }

@@ -90,6 +90,7 @@ type Resources struct {
 	Log        *zap.Logger
 	Now        func() time.Time
 	Challenger Challenger // nil: none is set
+	Places     Places     // nil: nobody knows where addresses are
 	Release    func()     // called once nothing of the Manager runs any more
 }
 

@@ -16,6 +16,9 @@ var (
 	started = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "gateway_sessions_started_total", Help: "Sessions begun by logins and step ups.",
 	})
+	risks = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gateway_login_risks_total", Help: "Unusual logins by what was unusual: new-device, new-country, impossible-travel.",
+	}, []string{"risk"})
 	ended = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gateway_sessions_ended_total", Help: "Sessions ended in this process by reason; those that expire are not counted.",
 	}, []string{"reason"})
@@ -29,5 +32,5 @@ var (
 
 // Collectors is what the app registers.
 func Collectors() []prometheus.Collector {
-	return []prometheus.Collector{logins, factors, refreshes, started, ended, verified, tokensKnown}
+	return []prometheus.Collector{logins, factors, refreshes, started, risks, ended, verified, tokensKnown}
 }

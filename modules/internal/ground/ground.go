@@ -1,4 +1,4 @@
-// Package ground is what the gateway app lends to every handler and app: store, database, keys, events.
+// Package ground is what the gateway app lends to every handler and app: store, database, keys, events, places.
 package ground
 
 import (
@@ -6,6 +6,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/geo"
 	"github.com/convosphere/gateway/modules/internal/keyring"
 	"github.com/convosphere/gateway/modules/internal/store"
 )
@@ -19,6 +20,7 @@ type Ground struct {
 	Feed    *database.Feed // of DB
 	Keys    *keyring.Ring
 	Events  *event.Bus
+	Places  *geo.Reader // nil where no country file is configured
 
 	refs  atomic.Int64
 	close func()
