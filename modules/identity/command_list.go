@@ -31,7 +31,7 @@ type listed struct {
 }
 
 func listedOf(p account.Profile) listed {
-	return listed{p.ID, p.Username, p.DisplayName, p.Email, p.EmailVerified, p.Roles, p.State(), p.Disabled, p.TOTP, p.CreatedAt, p.LastAuthAt}
+	return listed{p.ID, p.Username, p.DisplayName, p.Email, p.EmailVerified, p.Roles, p.State(), p.Disabled, p.SecondFactor(), p.CreatedAt, p.LastAuthAt}
 }
 
 func listCommand(p *place) *cobra.Command {
@@ -86,7 +86,7 @@ func listTable(w io.Writer, all []account.Profile) error {
 	fmt.Fprintln(t, "NAME\tROLES\tSTATE\tSECOND FACTOR\tCREATED\tMAIL")
 	for _, p := range all {
 		factor := "-"
-		if p.TOTP {
+		if p.SecondFactor() {
 			factor = "yes"
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", p.Username, strings.Join(p.Roles, ","), p.State(), factor, p.CreatedAt.Format(time.DateOnly), or(p.Email, "-"))
@@ -128,7 +128,7 @@ func showTable(w io.Writer, p account.Profile) error {
 	}
 	for _, row := range [][2]string{
 		{"id", p.ID}, {"name", p.Username}, {"shown as", p.DisplayName}, {"mail", mail}, {"language", p.Locale}, {"roles", strings.Join(p.Roles, ",")},
-		{"state", p.State()}, {"second factor", fmt.Sprint(p.TOTP)}, {"created", p.CreatedAt.Format(time.RFC3339)}, {"last sign-in", last},
+		{"state", p.State()}, {"second factor", fmt.Sprint(p.SecondFactor())}, {"created", p.CreatedAt.Format(time.RFC3339)}, {"last sign-in", last},
 	} {
 		fmt.Fprintf(t, "%s\t%s\n", row[0], or(row[1], "-"))
 	}

@@ -63,7 +63,7 @@ type accountJSON struct {
 func tellAccount(p account.Profile) accountJSON {
 	j := accountJSON{
 		ID: p.ID, Username: p.Username, DisplayName: p.DisplayName, Email: p.Email, EmailVerified: p.EmailVerified, Locale: p.Locale, Roles: p.Roles,
-		State: p.State(), SecondFactor: p.TOTP, CreatedAt: stamp(p.CreatedAt),
+		State: p.State(), SecondFactor: p.SecondFactor(), CreatedAt: stamp(p.CreatedAt),
 	}
 	if !p.LastAuthAt.IsZero() {
 		j.LastAuthAt = stamp(p.LastAuthAt)

@@ -32,7 +32,7 @@ func (h *Handler) account(c *call) error {
 	}
 	out := map[string]any{
 		"username": p.Username, "display_name": p.DisplayName, "email": p.Email, "email_verified": p.EmailVerified, "locale": p.Locale,
-		"roles": p.Roles, "created_at": stamp(p.CreatedAt), "second_factor": p.TOTP,
+		"roles": p.Roles, "created_at": stamp(p.CreatedAt), "second_factor": p.SecondFactor(),
 	}
 	if !p.PasswordChangedAt.IsZero() { // else there is none
 		out["password_changed_at"] = stamp(p.PasswordChangedAt)

@@ -237,3 +237,24 @@ func FuzzAnswers(f *testing.F) {
 		}
 	})
 }
+
+// A key alone is a second factor, too, for whoever looks at the account.
+func TestAKeyIsASecondFactor(t *testing.T) {
+	k := newKit(t, "ada", "eve")
+	k.addKey("ada")
+	hasher, err := account.NewHasher(account.Params{Memory: 64, Time: 1, Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	accounts := account.NewStore(k.db, k.keys, hasher)
+	for name, want := range map[string]bool{"ada": true, "eve": false} {
+		a, err := accounts.ByID(ctx, name)
+		if err != nil || a.SecondFactor() != want || a.TOTP {
+			t.Errorf("%s: %+v %v", name, a, err)
+		}
+		p, err := accounts.Profile(ctx, name)
+		if err != nil || p.SecondFactor() != want || p.TOTP {
+			t.Errorf("%s: %+v %v", name, p, err)
+		}
+	}
+}
