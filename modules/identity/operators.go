@@ -48,9 +48,14 @@ func (a *App) ApproveAccount(ctx context.Context, by lifecycle.Operator, id stri
 	return a.on(ctx, id, func(of account.Account) error { return a.people.Approve(ctx, by, of) })
 }
 
-// UnlockAccount forgets wrong second-factor codes.
+// UnlockAccount forgets wrong second-factor codes, and the wrong passwords that others tried.
 func (a *App) UnlockAccount(ctx context.Context, by lifecycle.Operator, id string) error {
-	return a.on(ctx, id, func(of account.Account) error { return a.people.Unlock(ctx, by, of) })
+	return a.on(ctx, id, func(of account.Account) error {
+		if err := a.people.Unlock(ctx, by, of); err != nil {
+			return err
+		}
+		return a.sessions.Forgive(ctx, of)
+	})
 }
 
 // ResetAccountFactors removes all second factors of who has lost them. Errors: lifecycle.ErrOneself.
