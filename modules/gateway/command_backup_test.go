@@ -68,6 +68,16 @@ func names(t *testing.T, data string) (all []string) {
 	return all
 }
 
+// newKey makes a key file: passphrases are slow on purpose.
+func newKey(t *testing.T) string {
+	t.Helper()
+	key := filepath.Join(t.TempDir(), "key")
+	if out, err := command("backup", "", "--new-key", key); err != nil {
+		t.Fatal(out, err)
+	}
+	return key
+}
+
 func TestBackupAndRestoreCommands(t *testing.T) {
 	data := people(t, "ursula")
 	file := filepath.Join(t.TempDir(), "b.backup")
@@ -78,13 +88,18 @@ func TestBackupAndRestoreCommands(t *testing.T) {
 	if out, err = command("restore", passphrase+"\r\n", file, "--verify"); err != nil || !strings.Contains(out, "1 accounts") {
 		t.Fatal(out, err)
 	}
+	key := newKey(t)
+	file = filepath.Join(t.TempDir(), "b.backup")
+	if out, err = command("backup", "", file, "--data", data, "--key-file", key); err != nil {
+		t.Fatal(out, err)
+	}
 	// By a configuration with an address that only the gateway knows, into a folder that is not there yet.
 	to := filepath.Join(t.TempDir(), "new")
 	config := filepath.Join(t.TempDir(), "gateway.json")
 	if err := os.WriteFile(config, []byte(`{"apps":{"gateway":{"data_dir":"`+to+`","store":"{env.NOBODY_HAS_SET_THIS}"}}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err = command("restore", passphrase, file, "--config", config); err != nil {
+	if out, err = command("restore", "", file, "--key-file", key, "--config", config); err != nil {
 		t.Fatal(out, err)
 	}
 	if got := names(t, to); len(got) != 1 || got[0] != "ursula" {
@@ -94,10 +109,10 @@ func TestBackupAndRestoreCommands(t *testing.T) {
 		t.Error("left", left)
 	}
 	other := people(t, "petra")
-	if out, err = command("restore", passphrase, file, "--data", other); err == nil || !strings.Contains(err.Error(), "--replace") {
+	if out, err = command("restore", "", file, "--key-file", key, "--data", other); err == nil || !strings.Contains(err.Error(), "--replace") {
 		t.Fatal(out, err)
 	}
-	out, err = command("restore", passphrase, file, "--data", other, "--replace")
+	out, err = command("restore", "", file, "--key-file", key, "--data", other, "--replace")
 	if err != nil || !strings.Contains(out, "the old database: ") || !strings.Contains(out, "the old keys: ") {
 		t.Fatal(out, err)
 	}
@@ -119,7 +134,8 @@ func TestBackupByKeyFile(t *testing.T) {
 func TestBackupRefuses(t *testing.T) {
 	data, dir := people(t, "ursula"), t.TempDir()
 	file := filepath.Join(dir, "b.backup")
-	if _, err := command("backup", passphrase, file, "--data", data); err != nil {
+	key := newKey(t)
+	if _, err := command("backup", "", file, "--data", data, "--key-file", key); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
@@ -132,7 +148,8 @@ func TestBackupRefuses(t *testing.T) {
 		"no database":      {passphrase, "there is no database", []string{"backup", file + "2", "--data", dir}},
 		"no file":          {passphrase, "convosphere backup FILE", []string{"backup"}},
 		"both":             {passphrase, "convosphere backup FILE", []string{"backup", file, "--new-key", file + "2"}},
-		"another password": {passphrase + "x", "wrong passphrase", []string{"restore", file, "--verify"}},
+		"another key":      {"", "wrong passphrase or key", []string{"restore", file, "--verify", "--key-file", newKey(t)}},
+		"a passphrase":     {passphrase, "--key-file", []string{"restore", file, "--verify"}},
 		"no backup":        {passphrase, "no backup", []string{"restore", filepath.Join(data, "gateway.db"), "--verify"}},
 		"nothing there":    {passphrase, "no such file", []string{"restore", file + "2"}},
 		"no key file":      {"", "no such file", []string{"restore", file, "--key-file", file + "2"}},
@@ -148,25 +165,25 @@ func TestBackupRefuses(t *testing.T) {
 
 // The commands speak to PostgreSQL as they do to SQLite.
 func TestBackupInto(t *testing.T) {
-	data := people(t, "ursula")
+	data, key := people(t, "ursula"), newKey(t)
 	file := filepath.Join(t.TempDir(), "b.backup")
-	if _, err := command("backup", passphrase, file, "--data", data); err != nil {
+	if _, err := command("backup", "", file, "--data", data, "--key-file", key); err != nil {
 		t.Fatal(err)
 	}
 	target := dbtest.New(t)
-	to := []string{"--data", t.TempDir(), "--database", target.SQLite + target.Postgres}
-	if out, err := command("restore", passphrase, append(to, file)...); err != nil {
+	to := []string{"--key-file", key, "--data", t.TempDir(), "--database", target.SQLite + target.Postgres}
+	if out, err := command("restore", "", append(to, file)...); err != nil {
 		t.Fatal(out, err)
 	}
-	if out, err := command("backup", passphrase, append(to, file, "--overwrite")...); err != nil || !strings.Contains(out, "1 accounts") {
+	if out, err := command("backup", "", append(to, file, "--overwrite")...); err != nil || !strings.Contains(out, "1 accounts") {
 		t.Fatal(out, err)
 	}
 }
 
 // Root restores for a gateway that runs as another user: what it makes is the folder's owner's. Without root, all is one's own.
 func TestRestoredFilesAreTheFoldersOwners(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "b.backup")
-	if _, err := command("backup", passphrase, file, "--data", people(t, "ursula")); err != nil {
+	file, key := filepath.Join(t.TempDir(), "b.backup"), newKey(t)
+	if _, err := command("backup", "", file, "--key-file", key, "--data", people(t, "ursula")); err != nil {
 		t.Fatal(err)
 	}
 	to := t.TempDir()
@@ -177,7 +194,7 @@ func TestRestoredFilesAreTheFoldersOwners(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if out, err := command("restore", passphrase, file, "--data", filepath.Join(to, "data")); err != nil {
+	if out, err := command("restore", "", file, "--key-file", key, "--data", filepath.Join(to, "data")); err != nil {
 		t.Fatal(out, err)
 	}
 	err := filepath.WalkDir(to, func(path string, d os.DirEntry, err error) error {

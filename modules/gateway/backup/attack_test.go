@@ -44,8 +44,8 @@ func unreadable(err error) bool {
 
 func TestEveryAlteredByteIsSeen(t *testing.T) {
 	s := keySecret(t)
-	b := sealed(t, s, 7000)
-	if n, err := opened(b, s); n != 7000 || err != nil {
+	b := sealed(t, s, 350)
+	if n, err := opened(b, s); n != 350 || err != nil {
 		t.Fatal(n, err)
 	}
 	for i := range b {
@@ -126,6 +126,7 @@ func TestSecrets(t *testing.T) {
 	typed := "Grüße an den Otter"
 	right, err := Passphrase(typed)
 	must(t, err)
+	right.memory = 8 << 10 // the header tells; so what opens it takes as little
 	b := sealed(t, right, 100)
 	composed, err := Passphrase("Gru\u0308ße an den Otter") // as another keyboard writes it
 	must(t, err)

@@ -21,6 +21,7 @@ import (
 // Secret opens a backup: a passphrase or the key of a file.
 type Secret struct {
 	passphrase string
+	memory     uint32 // that Argon2id takes for a new backup, in KiB
 	key        []byte
 }
 
@@ -37,7 +38,7 @@ func Passphrase(typed string) (Secret, error) {
 	case len(typed) > 1024:
 		return Secret{}, errors.New("the passphrase is too long: it may have 1024 bytes")
 	}
-	return Secret{passphrase: norm.NFC.String(typed)}, nil // keyboards differ in how they compose letters
+	return Secret{passphrase: norm.NFC.String(typed), memory: memory}, nil // keyboards differ in how they compose letters
 }
 
 const keyLine = "convosphere-backup-key-1 "
@@ -111,7 +112,7 @@ func (s Secret) newLock() (lock, error) {
 	if s.key != nil {
 		return lock{Kind: "key", Salt: salt}, nil
 	}
-	return lock{Kind: "passphrase", Salt: salt, Memory: memory, Time: passes, Threads: threads}, nil
+	return lock{Kind: "passphrase", Salt: salt, Memory: s.memory, Time: passes, Threads: threads}, nil
 }
 
 // keys returns the key of the header's tag and that of the body.
