@@ -102,8 +102,17 @@ func (s *Store) totps(ctx context.Context, owner string) ([]secretOf, error) {
 }
 
 // SpendTOTP takes a code of any of the account's authenticator apps, once, and tells which it was: of parallel callers with one code, one
-// succeeds. Errors: account.ErrCode, account.Throttled, account.ErrNotFound where the account has no such factor.
+// succeeds. Wrong ones are counted for the account. Errors: account.ErrCode, account.Throttled, account.ErrNotFound where the account has no such factor.
 func (s *Store) SpendTOTP(ctx context.Context, now time.Time, owner, code string) (id string, err error) {
+	return s.spend(ctx, now, owner, code, s.chargeGuess)
+}
+
+// SpendTOTPUncounted does the same for a caller who limits the tries otherwise.
+func (s *Store) SpendTOTPUncounted(ctx context.Context, now time.Time, owner, code string) (id string, err error) {
+	return s.spend(ctx, now, owner, code, func(context.Context, time.Time, string) error { return nil })
+}
+
+func (s *Store) spend(ctx context.Context, now time.Time, owner, code string, charge func(context.Context, time.Time, string) error) (id string, err error) {
 	all, err := s.totps(ctx, owner)
 	if err != nil {
 		return "", err
@@ -111,7 +120,7 @@ func (s *Store) SpendTOTP(ctx context.Context, now time.Time, owner, code string
 	if len(all) == 0 {
 		return "", account.ErrNotFound
 	}
-	if err := s.chargeGuess(ctx, now, owner); err != nil {
+	if err := charge(ctx, now, owner); err != nil {
 		return "", err
 	}
 	for _, f := range all {
@@ -119,19 +128,30 @@ func (s *Store) SpendTOTP(ctx context.Context, now time.Time, owner, code string
 		if !ok {
 			continue
 		}
-		// The watermark only moves forward: the code, and every older one, is spent by whoever moves it.
-		n, err := affected(s.db.Exec(ctx, `UPDATE second_factors SET counter = ?, used_at = ? WHERE id = ? AND counter < ?`,
-			step, database.Micros(now), f.id, step))
+		spent, err := s.forward(ctx, now, owner, f.id, step)
 		if err != nil {
-			return "", fmt.Errorf("spending a code: %w", err)
+			return "", err
 		}
-		if n == 0 {
-			continue
+		if spent {
+			return f.id, nil
 		}
-		if _, err := s.db.Exec(ctx, `UPDATE accounts SET code_failures = 0, code_locked_until = 0 WHERE id = ?`, owner); err != nil {
-			return "", fmt.Errorf("forgetting wrong codes: %w", err)
-		}
-		return f.id, nil
 	}
 	return "", account.ErrCode
+}
+
+// forward moves an app's watermark and forgets the account's wrong codes. The watermark only moves forward: the code, and every older one, is
+// spent by whoever moves it.
+func (s *Store) forward(ctx context.Context, now time.Time, owner, id string, step int64) (spent bool, err error) {
+	n, err := affected(s.db.Exec(ctx, `UPDATE second_factors SET counter = ?, used_at = ? WHERE id = ? AND counter < ?`,
+		step, database.Micros(now), id, step))
+	if err != nil {
+		return false, fmt.Errorf("spending a code: %w", err)
+	}
+	if n == 0 {
+		return false, nil
+	}
+	if _, err := s.db.Exec(ctx, `UPDATE accounts SET code_failures = 0, code_locked_until = 0 WHERE id = ?`, owner); err != nil {
+		return false, fmt.Errorf("forgetting wrong codes: %w", err)
+	}
+	return true, nil
 }

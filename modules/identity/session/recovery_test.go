@@ -1,12 +1,14 @@
 package session
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
@@ -142,4 +144,71 @@ func TestTriesOfRecoveryCodesAreBounded(t *testing.T) {
 	if _, err := n.Recovery(ctx, token, codes[0], attempt("ursula")); err != ErrSession {
 		t.Fatal(err)
 	}
+}
+
+// Who has the password, and guesses codes until the account's apps are shut, does not shut out the owner: not where the account is known, nor with
+// what can't be guessed.
+func TestGuessedCodesShutNoOwnerOut(t *testing.T) {
+	n := newNode(t)
+	secret := n.person("mona", true)
+	mine := attempt("mona")
+	mine.Browser = true
+	first, _ := n.Login(ctx, mine)
+	r, err := n.TOTP(ctx, first.MFAToken, n.code(secret, 0), mine)
+	if err != nil || r.Device == "" {
+		t.Fatal(err)
+	}
+	mine.Device = r.Device
+	k := newKey(t)
+	r = n.addKey(r, k, "")
+	codes, err := n.RenewRecoveryCodes(ctx, r.Identity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.clock.add(time.Minute)
+	token := n.first("mona")
+	var throttled Throttled
+	for range freeOfCharge {
+		_, err = n.TOTP(ctx, token, n.wrongCode(secret), attempt("mona"))
+	}
+	if _, err = n.TOTP(ctx, token, n.code(secret, 0), attempt("mona")); !errors.As(err, &throttled) {
+		t.Fatal("a stranger guesses on:", err)
+	}
+	if _, err := n.keyLogin("mona", k); err != nil {
+		t.Error("a key:", err)
+	}
+	if _, err := n.Recovery(ctx, n.first("mona"), codes[0], attempt("mona")); err != nil {
+		t.Error("a recovery code:", err)
+	}
+	again, err := n.Login(ctx, mine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.TOTP(ctx, again.MFAToken, n.code(secret, 0), mine); err != nil {
+		t.Error("the owner's own browser:", err)
+	}
+	// There, guesses are limited, too: by the browser, not by the account.
+	n.clock.add(time.Minute)
+	looked := 0
+	for range 40 {
+		token := n.firstOn(mine)
+		if _, err := n.TOTP(ctx, token, n.wrongCode(secret), mine); errors.Is(err, ErrCode) {
+			looked++
+		} else if !errors.As(err, &throttled) {
+			t.Fatal(err)
+		}
+	}
+	if looked > n.Throttles.Device.Free+1 {
+		t.Errorf("%d guesses in a known browser", looked)
+	}
+	n.login("mona", secret)
+}
+
+func (n *node) firstOn(a Attempt) string {
+	n.t.Helper()
+	r, err := n.Login(ctx, a)
+	if err != nil || r.MFAToken == "" {
+		n.t.Fatal(err)
+	}
+	return r.MFAToken
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/identity/factor"
+	"github.com/convosphere/gateway/modules/identity/throttle"
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/event"
 )
@@ -109,8 +110,38 @@ func (m *Manager) claim(ctx context.Context, tx *database.Tx, a account.Account)
 
 // spend takes a code of an authenticator app, records the answer and tells which app it was. Errors: ErrCode, Throttled, account.ErrNotFound (there is none).
 func (m *Manager) spend(ctx context.Context, a account.Account, code string, t Attempt, step string) (id string, err error) {
-	id, err = m.Factors.SpendTOTP(ctx, m.Now(), a.ID, code)
+	id, err = m.tryCode(ctx, a, code, t)
 	m.gave(a, t, factor.TOTP, step, err)
+	return id, err
+}
+
+// tryCode counts a code in a browser that the account is known on for that browser alone: whoever has the password and guesses elsewhere, until the
+// account's apps are shut, does not shut out their owner.
+func (m *Manager) tryCode(ctx context.Context, a account.Account, code string, t Attempt) (id string, err error) {
+	d, known, err := m.devices.Known(ctx, m.Now(), a.ID, t.Device)
+	if err != nil {
+		return "", err
+	}
+	if !known {
+		return m.Factors.SpendTOTP(ctx, m.Now(), a.ID, code)
+	}
+	ticket, err := m.throttle.Charge(ctx, []throttle.Scope{{Name: "device", Key: throttle.Key("code", d.ID), Rule: m.Throttles.Device, Clears: true}})
+	var refused throttle.Refused
+	if errors.As(err, &refused) {
+		return "", Throttled{RetryAfter: refused.Wait}
+	}
+	if err != nil {
+		return "", err
+	}
+	id, err = m.Factors.SpendTOTPUncounted(ctx, m.Now(), a.ID, code)
+	switch {
+	case err == nil:
+		ticket.Right(ctx)
+	case errors.Is(err, ErrCode):
+		ticket.Wrong(ctx)
+	default:
+		ticket.Void(ctx)
+	}
 	return id, err
 }
 
