@@ -35,7 +35,7 @@ func (h *Handler) config(c *call) error {
 		providers = append(providers, map[string]string{"id": p.ID, "name": p.Name})
 	}
 	return c.writeJSON(map[string]any{
-		"registration": o.Registration, "reset": o.Reset, "passkeys": o.Passkeys, "remember": o.RememberMe, "providers": providers,
+		"registration": o.Registration, "reset": o.Reset, "passkeys": o.Passkeys, "remember": o.RememberMe, "providers": providers, "locales": h.look.catalog.Languages(),
 	})
 }
 

@@ -64,7 +64,8 @@ func (s *Store) where(q Query) (string, []any) {
 		}
 		and("a.email_index = ?", s.EmailIndex(email))
 	default:
-		and("a.username LIKE CAST(? AS TEXT) || '%' ESCAPE '!'", escapeLike(text))
+		// The bound is for the index: what begins with a text comes after it in every order.
+		and("a.username >= CAST(? AS TEXT) AND a.username LIKE CAST(? AS TEXT) || '%' ESCAPE '!'", text, escapeLike(text))
 	}
 	if q.Role != "" {
 		and("',' || a.roles || ',' LIKE '%,' || CAST(? AS TEXT) || ',%' ESCAPE '!'", escapeLike(q.Role))

@@ -104,6 +104,7 @@ func NewService(base string, client *http.Client, log *zap.Logger) (*Service, er
 	}
 	bounded := *client
 	bounded.Timeout = timeout
+	bounded.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // perhaps to http
 	return &Service{strings.TrimSuffix(base, "/"), &bounded, log}, nil
 }
 

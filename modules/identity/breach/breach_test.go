@@ -66,7 +66,7 @@ func TestService(t *testing.T) {
 		text   string
 	}{
 		"padding": {200, "1E4C9B93F3F0682250B6CF8331B7EE68FD8:0\r\n"}, "another": {200, strings.ReplaceAll(ranged, "1E4C9", "1E4C8")},
-		"an error": {500, ranged}, "a login page": {200, "<html>"}, "endless": {200, strings.Repeat("1D2DA4053E34E76F6576ED1DA63134B5E2A:2\r\n", 100_000)},
+		"an error": {500, ranged}, "another place": {302, ranged}, "a login page": {200, "<html>"}, "endless": {200, strings.Repeat("1D2DA4053E34E76F6576ED1DA63134B5E2A:2\r\n", 100_000)},
 	} {
 		status, answer = c.status, c.text
 		if leaked, err := s.Leaked(ctx, "password"); err != nil || leaked {
