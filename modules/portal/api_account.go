@@ -9,7 +9,7 @@ func (h *Handler) changePassword(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := need(in, "old", "new"); err != nil {
+	if err := need(in, "new"); err != nil { // who has no password yet has no old one
 		return err
 	}
 	if err := h.identity.ChangePassword(c.r.Context(), c.rc.Identity, in["old"], in["new"]); err != nil {

@@ -10,6 +10,9 @@ import (
 // HasPassword tells whether the person ever chose one. Who came by an outside provider has none until they reset it.
 func (a *Account) HasPassword() bool { return !a.PasswordChangedAt.IsZero() }
 
+// HasPassword tells whether the person ever chose one.
+func (p Profile) HasPassword() bool { return !p.PasswordChangedAt.IsZero() }
+
 // NoHash is a hash for an account without a password: of a secret that nobody has. So a login by password takes the same time and fails in the same way
 // as a wrong one.
 func (s *Store) NoHash(ctx context.Context) (string, error) { return s.hasher.Hash(ctx, rand.Text()) }

@@ -410,3 +410,40 @@ func TestLinksAtRest(t *testing.T) {
 		t.Errorf("%q %q", subject, label)
 	}
 }
+
+// Who came by a provider can set a first password: after a fresh login only, and once.
+func TestFirstPassword(t *testing.T) {
+	n := newNode(t)
+	r, err := n.Federated(ctx, n.atCorp("ada", "ada@corp.example", true), creates, attempt(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.clock.add(20 * time.Minute)
+	r, err = n.Refresh(ctx, r.Tokens.Refresh)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stale NotFresh
+	if err := n.ChangePassword(ctx, r.Identity, "", password); !errors.As(err, &stale) {
+		t.Errorf("an old login: %v", err)
+	}
+	if r, err = n.StepUpFederated(ctx, r.Identity, n.atCorp("ada", "", false), attempt("")); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.ChangePassword(ctx, r.Identity, "", password); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.Login(ctx, attempt("ada")); err != nil {
+		t.Error("login:", err)
+	}
+	if err := n.ChangePassword(ctx, r.Identity, "", password+"x"); !errors.Is(err, ErrCredentials) {
+		t.Errorf("another one without the old: %v", err)
+	}
+	list, err := n.Links(ctx, r.Identity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Unlink(ctx, r.Identity, list[0].ID); err != nil {
+		t.Errorf("unlinking, with a password: %v", err)
+	}
+}

@@ -18,14 +18,19 @@ const (
 	ownWindow = 15 * time.Minute
 )
 
-// ChangePassword changes the person's own password and ends all other sessions of the account. Errors: ErrCredentials (the old one is
-// wrong), account.WeakPassword, Throttled, ErrSession.
+// ChangePassword changes the person's own password and ends all other sessions of the account. Who came by a provider and has none yet gives no old one, and
+// sets the first after a fresh login. Errors: ErrCredentials (the old one is wrong), NotFresh, account.WeakPassword, Throttled, ErrSession.
 func (m *Manager) ChangePassword(ctx context.Context, id *reqctx.Identity, old, new string) error {
-	_, a, err := m.current(ctx, id)
+	s, a, err := m.current(ctx, id)
 	if err != nil {
 		return err
 	}
-	if err := m.proveOwn(ctx, a, old, "password-change", id.Session); err != nil {
+	if a.HasPassword() {
+		err = m.proveOwn(ctx, a, old, "password-change", id.Session)
+	} else {
+		err = m.fresh(s, a)
+	}
+	if err != nil {
 		return err
 	}
 	hash, err := m.Accounts.NewPassword(ctx, a, new)

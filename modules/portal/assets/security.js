@@ -105,8 +105,10 @@ onClick(find("#new-codes"), find("#codes-error"), async () => {
 });
 
 onSubmit(find("#change-form"), async (fields) => {
-	await sendSignedIn("POST", "account/password", { old: fields.old.value, new: fields.new.value });
-	fields.old.value = fields.new.value = "";
+	const old = fields.old; // not there for who has no password yet
+	await sendSignedIn("POST", "account/password", { new: fields.new.value, ...(old && { old: old.value }) });
+	if (old) old.value = "";
+	fields.new.value = "";
 	tell(t("security.password_changed"));
 });
 
