@@ -16,8 +16,10 @@ import (
 const (
 	idLen    = 26
 	pairLen  = 2*idLen + 1
-	accounts = 5  // of one browser
-	looked   = 12 // pairs that are looked at: there may be several cookies, of which a neighbouring host planted some
+	accounts = 5 // of one browser
+	// looked are the pairs that are looked at: all that a request's headers can hold by default, so that no neighbouring host hides the right one behind
+	// those that it plants.
+	looked = 600
 )
 
 type pair struct{ id, secret string }

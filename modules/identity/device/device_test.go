@@ -138,6 +138,11 @@ func TestWhatIsNoSecretIsNotKnown(t *testing.T) {
 	if _, ok := k.known(now.Add(Life), "ada", r.Cookie); ok {
 		t.Error("a device is known for ever")
 	}
+	// A neighbouring host can plant cookies that are sent before the right one: valid ones of accounts of its own, as many as fit.
+	planted := k.arrive(now, browser("bob", "")).Cookie
+	if _, ok := k.known(now, "ada", strings.Repeat(planted+"~", 32<<10/(pairLen+1)-10)+r.Cookie); !ok {
+		t.Error("hidden behind planted cookies")
+	}
 	if _, ok := k.known(now, "ada", "planted~"+strings.Repeat("A", 26)+"."+strings.Repeat("A", 26)+"~"+r.Cookie); !ok {
 		t.Error("a planted cookie beside it makes a device unknown")
 	}

@@ -82,6 +82,9 @@ func (m *Manager) arrive(ctx context.Context, tx *database.Tx, s *row, t Attempt
 	}
 	s.device, s.trusted, s.arrived = at.Device.ID, at.Device.Trusted(now, s.account.Revision), &arrival{at, now}
 	s.risk = m.risks(at, t, now)
+	if s.mfa.IsZero() && s.account.SecondFactor() && !s.trusted {
+		return ErrSession // the trust that the second factor was left out for has gone in this very moment
+	}
 	if !at.New || at.First {
 		return nil
 	}

@@ -145,3 +145,38 @@ func TestTrustDoesNotTravel(t *testing.T) {
 		t.Errorf("trusted for longer than 30 days: %+v %v", res, err)
 	}
 }
+
+// No session of an account with a second factor begins without it, but on a device that is trusted in that very moment.
+func TestTrustIsLookedAtAgainAsTheSessionBegins(t *testing.T) {
+	n := newNode(t)
+	n.TrustDevice = 30 * day
+	secret := n.person("mona", true)
+	first, err := n.Login(ctx, from("mona", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := from("mona", "")
+	a.RememberDevice = true
+	r, err := n.TOTP(ctx, first.MFAToken, n.code(secret, 0), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mona, err := n.Accounts.ByName(ctx, "mona")
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := func() error {
+		now := n.Now()
+		_, err := n.start(ctx, &row{created: now, authTime: now, methods: []string{"pwd"}}, mona, from("mona", r.Device), nil)
+		return err
+	}
+	if err := begin(); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.ForgetDevice(ctx, r.Identity, n.device(r)); err != nil {
+		t.Fatal(err)
+	}
+	if err := begin(); err != ErrSession {
+		t.Fatal("after the device was removed:", err)
+	}
+}

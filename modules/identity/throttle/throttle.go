@@ -127,7 +127,10 @@ func (t *Throttle) try(ctx context.Context, scopes []Scope) (*Ticket, <-chan str
 		return nil, nil, ctx.Err()
 	}
 	air := t.air.of(scopes)
-	on, a := t.charge(ctx, scopes, false)
+	// Goes on where the client has gone: else its try might be counted in the store with nobody to end it.
+	sure, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	on, a := t.charge(sure, scopes, false)
 	if a.wait > 0 {
 		return nil, air[a.which], Refused{Scope: scopes[a.which].Name, Wait: a.wait, open: a.open}
 	}
