@@ -235,7 +235,6 @@ func (h *Handler) oauthRevoke(c *call) error {
 func (h *Handler) oauthMetadata(c *call) error {
 	issuer := h.identity.AuthorizationServer()
 	algorithms := []string{"ES256", "ES384", "ES512", "EdDSA", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
-	c.w.Header().Set("Cache-Control", "public, max-age=300")
 	return c.writeJSON(map[string]any{
 		"issuer": issuer, "jwks_uri": issuer + "/.well-known/jwks.json",
 		"token_endpoint": issuer + "/auth/oauth/token", "introspection_endpoint": issuer + "/auth/oauth/introspect", "revocation_endpoint": issuer + "/auth/oauth/revoke",

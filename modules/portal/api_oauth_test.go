@@ -37,7 +37,12 @@ func (p *people) Revoke(_ context.Context, assertion, raw string, _ session.Atte
 	return p.err
 }
 
-func (p *people) AuthorizationServer() string { return p.server }
+func (p *people) AuthorizationServer() string {
+	if p.alone {
+		return ""
+	}
+	return "https://id.example"
+}
 
 const formType = "application/x-www-form-urlencoded"
 
@@ -171,12 +176,12 @@ func TestOAuthRevoke(t *testing.T) {
 }
 
 func TestOAuthMetadata(t *testing.T) {
-	p := &people{}
+	p := &people{alone: true}
 	h := newHandler(t, p)
 	if a := do(t, h, nil, "GET", "/.well-known/oauth-authorization-server", ""); !a.passed {
 		t.Error("without an issuer that is a URL:", a.Code, a.Body)
 	}
-	p.server = "https://id.example"
+	p.alone = false
 	a := do(t, h, nil, "GET", "/.well-known/oauth-authorization-server", "", "Host", "evil.example", "X-Forwarded-Host", "evil.example")
 	var m struct {
 		Issuer  string

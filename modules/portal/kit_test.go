@@ -35,7 +35,7 @@ type people struct {
 	attempt session.Attempt  // the last
 	flow    federation.Start // of every answer of a provider
 	decide  func(*engine.Input) engine.Decision
-	server  string // AuthorizationServer
+	alone   bool // it is no authorization server
 }
 
 func granted() session.Result {
