@@ -70,6 +70,9 @@ func (a *App) openDesk(accounts *account.Store, log *zap.Logger) error {
 	if err != nil {
 		return err
 	}
+	if c.Exposed() {
+		log.Warn("mail: tls is off for a server on another machine: whoever listens on the way can use the links in mails")
+	}
 	client, err := mail.NewClient(c)
 	if err != nil {
 		return err

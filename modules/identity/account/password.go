@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -80,7 +81,7 @@ func (p Policy) Refuse(ctx context.Context, typed string, words ...string) error
 		return WeakPassword{WeakShort, fmt.Sprintf("The password is too short: at least %d characters.", p.MinLength)}
 	case breached(normal):
 		return WeakPassword{WeakLeaked, "The password is in lists of leaked passwords."}
-	case strength(normal, append(words, p.Words...)) < p.Strength:
+	case strength(normal, slices.Concat(words, p.Words)) < p.Strength:
 		return WeakPassword{WeakGuessable, "The password is too easy to guess: make it longer or less common."}
 	}
 	if p.Breached == nil {

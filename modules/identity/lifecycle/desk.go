@@ -103,7 +103,7 @@ const (
 // How much mail strangers can cause.
 const (
 	mailWindow = time.Hour
-	perClient  = 20 // requests that queue a mail or hash a password
+	perClient  = 20 // requests that queue a mail
 	perAddress = 5
 )
 

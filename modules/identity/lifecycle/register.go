@@ -149,12 +149,9 @@ func (d *Desk) askToConfirm(ctx context.Context, a applicant) error {
 
 // ConfirmRegistration opens the account of a registration whose mail was read. The password must be given again: so nobody opens, with a link
 // that came unasked, an account whose password somebody else chose. username, if not "", is another name, for where the first is taken. Errors:
-// account.ErrTicket, session.ErrCredentials, account.ErrExists (the name is taken), ErrEmailTaken, ErrName, ErrReservedName, session.Throttled.
+// account.ErrTicket, session.ErrCredentials, account.ErrExists (the name is taken), ErrEmailTaken, ErrName, ErrReservedName.
 func (d *Desk) ConfirmRegistration(ctx context.Context, secret, password, username string, t session.Attempt) (status string, err error) {
-	if err := d.allow(ctx, t); err != nil { // it costs a hash
-		return "", err
-	}
-	k, err := d.Accounts.Ticket(ctx, d.Now(), account.TicketRegister, secret)
+	k, err := d.Accounts.Ticket(ctx, d.Now(), account.TicketRegister, secret) // it counts its tries, and so bounds the hashes
 	if err != nil {
 		return "", err
 	}

@@ -33,12 +33,9 @@ func (d *Desk) RequestReset(ctx context.Context, typed string, t session.Attempt
 }
 
 // Reset sets a new password for who holds the link, and ends all sessions of the account. Nobody is signed in by it, so a second factor
-// stays as strong as it was. Errors: account.ErrTicket, WeakPassword, session.Throttled.
+// stays as strong as it was. Errors: account.ErrTicket, WeakPassword.
 func (d *Desk) Reset(ctx context.Context, secret, password string, t session.Attempt) error {
-	if err := d.allow(ctx, t); err != nil { // it costs a hash
-		return err
-	}
-	k, err := d.Accounts.Ticket(ctx, d.Now(), account.TicketReset, secret)
+	k, err := d.Accounts.Ticket(ctx, d.Now(), account.TicketReset, secret) // it counts its tries, and so bounds the hashes
 	if err != nil {
 		return err
 	}

@@ -88,6 +88,12 @@ func (c Config) read() (server, error) {
 	return s, nil
 }
 
+// Exposed tells whether mails, and the links in them, cross a network in the clear.
+func (c Config) Exposed() bool {
+	s, err := c.read()
+	return err == nil && c.Plain && !loopback(s.host)
+}
+
 func loopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()

@@ -84,6 +84,11 @@ func TestNothingIsSentInTheClear(t *testing.T) {
 	if err := client(t, other).Send(ctx, hello); err == nil || s.Tries() > 0 {
 		t.Error("another host's certificate was taken:", err)
 	}
+	for server, want := range map[string]bool{"smtp://127.0.0.1:25": false, "smtp://[::1]:25": false, "smtp://localhost": false, "smtp://mail.example.org": true} {
+		if got := (Config{Server: server, From: "a@b.example", Plain: true}).Exposed(); got != want {
+			t.Errorf("%s: %v", server, got)
+		}
+	}
 	// By the operator's word alone, and then without a password over the network.
 	if err := client(t, Config{Server: "smtp://" + plain.Addr, Plain: true, Username: mailtest.Username, Password: mailtest.Password}).Send(ctx, hello); err != nil {
 		t.Error("tls off on loopback:", err)
