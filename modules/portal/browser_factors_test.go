@@ -38,7 +38,7 @@ func TestPasskeysInABrowser(t *testing.T) {
 	inspect(p, "stepup-key")
 	p.Click("[data-key]")
 	p.Until("the page that asked", `location.pathname === "/hello"`)
-	p.Quiet()
+	p.Quiet("401") // signing out overtakes a request
 }
 
 // What asks for a factor gets it in a dialog, and is done then.
@@ -84,4 +84,40 @@ func TestEnrolmentInTheLogin(t *testing.T) {
 	p.Click("[data-done]")
 	p.Until("the account", `location.pathname === "/auth/account"`)
 	p.Quiet()
+}
+
+// With several factors one is shown and the others are a click away; a device that was remembered is not asked again.
+func TestChoiceOfFactors(t *testing.T) {
+	s := start(t)
+	c := browser(t)
+	s.call(t, c, "POST", "/auth/api/login", map[string]string{"username": "ursula", "password": password})
+	enrolment := s.call(t, c, "POST", "/auth/api/account/totp", nil)
+	secret, token := enrolment.body["secret"].(string), enrolment.body["token"].(string)
+	s.call(t, c, "POST", "/auth/api/account/totp/confirm", map[string]string{"token": token, "code": code(t, secret, time.Now())})
+	codes := s.call(t, c, "POST", "/auth/api/account/recovery-codes", nil).body["codes"].([]any)
+	if len(codes) != 10 {
+		t.Fatal(codes)
+	}
+	p := kit.StartBrowser(t).Tab(t, "choice", kit.Desktop)
+	s.signIn(t, p, "ursula", "/auth/account")
+	p.Until("the code first", `document.activeElement.id === "login-code"`)
+	inspect(p, "second")
+	p.Click("[data-step=second] [data-use=recovery]")
+	p.Until("the recovery code", `document.activeElement.id === "login-recovery"`)
+	fill(t, p, "#login-recovery", "not-a-code")
+	p.Enter("#login-recovery")
+	p.Until("why not", `document.querySelector("#login-recovery-error").textContent !== "" && document.activeElement.id === "login-recovery"`)
+	inspect(p, "recovery-wrong")
+	fill(t, p, "#login-recovery", codes[0].(string))
+	p.Click("#remember-device")
+	p.Enter("#login-recovery")
+	p.Until("in", `location.pathname === "/auth/account"`)
+	p.Until("the button", `document.querySelector("[data-sign-out]")`)
+	p.Click("[data-sign-out]")
+	p.Until("the login page", `location.pathname === "/auth/login" && document.querySelector("#password-form [type=submit]")?.disabled === false`)
+	fill(t, p, "#username", "ursula")
+	fill(t, p, "#password", password)
+	p.Enter("#password")
+	p.Until("in, without a second factor", `location.pathname === "/"`)
+	p.Quiet("401")
 }

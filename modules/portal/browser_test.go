@@ -39,7 +39,7 @@ func inspect(p *kit.Tab, name string) {
 	for _, s := range []struct {
 		name string
 		size kit.Size
-	}{{"phone", kit.Size{Width: 390, Height: 844}}, {"desktop", kit.Desktop}, {"tiny", kit.Size{Width: 320, Height: 568}}} {
+	}{{"phone", kit.Size{Width: 390, Height: 844}}, {"desktop", kit.Size{Width: 1280, Height: 800}}, {"tiny", kit.Size{Width: 320, Height: 568}}} {
 		p.Resize(s.size)
 		p.NoOverflow(name + "-" + s.name)
 		p.Shot(name + "-" + s.name)

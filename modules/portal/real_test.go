@@ -428,8 +428,13 @@ func TestReloadWithRealApps(t *testing.T) {
 		if r := s.call(t, c, "GET", "/auth/api/session", nil); r.StatusCode != 200 {
 			t.Errorf("the session is gone: %d %s", r.StatusCode, r.raw)
 		}
-		if got := bad(); got != 429 {
-			t.Errorf("the budget is new: %d", got)
+		// Time gives some back; a new one would have room for 40.
+		passed := 0
+		for passed < 20 && bad() != 429 {
+			passed++
+		}
+		if passed == 20 {
+			t.Error("the budget is new")
 		}
 	}
 	if err := load(brand("Acme")); err != nil {

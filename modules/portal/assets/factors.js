@@ -30,7 +30,10 @@ export function factorForms(root, acts) {
 	const key = parts.get("webauthn");
 	onClick(find("[data-key]", key), find(".error", key), taken("webauthn", acts.webauthn));
 	onSubmit(parts.get("totp"), (f) => emptied(f.code, taken("totp", acts.totp))());
-	onSubmit(parts.get("recovery"), (f) => emptied(f.recovery, acts.recovery)());
+	onSubmit(parts.get("recovery"), (f) => emptied(f.recovery, acts.recovery)().catch((e) => {
+		if (e.kind === "wrong-code") e.kind = "wrong-recovery-code"; // no next one is to be waited for
+		throw e;
+	}));
 	onSubmit(parts.get("password"), (f) => emptied(f.password, acts.password)());
 	for (const b of all("[data-use]", root)) b.addEventListener("click", () => use(b.dataset.use));
 
