@@ -231,7 +231,7 @@ func TestBackupIsOneMoment(t *testing.T) {
 	}
 	s := keySecret(t)
 	var backups [][]byte
-	for range 5 {
+	for range 3 {
 		backups = append(backups, backedUp(t, g.Place, s, Options{}))
 	}
 	close(stop)
@@ -275,64 +275,63 @@ func folder(t *testing.T, dir string) map[string][]byte {
 }
 
 func TestTargetsThatDoNotSuit(t *testing.T) {
-	ways(t, func(t *testing.T, from, to database.Config) {
-		s := keySecret(t)
-		g := newGateway(t, from)
-		b := backedUp(t, g.Place, s, Options{})
-		bare := backedUp(t, g.Place, s, Options{WithoutKeys: true})
-		other := newGateway(t, to)
+	from, to := dbtest.New(t), dbtest.New(t)
+	s := keySecret(t)
+	g := newGateway(t, from)
+	b := backedUp(t, g.Place, s, Options{})
+	bare := backedUp(t, g.Place, s, Options{WithoutKeys: true})
+	other := newGateway(t, to)
 
-		refused(t, b, s, other.Place, How{}, ErrNotEmpty)
-		_, stop := running(t, other.Place)
-		refused(t, b, s, other.Place, How{Replace: true}, ErrInUse)
-		stop()
-		refused(t, b, s, Place{other.Database, g.Keys}, How{}, ErrNotEmpty)
+	refused(t, b, s, other.Place, How{}, ErrNotEmpty)
+	_, stop := running(t, other.Place)
+	refused(t, b, s, other.Place, How{Replace: true}, ErrInUse)
+	stop()
+	refused(t, b, s, Place{other.Database, g.Keys}, How{}, ErrNotEmpty)
 
-		// An empty database beside other keys, or beside none where the backup has none.
-		empty := nowhere(t, dbtest.New(t))
-		refused(t, b, s, Place{empty.Database, other.Keys}, How{}, ErrOther)
-		for name, keys := range map[string]string{"none": empty.Keys, "others": other.Keys} {
-			was := folder(t, keys)
-			_, err := restored(t, bare, s, Place{empty.Database, keys}, How{Replace: true})
-			if err == nil || !strings.Contains(err.Error(), "does not hold the keys") || !reflect.DeepEqual(was, folder(t, keys)) {
-				t.Errorf("keys: %s: %v", name, err)
-			}
-			if len(dump(t, empty.Database)) != 0 {
-				t.Error("restored all the same")
-			}
+	// An empty database beside other keys, or beside none where the backup has none.
+	empty := nowhere(t, dbtest.New(t))
+	refused(t, b, s, Place{empty.Database, other.Keys}, How{}, ErrOther)
+	for name, keys := range map[string]string{"none": empty.Keys, "others": other.Keys} {
+		was := folder(t, keys)
+		_, err := restored(t, bare, s, Place{empty.Database, keys}, How{Replace: true})
+		if err == nil || !strings.Contains(err.Error(), "does not hold the keys") || !reflect.DeepEqual(was, folder(t, keys)) {
+			t.Errorf("keys: %s: %v", name, err)
 		}
-		// With its own keys there it goes.
-		if _, err := restored(t, bare, s, Place{empty.Database, g.Keys}, How{}); err != nil {
-			t.Error(err)
+		if len(dump(t, empty.Database)) != 0 {
+			t.Error("restored all the same")
 		}
+	}
+	// With its own keys there it goes.
+	if _, err := restored(t, bare, s, Place{empty.Database, g.Keys}, How{}); err != nil {
+		t.Error(err)
+	}
 
-		// Told to, it replaces all, and moves aside what it can.
-		old := folder(t, other.Keys)
-		done, err := restored(t, b, s, other.Place, How{Replace: true})
-		if err != nil {
-			t.Fatal(err)
+	// Told to, it replaces all, and moves aside what it can.
+	old := folder(t, other.Keys)
+	done, err := restored(t, b, s, other.Place, How{Replace: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(dump(t, from), dump(t, to)) || !reflect.DeepEqual(folder(t, other.Keys), folder(t, g.Keys)) {
+		t.Error("not replaced")
+	}
+	if !reflect.DeepEqual(folder(t, done.OldKeys), old) {
+		t.Error("the old keys are lost")
+	}
+	if to.SQLite != "" {
+		info, err := os.Stat(done.OldDatabase)
+		if err != nil || info.Mode().Perm() != 0o600 || len(dump(t, database.Config{SQLite: done.OldDatabase})["accounts"]) != 2 {
+			t.Errorf("the old database is lost: %v", err)
 		}
-		if !reflect.DeepEqual(dump(t, from), dump(t, to)) || !reflect.DeepEqual(folder(t, other.Keys), folder(t, g.Keys)) {
-			t.Error("not replaced")
+		if info, err = os.Stat(to.SQLite); err != nil || info.Mode().Perm() != 0o600 {
+			t.Error(info.Mode(), err)
 		}
-		if !reflect.DeepEqual(folder(t, done.OldKeys), old) {
-			t.Error("the old keys are lost")
+		if left, _ := filepath.Glob(to.SQLite + ".restoring*"); len(left) != 0 {
+			t.Error("left", left)
 		}
-		if to.SQLite != "" {
-			info, err := os.Stat(done.OldDatabase)
-			if err != nil || info.Mode().Perm() != 0o600 || len(dump(t, database.Config{SQLite: done.OldDatabase})["accounts"]) != 2 {
-				t.Errorf("the old database is lost: %v", err)
-			}
-			if info, err = os.Stat(to.SQLite); err != nil || info.Mode().Perm() != 0o600 {
-				t.Error(info.Mode(), err)
-			}
-			if left, _ := filepath.Glob(to.SQLite + ".restoring*"); len(left) != 0 {
-				t.Error("left", left)
-			}
-		}
-		n, _ := running(t, other.Place)
-		login(t, n, "ursula", g.totp)
-	})
+	}
+	n, _ := running(t, other.Place)
+	login(t, n, "ursula", g.totp)
 }
 
 // Keys that open the backup stay: they may be newer than it.
