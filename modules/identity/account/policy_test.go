@@ -43,12 +43,15 @@ func TestTheFilterIsMade(t *testing.T) {
 	}
 }
 
+// lower is not EqualFold: the list is asked in lower case, and a letter such as ſ has another one after it was a capital.
+func lower(p string) string { return strings.ToLower(p) }
+
 func TestFilterProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		list := rapid.SliceOf(rapid.StringN(0, 20, 60)).Draw(t, "list")
 		filter := MakeFilter(list)
 		for _, p := range list {
-			if len([]rune(p)) >= filterFrom && !inFilter(filter, strings.ToUpper(p)) && strings.ToLower(strings.ToUpper(p)) == strings.ToLower(p) {
+			if len([]rune(p)) >= filterFrom && !inFilter(filter, strings.ToUpper(p)) && lower(strings.ToUpper(p)) == lower(p) {
 				t.Fatalf("%q was put in and is not found", p)
 			}
 		}

@@ -169,7 +169,9 @@ func TestGuessedCodesShutNoOwnerOut(t *testing.T) {
 	token := n.first("mona")
 	var throttled Throttled
 	for range freeOfCharge {
-		_, err = n.TOTP(ctx, token, n.wrongCode(secret), attempt("mona"))
+		if _, err := n.TOTP(ctx, token, n.wrongCode(secret), attempt("mona")); err == nil {
+			t.Fatal("a wrong code was taken")
+		}
 	}
 	if _, err = n.TOTP(ctx, token, n.code(secret, 0), attempt("mona")); !errors.As(err, &throttled) {
 		t.Fatal("a stranger guesses on:", err)

@@ -194,7 +194,9 @@ func TestChallengesAreForOneUse(t *testing.T) {
 	if _, err := n.Key(ctx, other, k.get(options), at(site)); !errors.Is(err, ErrChallenge) {
 		t.Error("one login's challenge worked for another:", err)
 	}
-	options, _ = n.BeginKey(ctx, other, at(site))
+	if _, err := n.BeginKey(ctx, other, at(site)); err != nil {
+		t.Fatal(err)
+	}
 	_, passkey, _ := n.BeginPasskey(ctx, at(site))
 	if _, err := n.Key(ctx, other, k.get(passkey), at(site)); !errors.Is(err, factor.ErrKey) {
 		t.Error("a passkey's challenge worked as the second factor's:", err)
