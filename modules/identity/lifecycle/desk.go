@@ -104,7 +104,7 @@ const (
 const (
 	mailWindow = time.Hour
 	perClient  = 20 // requests that queue a mail
-	perAddress = 5
+	perAddress = 5  // of one kind
 )
 
 // allow counts a request of a client that will queue a mail. Errors: session.Throttled.
@@ -119,15 +119,24 @@ func (d *Desk) allow(ctx context.Context, t session.Attempt) error {
 	return nil
 }
 
-// mayMail counts a mail to an address. What is over the limit is not sent; who asked is not told, since it may not be their address.
-func (d *Desk) mayMail(ctx context.Context, email string) (bool, error) {
-	local, domain, _ := strings.Cut(email, "@")
-	mailbox, _, _ := strings.Cut(local, "+") // name+tag is delivered to name
-	n, err := d.Store.Incr(ctx, store.Key("mail-address", d.Accounts.EmailIndex(mailbox+"@"+domain)), mailWindow)
+// mayMail counts a mail of a kind to an address. What is over the limit is not sent; who asked is not told, since it may not be their address. Kinds
+// count apart, else whoever has others sent would keep an owner from the link that they forgot their password for.
+func (d *Desk) mayMail(ctx context.Context, kind, email string) (bool, error) {
+	if kind != "reset" { // which goes to addresses that have an account, and so counts for those as they are
+		email = mailbox(email)
+	}
+	n, err := d.Store.Incr(ctx, store.Key("mail-address", kind, d.Accounts.EmailIndex(email)), mailWindow)
 	if err != nil {
 		return false, fmt.Errorf("counting mails: %w", err) // fail closed
 	}
 	return n <= perAddress, nil
+}
+
+// mailbox is where mail for an address is delivered, as far as is known of them all: name+tag to name.
+func mailbox(email string) string {
+	local, domain, _ := strings.Cut(email, "@")
+	name, _, _ := strings.Cut(local, "+")
+	return name + "@" + domain
 }
 
 // queue puts a letter that anybody can ask for into the outbox. The postman is not woken: what it does, which differs by whether there is such an

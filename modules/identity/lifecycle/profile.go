@@ -49,7 +49,7 @@ func (d *Desk) ChangeEmail(ctx context.Context, a account.Account, typed string,
 	if err := d.allow(ctx, t); err != nil {
 		return err
 	}
-	send, err := d.mayMail(ctx, email)
+	send, err := d.mayMail(ctx, "email", email)
 	if err != nil || !send {
 		return err
 	}

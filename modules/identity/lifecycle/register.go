@@ -128,7 +128,7 @@ func (d *Desk) invited(ctx context.Context, secret string, a *applicant) (direct
 
 // askToConfirm mails a link to the address, whatever is known of it; as with queue, the postman is not woken.
 func (d *Desk) askToConfirm(ctx context.Context, a applicant) error {
-	if send, err := d.mayMail(ctx, a.Email); err != nil || !send {
+	if send, err := d.mayMail(ctx, "register", a.Email); err != nil || !send {
 		return err
 	}
 	a.Verified = true // when it is opened

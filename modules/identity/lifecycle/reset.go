@@ -26,7 +26,7 @@ func (d *Desk) RequestReset(ctx context.Context, typed string, t session.Attempt
 	if err != nil {
 		return nil
 	}
-	if send, err := d.mayMail(ctx, email); err != nil || !send {
+	if send, err := d.mayMail(ctx, "reset", email); err != nil || !send {
 		return err
 	}
 	return d.queue(ctx, mail.Letter{Kind: "reset", To: email, When: d.Now()}, resetLife)

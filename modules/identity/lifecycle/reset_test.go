@@ -212,6 +212,25 @@ func TestResetsAreLimited(t *testing.T) {
 	h.quiet()
 }
 
+// Lock-out: mails that somebody else has sent to the mailbox, or that lead nowhere, keep nobody from the link for a new password.
+func TestOthersMailsKeepNobodyFromAReset(t *testing.T) {
+	h := newHouse(t, Open)
+	h.person("ursula", "ursula@example.org")
+	for i := range 2 * perAddress {
+		if err := h.RequestReset(ctx, "ursula+"+string(rune('a'+i))+"@example.org", caller(100+i)); err != nil { // delivered to her, but no account's
+			t.Fatal(err)
+		}
+		if _, err := h.Register(ctx, registration("petra", "ursula@example.org"), caller(100+i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.mails += perAddress // "you have an account"
+	h.server.Wait(t, h.mails)
+	if err := h.Reset(ctx, h.resetLink("ursula@example.org"), another, caller(9)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestWithoutMail(t *testing.T) {
 	h := newHouse(t, Off)
 	a := h.person("ursula", "ursula@example.org")
