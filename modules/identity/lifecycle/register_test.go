@@ -195,6 +195,49 @@ func TestRegistrationsExpire(t *testing.T) {
 	}
 }
 
+// A registration is opened by the rules of the day: one that waits does not get past what an operator closes meanwhile.
+func TestWhatIsClosedMeanwhileStaysClosed(t *testing.T) {
+	h := newHouse(t, Open)
+	if _, err := h.Register(ctx, registration("ursula", "ursula@example.org"), caller(1)); err != nil {
+		t.Fatal(err)
+	}
+	_, secret := link(t, h.next())
+	confirm := func() (string, error) { return h.ConfirmRegistration(ctx, secret, password, "", caller(1)) }
+	for _, mode := range []string{Off, Invitation} {
+		h.Registration = mode
+		if _, err := confirm(); err != ErrClosed {
+			t.Errorf("%s: %v", mode, err)
+		}
+	}
+	h.Registration, h.Domains = Open, []string{"acme.example"}
+	if _, err := confirm(); err != ErrDomain {
+		t.Error(err)
+	}
+	h.Registration, h.Domains, h.Role = Approval, nil, "guest"
+	if status, err := confirm(); err != nil || status != StatusApproval {
+		t.Error("nobody is asked:", status, err)
+	}
+	if a, err := h.Accounts.ByName(ctx, "ursula"); err != nil || !a.Disabled || a.Roles[0] != "guest" {
+		t.Errorf("%+v %v", a, err)
+	}
+
+	h.Registration = Open
+	shown, err := h.Invite(ctx, Operator{}, "", "", InvitationLife)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := registration("petra", "petra@example.org")
+	r.Invitation = shown[len(base+"/auth/invite#"):]
+	if _, err := h.Register(ctx, r, caller(1)); err != nil {
+		t.Fatal(err)
+	}
+	_, secret = link(t, h.next())
+	h.Registration = Off
+	if _, err := confirm(); err != ErrClosed {
+		t.Error("an invited one:", err)
+	}
+}
+
 func TestBadRegistrations(t *testing.T) {
 	h := newHouse(t, Open)
 	h.Domains = []string{"example.org"}
