@@ -68,7 +68,7 @@ func (d *Desk) ChangeEmail(ctx context.Context, a account.Account, typed string,
 			return err
 		}
 		return d.Box.Put(ctx, tx, now, mail.Letter{
-			Kind: "email", Account: a.ID, To: email, Locale: p.Locale, Name: a.Name, Link: d.link("verify", "email."+secret), When: now, Until: now.Add(emailLife),
+			Kind: "email", Account: a.ID, To: email, Locale: p.Locale, Link: d.link("verify", "email."+secret), When: now, Until: now.Add(emailLife),
 		}, emailLife)
 	})
 	if err == nil {
