@@ -33,7 +33,7 @@ const maxTicketTries = 20
 type Ticket struct {
 	ID        string // no secret
 	Kind      string
-	Account   string // whose; "" of nobody yet
+	Account   string // whose; of an invitation, who made it; "" of nobody
 	Revision  int64  // of the account: a change of it voids the ticket
 	CreatedAt time.Time
 	ExpiresAt time.Time
@@ -165,7 +165,7 @@ func (s *Store) Tickets(ctx context.Context, now time.Time, kind string, limit i
 	return all, rows.Err()
 }
 
-// DropTickets voids all that the account has.
+// DropTickets voids all that the account has, and the invitations that it made.
 func (s *Store) DropTickets(ctx context.Context, tx *database.Tx, account string) error {
 	if _, err := tx.Exec(ctx, `DELETE FROM tickets WHERE account = ?`, account); err != nil {
 		return fmt.Errorf("voiding tickets: %w", err)

@@ -33,7 +33,8 @@ const (
 )
 
 // Invite makes an invitation. With an address it is mailed there, where mail is configured, and link is "": so that who comes with it has proved the
-// address. Otherwise link is to be passed on; it is shown this once. Errors: account.ErrEmail, ErrRole.
+// address. Otherwise link is to be passed on; it is shown this once. It is void when its maker's roles change, or the account is disabled, erased or gets a
+// password by mail: what an operator, or who had the account for an hour, could let in must not outlast them. Errors: account.ErrEmail, ErrRole.
 func (d *Desk) Invite(ctx context.Context, by Operator, email, role string, life time.Duration) (link string, err error) {
 	if life <= 0 || life > maxInvitationLife {
 		return "", fmt.Errorf("an invitation holds for at most %d days", int(maxInvitationLife.Hours()/24))
@@ -52,7 +53,7 @@ func (d *Desk) Invite(ctx context.Context, by Operator, email, role string, life
 	i := invitation{Email: email, Role: role, Mailed: email != "" && d.Box != nil}
 	err = d.DB.InTx(ctx, func(tx *database.Tx) error {
 		now := d.Now()
-		secret, err := d.Accounts.NewTicket(ctx, tx, now, account.Ticket{Kind: account.TicketInvite}, i, life)
+		secret, err := d.Accounts.NewTicket(ctx, tx, now, account.Ticket{Kind: account.TicketInvite, Account: by.ID}, i, life) // goes with what its maker is
 		if err != nil {
 			return err
 		}

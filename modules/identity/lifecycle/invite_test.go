@@ -114,3 +114,47 @@ func TestAnInvitationIsUsedOnce(t *testing.T) {
 		t.Fatalf("one invitation let %d in", won.Load())
 	}
 }
+
+// Who is an operator no more must not come back, or let others in, by an invitation that they made in time.
+func TestInvitationsGoWithTheirOperator(t *testing.T) {
+	for name, fall := range map[string]func(h *house, by Operator, a account.Account) error{
+		"other roles": func(h *house, by Operator, a account.Account) error { return h.SetRoles(ctx, by, a, []string{"user"}) },
+		"disabled":    func(h *house, by Operator, a account.Account) error { return h.SetDisabled(ctx, by, a, true) },
+		"erased":      func(h *house, by Operator, a account.Account) error { return h.Erase(ctx, by, a) },
+		"reset": func(h *house, _ Operator, _ account.Account) error {
+			return h.Reset(ctx, h.resetLink("eve@example.org"), another, caller(3))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t, Invitation)
+			ada, eve := h.person("ada", "", "admin"), h.person("eve", "eve@example.org", "admin")
+			shown, err := h.Invite(ctx, Operator{ID: eve.ID}, "", "admin", time.Hour)
+			if err != nil {
+				t.Fatal(err)
+			}
+			kept, err := h.Invite(ctx, Operator{ID: ada.ID}, "", "user", time.Hour)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := registration("mallory", "mallory@example.org")
+			r.Invitation = shown[len(base+"/auth/invite#"):]
+			if _, err := h.Register(ctx, r, caller(1)); err != nil {
+				t.Fatal(err)
+			}
+			_, begun := link(t, h.next())
+			if err := fall(h, Operator{ID: ada.ID}, eve); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := h.Register(ctx, r, caller(1)); err != account.ErrTicket {
+				t.Error("it still lets somebody in:", err)
+			}
+			if _, err := h.ConfirmRegistration(ctx, begun, password, "", caller(1)); err != account.ErrTicket {
+				t.Error("what was begun with it still opens an account:", err)
+			}
+			r.Invitation = kept[len(base+"/auth/invite#"):]
+			if _, err := h.Register(ctx, r, caller(1)); err != nil {
+				t.Error("another operator's went, too:", err)
+			}
+		})
+	}
+}

@@ -38,7 +38,10 @@ func (d *Desk) SetRoles(ctx context.Context, by Operator, a account.Account, rol
 		return ErrOneself // nobody makes themselves more, or locks the last operator out, in passing
 	}
 	return d.operate(ctx, by, a, "role changed", "roles-changed", func(tx *database.Tx, _ time.Time) error {
-		return d.Accounts.SetRoles(ctx, tx, a.ID, roles)
+		if err := d.Accounts.SetRoles(ctx, tx, a.ID, roles); err != nil {
+			return err
+		}
+		return d.Accounts.DropTickets(ctx, tx, a.ID) // also the invitations that they made
 	})
 }
 
@@ -52,7 +55,10 @@ func (d *Desk) SetDisabled(ctx context.Context, by Operator, a account.Account, 
 		reason, action = "account disabled", "account-disabled"
 	}
 	return d.operate(ctx, by, a, reason, action, func(tx *database.Tx, _ time.Time) error {
-		return d.Accounts.SetDisabled(ctx, tx, a.ID, disabled)
+		if err := d.Accounts.SetDisabled(ctx, tx, a.ID, disabled); err != nil || !disabled {
+			return err
+		}
+		return d.Accounts.DropTickets(ctx, tx, a.ID) // also the invitations that they made
 	})
 }
 
