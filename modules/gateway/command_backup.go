@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -154,12 +156,13 @@ func backupCommand(cmd *cobra.Command) {
 		if err != nil {
 			return err
 		}
-		sum, err := backup.Create(background(cmd), args[0], overwrite, place, secret, backup.Options{WithoutKeys: withoutKeys, Gateway: version(), Now: time.Now})
-		if err != nil {
+		return untilSignal(cmd, func(ctx context.Context) error {
+			sum, err := backup.Create(ctx, args[0], overwrite, place, secret, backup.Options{WithoutKeys: withoutKeys, Gateway: version(), Now: time.Now})
+			if err == nil {
+				tell(cmd.OutOrStdout(), sum)
+			}
 			return err
-		}
-		tell(cmd.OutOrStdout(), sum)
-		return nil
+		})
 	}
 }
 
@@ -184,22 +187,26 @@ func restoreCommand(cmd *cobra.Command) {
 			return err
 		}
 		if verify {
-			c, err := backup.Check(background(cmd), f, secret, "")
-			if err != nil {
-				return err
-			}
-			tell(cmd.OutOrStdout(), c.Summary)
-			return c.Close()
+			return untilSignal(cmd, func(ctx context.Context) error {
+				c, err := backup.Check(ctx, f, secret, "")
+				if err != nil {
+					return err
+				}
+				tell(cmd.OutOrStdout(), c.Summary)
+				return c.Close()
+			})
 		}
 		place, dataDir, err := p.find()
 		if err != nil {
 			return err
 		}
-		return restore(cmd, f, secret, place, dataDir, how)
+		return untilSignal(cmd, func(ctx context.Context) error {
+			return restore(ctx, cmd.OutOrStdout(), f, secret, place, dataDir, how)
+		})
 	}
 }
 
-func restore(cmd *cobra.Command, f *os.File, secret backup.Secret, place backup.Place, dataDir string, how backup.How) (err error) {
+func restore(ctx context.Context, out io.Writer, f *os.File, secret backup.Secret, place backup.Place, dataDir string, how backup.How) (err error) {
 	// Beside the target: it holds the same as that, and can be moved there.
 	scratch := dataDir
 	if place.Database.SQLite != "" {
@@ -208,30 +215,41 @@ func restore(cmd *cobra.Command, f *os.File, secret backup.Secret, place backup.
 	if err := owner.MkdirAll(scratch, 0o700); err != nil {
 		return fmt.Errorf("making the data folder: %w", err)
 	}
-	c, err := backup.Check(background(cmd), f, secret, scratch)
+	c, err := backup.Check(ctx, f, secret, scratch)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	done, err := c.Restore(background(cmd), place, how)
+	done, err := c.Restore(ctx, place, how)
 	if err != nil {
 		return err
 	}
-	tell(cmd.OutOrStdout(), c.Summary)
+	tell(out, c.Summary)
 	for what, path := range map[string]string{"database": done.OldDatabase, "keys": done.OldKeys} {
 		if path != "" {
-			fmt.Fprintf(cmd.OutOrStdout(), "the old %s: %s\n", what, path)
+			fmt.Fprintf(out, "the old %s: %s\n", what, path)
 		}
 	}
 	return nil
 }
 
-// background is the command's context; Caddy executes its commands without one.
-func background(cmd *cobra.Command) context.Context {
-	if ctx := cmd.Context(); ctx != nil {
-		return ctx
+// errInterrupted is what a signal ends a command with.
+var errInterrupted = errors.New("interrupted: nothing was changed")
+
+// untilSignal does what must put away its scratch files, also where a signal ends it: they hold what was decrypted. A second signal ends it at once.
+func untilSignal(cmd *cobra.Command, do func(context.Context) error) error {
+	parent := cmd.Context()
+	if parent == nil { // Caddy executes its commands without one
+		parent = context.Background()
 	}
-	return context.Background()
+	ctx, stop := signal.NotifyContext(parent, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	err := do(ctx)
+	if err != nil && ctx.Err() != nil && parent.Err() == nil {
+		return errInterrupted
+	}
+	return err
 }
 
 // tell prints what a backup holds.
