@@ -42,6 +42,8 @@ type Ring struct {
 	looked    time.Time    // guarded by looking
 	mu        sync.Mutex
 	withdrawn map[*func()]struct{} // who is told when keys are withdrawn; guarded by mu
+	watches   []*watch             // the last one works; guarded by mu
+	told      *signingSet          // of which the watches told last; guarded by mu
 }
 
 const (
@@ -85,9 +87,16 @@ func open(dir string, now func() time.Time) (*Ring, error) {
 	return r, nil
 }
 
-// lock keeps other processes from writing the folder until unlock is called.
+// lock keeps other processes from writing the folder until unlock is called. A folder that may not be written, such as a mounted secret, needs no
+// lock to be read: files are put in place whole. To write one fails there by itself.
 func lock(dir string) (unlock func(), err error) {
-	f, err := owner.Create(filepath.Join(dir, "lock"))
+	path := filepath.Join(dir, "lock")
+	f, err := owner.Create(path)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		if f, err = os.Open(path); errors.Is(err, fs.ErrNotExist) { // and can't be made
+			return func() {}, nil
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("locking the key folder: %w", err)
 	}

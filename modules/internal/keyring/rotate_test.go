@@ -287,7 +287,7 @@ func TestABrokenFolderChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	var failed []string
-	w := &watch{Ring: r, Observer: Observer{Changed: func([]Key) { t.Error("changed") }, Failed: func(err error) { failed = append(failed, err.Error()) }}, seen: r.signing.Load()}
+	w := r.newWatch(Observer{Changed: func([]Key) { t.Error("changed") }, Failed: func(err error) { failed = append(failed, err.Error()) }})
 	for name, broken := range map[string][]byte{"cut": raw[:len(raw)/2], "empty": nil, "no key": []byte(`{"keys":[]}`), "other": []byte(`[]`), "use_from": []byte(strings.Replace(string(raw), `"use_from": `, `"use_from": -`, 1))} {
 		if err := os.WriteFile(path, broken, 0o600); err != nil {
 			t.Fatal(err)

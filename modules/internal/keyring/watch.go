@@ -22,14 +22,16 @@ type Observer struct {
 // RotateEvery has Watch replace signing keys of that age; 0: never.
 func (r *Ring) RotateEvery(age time.Duration) { r.every.Store(int64(age)) }
 
-// Watch takes over what others write into the folder, and replaces signing keys in time, until stop is called.
+// Watch takes over what others write into the folder, and replaces signing keys in time, until stop is called. Of several, the one that began
+// last does so: the others wait for its end.
 func (r *Ring) Watch(o Observer) (stop func()) {
+	w := r.newWatch(o)
 	ended, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
+		defer w.end()
 		tick := time.NewTicker(lookEvery)
 		defer tick.Stop()
-		w := &watch{Ring: r, Observer: o, seen: r.signing.Load()}
 		for {
 			select {
 			case <-ended:
@@ -49,11 +51,36 @@ func (r *Ring) Watch(o Observer) (stop func()) {
 type watch struct {
 	*Ring
 	Observer
-	seen   *signingSet
 	failed time.Time // when an error was last told
 }
 
+func (r *Ring) newWatch(o Observer) *watch {
+	w := &watch{Ring: r, Observer: o}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.watches) == 0 {
+		r.told = r.signing.Load()
+	}
+	r.watches = append(r.watches, w)
+	return w
+}
+
+func (w *watch) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.watches = slices.DeleteFunc(w.watches, func(o *watch) bool { return o == w })
+}
+
+func (w *watch) last() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.watches) > 0 && w.watches[len(w.watches)-1] == w
+}
+
 func (w *watch) turn() {
+	if !w.last() {
+		return
+	}
 	err := w.look()
 	if err == nil {
 		err = w.maintain()
@@ -62,10 +89,18 @@ func (w *watch) turn() {
 		w.failed = now
 		w.Failed(err)
 	}
-	if s := w.signing.Load(); s != w.seen {
-		w.seen = s
+	if w.changed() {
 		w.Changed(w.Keys())
 	}
+}
+
+func (w *watch) changed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.signing.Load()
+	was := w.told
+	w.told = s
+	return s != was
 }
 
 // maintain replaces a key that is old, and removes those that have ended. What it finds due, it looks at again under the lock.
