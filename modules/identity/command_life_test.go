@@ -47,10 +47,12 @@ func TestUserCommandOnLives(t *testing.T) {
 	}
 	run(t, "petra\n", at("erase", "petra")...)
 	run(t, "", at("erase", u.ID, "--yes")...)
+	run(t, password, at("add", "mona")...)
 	if _, err := try(password, at("add", "petra")...); err == nil || !strings.Contains(err.Error(), "exists already") {
 		t.Fatal("the name was given away:", err)
 	}
 	for args, want := range map[string]string{
+		"list --state nope": "active, disabled or approval", "approve mona": "waits for no approval",
 		"show petra": "not found", "erase petra --yes": "not found", "approve nobody": "not found", "email nobody x@y.example": "not found",
 		"invite nonsense": "no mail address", "invite --life 9999h": "at most 90 days",
 	} {

@@ -33,7 +33,7 @@ func (a *App) ServiceToken(ctx context.Context, assertion, scopes string, t sess
 	return a.sessions.ServiceToken(ctx, assertion, scopes, t)
 }
 
-// Introspect tells a service what a token is good for (RFC 7662). Errors: session.ErrClient, session.ErrNotTheirs.
+// Introspect tells a service what a token is good for (RFC 7662). Errors: session.ErrClient.
 func (a *App) Introspect(ctx context.Context, assertion, raw string, t session.Attempt) (session.Introspection, error) {
 	return a.sessions.Introspect(ctx, assertion, raw, t)
 }

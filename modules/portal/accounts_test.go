@@ -56,6 +56,7 @@ func TestAccountAPI(t *testing.T) {
 		{ursula, "POST", "account/erase", `{}`, 204, "erase 1"},
 		{ada, "GET", "admin/accounts?q=pet&role=user&state=disabled&after=a&limit=10", "", 200, "search pet user disabled a"},
 		{ada, "GET", "admin/accounts?limit=1000", "", 422, ""},
+		{ada, "GET", "admin/accounts?state=nope", "", 422, ""},
 		{ada, "GET", "admin/accounts?q=" + strings.Repeat("a", 300), "", 422, ""},
 		{ada, "POST", "admin/accounts", `{"username":"n","email":"e","roles":"user, premium"}`, 200, "add 9 n e user+premium"},
 		{ada, "GET", "admin/accounts/2", "", 200, "show 2"},

@@ -86,6 +86,9 @@ func (h *Handler) searchAccounts(c *call) error {
 			return &badBody{http.StatusUnprocessableEntity, "The query is too long"}
 		}
 	}
+	if err := q.Check(); err != nil {
+		return err
+	}
 	page, next, err := h.identity.SearchAccounts(c.r.Context(), q)
 	if err != nil {
 		return err

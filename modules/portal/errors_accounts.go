@@ -24,6 +24,7 @@ var accountProblems = []struct {
 	{account.ErrDisplayName, problem.Problem{Status: http.StatusUnprocessableEntity, Type: "bad-name", Title: "The name is too long, or has characters that can't be printed"}},
 	{account.ErrLocale, problem.Problem{Status: http.StatusUnprocessableEntity, Type: "bad-locale", Title: "A language is a tag such as de or en-GB"}},
 	{account.ErrRole, problem.Problem{Status: http.StatusUnprocessableEntity, Type: "bad-role", Title: "A role has 1 to 32 letters, digits, underscores or dashes"}},
+	{account.ErrState, problem.Problem{Status: http.StatusUnprocessableEntity, Type: "bad-state", Title: "A state is active, disabled or approval"}},
 	{account.ErrEmailTaken, problem.Problem{Status: http.StatusConflict, Type: "email-taken", Title: "Another account has this mail address"}},
 	{lifecycle.ErrOneself, problem.Problem{Status: http.StatusConflict, Type: "own-account", Title: "Operators can't do this to their own account"}},
 	{lifecycle.ErrClosed, problem.Problem{Status: http.StatusForbidden, Type: "registration-closed", Title: "Nobody can register here without an invitation"}},

@@ -11,6 +11,8 @@ var (
 	ErrExists = errors.New("it exists already")
 	// ErrNotFound is an account, or its second factor, that is not there.
 	ErrNotFound = errors.New("not found")
+	// ErrState is a state that no account can be in.
+	ErrState = errors.New("a state is one of active, disabled or approval")
 	// ErrCode is a wrong second-factor code, or one that was used before.
 	ErrCode = errors.New("the code is wrong or was used before")
 	// ErrName is a user name that can't be: 2 to 32 of a-z, 0-9, dot, underscore and dash, a letter or digit at both ends.
@@ -28,6 +30,12 @@ var (
 	// ErrRole is a role name that can't be.
 	ErrRole = errors.New("a role has 1 to 32 letters a-z, digits, underscores or dashes, and begins with a letter")
 )
+
+// NotWaiting is an account that is not found among those that wait for approval.
+type NotWaiting struct{}
+
+func (NotWaiting) Error() string { return "it waits for no approval" }
+func (NotWaiting) Unwrap() error { return ErrNotFound }
 
 // WeakPassword refuses a new password. Reason is for the person who chose it, in English; Kind is for who says it in another language.
 type WeakPassword struct{ Kind, Reason string }

@@ -19,7 +19,7 @@ const (
 type Query struct {
 	Text  string // the beginning of the name, or the whole address; "" all
 	Role  string // "" all
-	State string // "" all
+	State string // "" all; or one of those above
 	After string // a name: where the page before ended
 	Limit int    // 1 to MaxPage
 }
@@ -27,8 +27,20 @@ type Query struct {
 // MaxPage is the most that one search gives.
 const MaxPage = 200
 
-// Search returns a page of profiles by name, and where the next one begins ("" there is none).
+// Check refuses a misspelt state, by which all accounts would be found. Errors: ErrState.
+func (q Query) Check() error {
+	switch q.State {
+	case "", StateActive, StateDisabled, StateAwaiting:
+		return nil
+	}
+	return ErrState
+}
+
+// Search returns a page of profiles by name, and where the next one begins ("" there is none). Errors: ErrState.
 func (s *Store) Search(ctx context.Context, q Query) (page []Profile, next string, err error) {
+	if err := q.Check(); err != nil {
+		return nil, "", err
+	}
 	q.Limit = min(max(q.Limit, 1), MaxPage)
 	where, args := s.where(q)
 	rows, err := s.db.Query(ctx, profileColumns+where+` ORDER BY a.username LIMIT ?`, append(args, q.Limit+1)...)
@@ -86,14 +98,14 @@ func escapeLike(s string) string {
 	return strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(s)
 }
 
-// Approve opens an account that waits. Errors: ErrNotFound where it does not.
+// Approve opens an account that waits. Errors: NotWaiting, an ErrNotFound, where it does not.
 func (s *Store) Approve(ctx context.Context, tx *database.Tx, id string) error {
 	n, err := affected(tx.Exec(ctx, `UPDATE accounts SET revision = revision + 1, disabled = 0, awaits = '' WHERE id = ? AND awaits = ?`, id, AwaitsApproval))
 	if err != nil {
 		return fmt.Errorf("approving an account: %w", err)
 	}
 	if n == 0 {
-		return ErrNotFound
+		return NotWaiting{}
 	}
 	return nil
 }

@@ -307,7 +307,7 @@ func TestApproval(t *testing.T) {
 		t.Fatalf("%+v", m)
 	}
 	h.mustLogin("ursula", password)
-	if err := h.Approve(ctx, by, h.again(a)); err != account.ErrNotFound {
+	if err := h.Approve(ctx, by, h.again(a)); !errors.Is(err, account.ErrNotFound) {
 		t.Fatal("approved twice:", err)
 	}
 	// One that is rejected leaves nothing, and its name is free.

@@ -31,7 +31,7 @@ var (
 	ErrClient = service.ErrClient
 	// ErrScope refuses scopes that a service may not have.
 	ErrScope = errors.New("the scopes are none that the service may have")
-	// ErrNotTheirs refuses what a service asks about a token that is not its own.
+	// ErrNotTheirs refuses a service that would end a token that is not its own.
 	ErrNotTheirs = errors.New("the token is not the service's")
 )
 
@@ -121,21 +121,21 @@ type Introspection struct {
 	Audience string
 }
 
-// Introspect tells a service what a token is good for: any of ours, for a service that may ask; its own, for any other. A refresh token is nothing that a
-// service should see, and is not active. Errors: ErrClient, ErrNotTheirs.
+// Introspect tells a service what a token is good for: any of ours, for a service that may ask; its own, for any other. What it may not know about is not
+// active to it (RFC 7662, 2.2), and so is a refresh token, which is nothing that a service should see. Errors: ErrClient.
 func (m *Manager) Introspect(ctx context.Context, assertion, raw string, t Attempt) (Introspection, error) {
 	p, err := m.proven(ctx, assertion, t)
 	if err != nil {
 		return Introspection{}, err
 	}
 	id, err := m.asked(ctx, raw)
-	switch {
-	case !p.Service.Introspect && (errors.Is(err, token.ErrInvalid) || err == nil && id.Subject != p.Service.Account):
-		return Introspection{}, ErrNotTheirs
-	case errors.Is(err, token.ErrInvalid):
+	if errors.Is(err, token.ErrInvalid) || err == nil && !p.Service.Introspect && id.Subject != p.Service.Account {
 		return Introspection{}, nil
 	}
-	return Introspection{id, m.issuer.Issuer, m.issuer.Audience}, err
+	if err != nil {
+		return Introspection{}, err
+	}
+	return Introspection{id, m.issuer.Issuer, m.issuer.Audience}, nil
 }
 
 // asked verifies a token for somebody else than its bearer: that is no use of it, and what is remembered of it does not count.

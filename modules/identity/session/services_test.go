@@ -230,8 +230,9 @@ func TestIntrospect(t *testing.T) {
 		if err != nil || got.Identity == nil || got.Identity.Subject != owner.Subject || got.Identity.Session != sid || got.Issuer != "gateway" {
 			t.Errorf("%.8s: %+v %v", raw, got, err)
 		}
-		if _, err := ask("robot", key, raw); err != ErrNotTheirs {
-			t.Errorf("%.8s: a service that may not ask: %v", raw, err)
+		// RFC 7662, 2.2: a token that the service may not know about is as one that is none.
+		if got, err := ask("robot", key, raw); err != nil || got != (Introspection{}) {
+			t.Errorf("%.8s: a service that may not ask: %+v %v", raw, got, err)
 		}
 	}
 	for _, who := range []struct {
@@ -243,8 +244,10 @@ func TestIntrospect(t *testing.T) {
 		}
 	}
 	for name, raw := range map[string]string{"none": "x", "refresh token": session.Tokens.Refresh, "cut": personal[:30], "id": made.ID, "assertion": n.assert("robot", key)} {
-		if got, err := ask("asker", asker, raw); err != nil || got.Identity != nil {
-			t.Errorf("%s: %+v %v", name, got, err)
+		for who, key := range map[string]*servicetest.Key{"asker": asker, "robot": key} {
+			if got, err := ask(who, key, raw); err != nil || got != (Introspection{}) {
+				t.Errorf("%s, by %s: %+v %v", name, who, got, err)
+			}
 		}
 	}
 	// To be asked about is no use.
