@@ -49,11 +49,11 @@ func (m *Manager) verify(ctx context.Context, raw string) (*reqctx.Identity, err
 	if apitoken.Is(raw) {
 		return m.verifyOpaque(ctx, raw)
 	}
+	drops := m.known.Drops() // first of all: the key may be withdrawn meanwhile
 	id, err := m.issuer.Parse(raw)
 	if err != nil {
 		return nil, err
 	}
-	drops := m.known.Drops()
 	if err := m.alive(ctx, id); errors.Is(err, ErrSession) {
 		return nil, token.ErrInvalid
 	} else if err != nil {
