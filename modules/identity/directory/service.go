@@ -17,6 +17,7 @@ import (
 	"github.com/convosphere/gateway/modules/identity/service"
 	"github.com/convosphere/gateway/modules/identity/session"
 	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/policy/grant"
 )
 
 // AddService makes an account for a program, with one role, the scopes that its tokens may have (permissions, separated by blanks) and its public key (a JWK).
@@ -87,7 +88,7 @@ func (d *Directory) RemoveServiceKey(ctx context.Context, name, kid string) erro
 	})
 }
 
-// RemoveService deletes the service and ends its tokens. Its name stays reserved. Errors: service.ErrNotFound.
+// RemoveService deletes the service and what it was granted, and ends its tokens. Its name stays reserved. Errors: service.ErrNotFound.
 func (d *Directory) RemoveService(ctx context.Context, name string) error {
 	s, err := d.service(ctx, name)
 	if err != nil {
@@ -105,7 +106,11 @@ func (d *Directory) RemoveService(ctx context.Context, name string) error {
 		if err := d.accounts.Erase(ctx, tx, now, account.Account{ID: s.Account, Name: s.Name}); err != nil {
 			return err
 		}
-		changes := []database.Change{{Topic: "account", Key: s.Account}}
+		changes, err := grant.RemoveSubject(ctx, tx, s.Name)
+		if err != nil {
+			return err
+		}
+		changes = append(changes, database.Change{Topic: "account", Key: s.Account})
 		for _, id := range ids {
 			changes = append(changes, database.Change{Topic: "session", Key: id})
 		}
