@@ -157,7 +157,7 @@ func TestErasedBrowsersForget(t *testing.T) {
 			cleared++
 		}
 	}
-	if a.Code != http.StatusNoContent || cleared != 2 {
+	if a.Code != http.StatusNoContent || cleared != 3 {
 		t.Errorf("%d, %d cookies cleared", a.Code, cleared)
 	}
 }

@@ -116,7 +116,7 @@ func TestProviderAnswer(t *testing.T) {
 		cleared bool
 	}{
 		"signed in":      {flow: login, headers: []string{"Cookie", flowCookie + "=FLOW"}, to: "/rooms", tokens: true, asked: "finish corp C FLOW", cleared: true},
-		"over a session": {flow: login, headers: []string{"Cookie", flowCookie + "=FLOW; __Secure-gw_refresh=OLD"}, to: "/rooms", tokens: true, asked: "finish corp C FLOW,logout OLD ", cleared: true},
+		"over a session": {flow: login, headers: []string{"Cookie", flowCookie + "=FLOW; __Secure-gw_refresh=OLD; __Host-gw_session=OLD"}, to: "/rooms", tokens: true, asked: "finish corp C FLOW,logout OLD ", cleared: true},
 		"without cookie": {flow: login, to: "/auth/login?return_to=%2F#error=provider-expired", cleared: true},
 		"two cookies":    {flow: login, headers: []string{"Cookie", flowCookie + "=FLOW; " + flowCookie + "=EVIL"}, to: "/auth/login?return_to=%2F#error=provider-expired", cleared: true},
 		"another flow":   {err: federation.ErrFlow, headers: []string{"Cookie", flowCookie + "=FLOW"}, to: "/auth/login?return_to=%2F#error=provider-expired", asked: "finish corp C FLOW"},
@@ -130,7 +130,7 @@ func TestProviderAnswer(t *testing.T) {
 		"evil return":    {flow: federation.Start{Purpose: federation.Login, ReturnTo: "//evil.example"}, headers: []string{"Cookie", flowCookie + "=FLOW"}, to: "/", tokens: true, asked: "finish corp C FLOW", cleared: true},
 		"linked":         {flow: federation.Start{Purpose: federation.Link, ReturnTo: "/auth/account/security"}, res: &session.Result{}, headers: []string{"Cookie", flowCookie + "=FLOW"}, to: "/auth/account/security#linked", asked: "finish corp C FLOW", cleared: true},
 		"link taken":     {flow: federation.Start{Purpose: federation.Link, ReturnTo: "/auth/account/security"}, err: session.ErrLinked, headers: []string{"Cookie", flowCookie + "=FLOW"}, to: "/auth/account/security#error=link-taken", asked: "finish corp C FLOW", cleared: true},
-		"stepped up":     {flow: federation.Start{Purpose: federation.Again, ReturnTo: "/rooms"}, headers: []string{"Cookie", flowCookie + "=FLOW; __Secure-gw_refresh=OLD"}, to: "/rooms", tokens: true, asked: "finish corp C FLOW", cleared: true},
+		"stepped up":     {flow: federation.Start{Purpose: federation.Again, ReturnTo: "/rooms"}, headers: []string{"Cookie", flowCookie + "=FLOW; __Secure-gw_refresh=OLD; __Host-gw_session=OLD"}, to: "/rooms", tokens: true, asked: "finish corp C FLOW", cleared: true},
 		"another person": {flow: federation.Start{Purpose: federation.Again, ReturnTo: "/rooms"}, err: session.ErrOtherPerson, headers: []string{"Cookie", flowCookie + "=FLOW"}, to: "/rooms#error=other-person", asked: "finish corp C FLOW", cleared: true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -92,7 +92,7 @@ func TestEndingSessions(t *testing.T) {
 		if a.Code != c.status || strings.Join(p.asked, ";") != c.asked {
 			t.Errorf("%s: %d %q", c.path, a.Code, p.asked)
 		}
-		if cleared := len(a.Result().Cookies()) == 2; cleared != c.cleared {
+		if cleared := len(a.Result().Cookies()) == 3; cleared != c.cleared {
 			t.Errorf("%s: cookies %v", c.path, a.Result().Cookies())
 		}
 	}

@@ -140,7 +140,8 @@ func TestLogin(t *testing.T) {
 	}
 	set := strings.Join(a.Header()["Set-Cookie"], "\n")
 	if !strings.Contains(set, "__Host-gw_access=ACCESS; Path=/; Max-Age=299; HttpOnly; Secure; SameSite=Lax") ||
-		!strings.Contains(set, "__Secure-gw_refresh=REFRESH; Path=/auth; Max-Age=1799; HttpOnly; Secure; SameSite=Lax") {
+		!strings.Contains(set, "__Secure-gw_refresh=REFRESH; Path=/auth; Max-Age=1799; HttpOnly; Secure; SameSite=Lax") ||
+		!strings.Contains(set, "__Host-gw_session=REFRESH; Path=/; Max-Age=1799; HttpOnly; Secure; SameSite=Lax") {
 		t.Errorf("cookies: %s", set)
 	}
 	a = do(t, h, nil, "POST", "/auth/api/login", `{"username":"ursula","password":"pw","delivery":"body"}`)
@@ -149,7 +150,7 @@ func TestLogin(t *testing.T) {
 	}
 	// The session that the browser had before ends.
 	p.asked = nil
-	do(t, h, nil, "POST", "/auth/api/login", creds, "Cookie", "__Secure-gw_refresh=OLD")
+	do(t, h, nil, "POST", "/auth/api/login", creds, "Cookie", "__Secure-gw_refresh=OLD; __Host-gw_session=OLD")
 	if got := strings.Join(p.asked, "|"); got != "login ursula pw|logout OLD " {
 		t.Errorf("asked %q", got)
 	}
@@ -263,13 +264,20 @@ func TestRefreshAndLogout(t *testing.T) {
 		asked              string
 		cleared            bool
 	}{
-		"cookie":               {"refresh", "", "__Secure-gw_refresh=R", 200, "refresh R", false},
-		"cookie, empty object": {"refresh", "{}", "a=1; __Secure-gw_refresh=R", 200, "refresh R", false},
+		"cookie":               {"refresh", "", "__Secure-gw_refresh=R; __Host-gw_session=R", 200, "refresh R", false},
+		"cookie, empty object": {"refresh", "{}", "a=1; __Secure-gw_refresh=R; __Host-gw_session=R", 200, "refresh R", false},
 		"body":                 {"refresh", `{"refresh_token":"B","delivery":"body"}`, "__Secure-gw_refresh=R", 200, "refresh B", false},
 		"none":                 {"refresh", "", "", 401, "", true},
-		"two cookies":          {"refresh", "", "__Secure-gw_refresh=EVIL; __Secure-gw_refresh=R", 401, "", true},
-		"out of the cookie":    {"refresh", `{"delivery":"body"}`, "__Secure-gw_refresh=R", 422, "", false},
-		"logout by cookie":     {"logout", "", "__Secure-gw_refresh=R", 204, "logout R S", true},
+		"planted":              {"refresh", "", "__Secure-gw_refresh=EVIL.x", 401, "", true},
+		"planted instead":      {"refresh", "", "__Secure-gw_refresh=EVIL.x; __Host-gw_session=S", 401, "", true},
+		"planted before":       {"refresh", "", "__Secure-gw_refresh=EVIL.x; __Secure-gw_refresh=S.x; __Host-gw_session=S", 200, "refresh S.x", false},
+		"planted after":        {"refresh", "", "__Host-gw_session=S; __Secure-gw_refresh=S.x; __Secure-gw_refresh=EVIL.x", 200, "refresh S.x", false},
+		"planted of its name":  {"refresh", "", "__Secure-gw_refresh=S.x; __Secure-gw_refresh=S.y; __Host-gw_session=S", 401, "", true},
+		"two sessions":         {"refresh", "", "__Secure-gw_refresh=S.x; __Host-gw_session=S; __Host-gw_session=T", 401, "", true},
+		"no session":           {"refresh", "", "__Secure-gw_refresh=; __Host-gw_session=", 401, "", true},
+		"logout of a planted":  {"logout", "", "__Secure-gw_refresh=EVIL.x", 204, "logout  S", true},
+		"out of the cookie":    {"refresh", `{"delivery":"body"}`, "__Secure-gw_refresh=R; __Host-gw_session=R", 422, "", false},
+		"logout by cookie":     {"logout", "", "__Secure-gw_refresh=R; __Host-gw_session=R", 204, "logout R S", true},
 		"logout by body":       {"logout", `{"refresh_token":"B"}`, "", 204, "logout B S", true},
 		"logout by identity":   {"logout", "", "", 204, "logout  S", true},
 	} {
@@ -280,18 +288,19 @@ func TestRefreshAndLogout(t *testing.T) {
 		}
 		a := do(t, newHandler(t, p), id, "POST", "/auth/api/"+c.path, c.body, "Cookie", c.cookie)
 		set := strings.Join(a.Header()["Set-Cookie"], "\n")
-		cleared := strings.Contains(set, "__Host-gw_access=; Path=/; Max-Age=0") && strings.Contains(set, "__Secure-gw_refresh=; Path=/auth; Max-Age=0")
+		cleared := strings.Contains(set, "__Host-gw_access=; Path=/; Max-Age=0") && strings.Contains(set, "__Secure-gw_refresh=; Path=/auth; Max-Age=0") &&
+			strings.Contains(set, "__Host-gw_session=; Path=/; Max-Age=0")
 		if a.Code != c.status || strings.Join(p.asked, "|") != c.asked || cleared != c.cleared {
 			t.Errorf("%s: %d %s, asked %q, cookies %q", name, a.Code, a.Body, p.asked, set)
 		}
 	}
 	// What can't be ended is said, and the browser forgets all the same.
 	a := do(t, newHandler(t, &people{err: errors.New("down")}), ursula, "POST", "/auth/api/logout", "")
-	if a.Code != 503 || len(a.Header()["Set-Cookie"]) != 2 {
+	if a.Code != 503 || len(a.Header()["Set-Cookie"]) != 3 {
 		t.Errorf("%d %v", a.Code, a.Header())
 	}
-	a = do(t, newHandler(t, &people{err: session.ErrSession}), nil, "POST", "/auth/api/refresh", "", "Cookie", "__Secure-gw_refresh=R")
-	if a.Code != 401 || len(a.Header()["Set-Cookie"]) != 2 {
+	a = do(t, newHandler(t, &people{err: session.ErrSession}), nil, "POST", "/auth/api/refresh", "", "Cookie", "__Secure-gw_refresh=R; __Host-gw_session=R")
+	if a.Code != 401 || len(a.Header()["Set-Cookie"]) != 3 {
 		t.Errorf("a spent cookie stays: %d %v", a.Code, a.Header())
 	}
 }
@@ -306,7 +315,7 @@ func TestAccountTokens(t *testing.T) {
 			body = `{"token":"T","code":"123456"}`
 		}
 		a := do(t, newHandler(t, &people{}), ursula, "POST", path, body)
-		if a.Code != 200 || len(a.Header()["Set-Cookie"]) != 2 || strings.Contains(a.Body.String(), "ACCESS") {
+		if a.Code != 200 || len(a.Header()["Set-Cookie"]) != 3 || strings.Contains(a.Body.String(), "ACCESS") {
 			t.Errorf("%s by cookie: %d %s", path, a.Code, a.Body)
 		}
 		a = do(t, newHandler(t, &people{}), &bearer, "POST", path, body)
@@ -369,7 +378,10 @@ func TestLoginPage(t *testing.T) {
 	if body := do(t, h, nil, "GET", "/auth/login?return_to=/rooms", "").Body.String(); !strings.Contains(body, `data-return-to="/rooms"`) || strings.Contains(body, " data-resume") {
 		t.Error(body)
 	}
-	if body := do(t, h, nil, "GET", "/auth/login", "", "Cookie", "__Secure-gw_refresh=R").Body.String(); !strings.Contains(body, " data-resume") {
+	if body := do(t, h, nil, "GET", "/auth/login", "", "Cookie", "__Secure-gw_refresh=R").Body.String(); strings.Contains(body, " data-resume") {
+		t.Error("a planted cookie takes the browser into somebody else's session")
+	}
+	if body := do(t, h, nil, "GET", "/auth/login", "", "Cookie", "__Secure-gw_refresh=R; __Host-gw_session=R").Body.String(); !strings.Contains(body, " data-resume") {
 		t.Error("the browser is not taken back in")
 	}
 	for _, to := range []string{"https://evil.example", "//evil.example", "/%5cevil.example", "/rooms&return_to=//evil.example"} {
@@ -387,7 +399,7 @@ func TestLoginPage(t *testing.T) {
 		t.Error("the second factor is asked for again")
 	}
 	h = newHandler(t, &people{err: session.ErrSession})
-	if a := do(t, h, ursula, "GET", "/auth/login", ""); a.Code != 200 || !strings.Contains(a.Body.String(), "password-form") || len(a.Header()["Set-Cookie"]) != 2 {
+	if a := do(t, h, ursula, "GET", "/auth/login", ""); a.Code != 200 || !strings.Contains(a.Body.String(), "password-form") || len(a.Header()["Set-Cookie"]) != 3 {
 		t.Errorf("a session that ended this moment: %d", a.Code)
 	}
 }

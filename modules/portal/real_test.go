@@ -267,7 +267,7 @@ func TestWholeLoginWithRealApps(t *testing.T) {
 	if r.StatusCode != 200 || r.body["status"] != "ok" || user["username"] != "ursula" || r.body["access_token"] != nil || r.body["expires_in"].(float64) < 290 {
 		t.Fatalf("login: %d %s", r.StatusCode, r.raw)
 	}
-	for _, want := range []string{"__Host-gw_access=", "__Secure-gw_refresh="} {
+	for _, want := range []string{"__Host-gw_access=", "__Secure-gw_refresh=", "__Host-gw_session="} {
 		found := false
 		for _, set := range r.Header["Set-Cookie"] {
 			found = found || strings.HasPrefix(set, want) && strings.Contains(set, "HttpOnly; Secure; SameSite=Lax")
@@ -283,13 +283,13 @@ func TestWholeLoginWithRealApps(t *testing.T) {
 	if r := s.call(t, c, "GET", "/api/x", nil, "X-User-Id", "forged"); r.StatusCode != 200 || strings.Contains(r.raw, "gw_") || strings.Contains(r.raw, "forged") {
 		t.Errorf("the back end saw %s", r.raw)
 	}
-	if r := s.call(t, c, "POST", "/auth/api/refresh", nil); r.StatusCode != 200 || r.body["status"] != "ok" || len(r.Header["Set-Cookie"]) != 2 {
+	if r := s.call(t, c, "POST", "/auth/api/refresh", nil); r.StatusCode != 200 || r.body["status"] != "ok" || len(r.Header["Set-Cookie"]) != 3 {
 		t.Errorf("refresh: %d %s", r.StatusCode, r.raw)
 	}
 	if r := s.call(t, c, "POST", "/auth/api/refresh", map[string]string{"delivery": "body"}); r.StatusCode != 422 || strings.Contains(r.raw, "token\":\"") {
 		t.Errorf("a cookie's tokens came in the body: %d %s", r.StatusCode, r.raw)
 	}
-	if r := s.call(t, c, "POST", "/auth/api/logout", nil); r.StatusCode != 204 || len(r.Header["Set-Cookie"]) != 2 {
+	if r := s.call(t, c, "POST", "/auth/api/logout", nil); r.StatusCode != 204 || len(r.Header["Set-Cookie"]) != 3 {
 		t.Errorf("logout: %d %q", r.StatusCode, r.Header)
 	}
 	if r := s.call(t, c, "GET", "/auth/api/session", nil); r.StatusCode != 401 {
@@ -348,7 +348,7 @@ func TestAccountWithRealApps(t *testing.T) {
 	}
 	now := time.Now()
 	r = s.call(t, c, "POST", "/auth/api/account/totp/confirm", map[string]string{"token": token, "code": code(t, secret, now)})
-	if r.StatusCode != 200 || len(r.Header["Set-Cookie"]) != 2 {
+	if r.StatusCode != 200 || len(r.Header["Set-Cookie"]) != 3 {
 		t.Fatalf("confirmation: %d %s", r.StatusCode, r.raw)
 	}
 	if r := s.call(t, c, "GET", "/auth/api/session", nil); r.body["mfa_time"] == nil {
@@ -357,7 +357,7 @@ func TestAccountWithRealApps(t *testing.T) {
 	if r := s.call(t, c, "DELETE", "/auth/api/account/totp", map[string]string{"code": code(t, secret, now)}); r.StatusCode != 401 || r.kind() != "wrong-code" {
 		t.Errorf("a spent code: %d %s", r.StatusCode, r.raw)
 	}
-	if r := s.call(t, c, "POST", "/auth/api/stepup/totp", map[string]string{"code": code(t, secret, now.Add(30*time.Second))}); r.StatusCode != 200 || len(r.Header["Set-Cookie"]) != 2 {
+	if r := s.call(t, c, "POST", "/auth/api/stepup/totp", map[string]string{"code": code(t, secret, now.Add(30*time.Second))}); r.StatusCode != 200 || len(r.Header["Set-Cookie"]) != 3 {
 		t.Errorf("step up: %d %s", r.StatusCode, r.raw)
 	}
 	if r := s.call(t, c, "GET", "/auth/account/security", nil, "Accept", "text/html"); r.StatusCode != 200 || !strings.Contains(r.raw, "ursula") || !strings.Contains(r.raw, "factor-list") {

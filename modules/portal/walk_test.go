@@ -94,7 +94,7 @@ func TestNothingChangesForAnotherSite(t *testing.T) {
 					p := &people{}
 					h := header.Clone()
 					h.Set("Content-Type", kind)
-					h.Set("Cookie", "__Secure-gw_refresh=R; __Secure-gw_device=D")
+					h.Set("Cookie", "__Secure-gw_refresh=R; __Host-gw_session=R; __Secure-gw_device=D")
 					a := sent(t, with(p), id, method, path, `{"username":"ursula"}`, h)
 					if a.Code != http.StatusForbidden || a.kind() != "cross-site" || len(p.asked) > 0 || len(a.Header()["Set-Cookie"]) > 0 {
 						t.Fatalf("%s, %q: %d %s, asked %q, cookies %q", name, kind, a.Code, a.kind(), p.asked, a.Header()["Set-Cookie"])

@@ -68,7 +68,7 @@ func (h *Handler) argumentLimits(b *strings.Builder) {
 
 // tokenCookies are the gateway's own. Their values are signed or random, so rules for attack text find nothing in them but
 // accidents; they are checked for their alphabet instead, which no attack text fits into.
-var tokenCookies = []string{"__Host-gw_access", "__Secure-gw_refresh", "__Secure-gw_device", "__Host-gw_oidc"}
+var tokenCookies = []string{"__Host-gw_access", "__Secure-gw_refresh", "__Secure-gw_device", "__Host-gw_oidc", "__Host-gw_session"}
 
 // Password fields of the portal's API, and what a security key or an outside provider answers: random texts, in one of some thousand of which a rule for
 // attack text would find an accident, and addresses of the provider's.

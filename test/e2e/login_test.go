@@ -148,7 +148,7 @@ func TestCookies(t *testing.T) {
 			cookies[k.Name] = k
 			kit.Secret(k.Value)
 		}
-		for name, path := range map[string]string{"__Host-gw_access": "/", "__Secure-gw_refresh": "/auth"} {
+		for name, path := range map[string]string{"__Host-gw_access": "/", "__Secure-gw_refresh": "/auth", "__Host-gw_session": "/"} {
 			k := cookies[name]
 			if k == nil {
 				t.Fatalf("no cookie %s", name)

@@ -9,7 +9,7 @@ import (
 )
 
 // signedIn is what a browser holds after a login.
-type signedIn struct{ access, refresh string }
+type signedIn struct{ access, refresh, session string }
 
 func cookiesOf(t *testing.T, a *kit.Answer) (s signedIn) {
 	t.Helper()
@@ -24,6 +24,8 @@ func cookiesOf(t *testing.T, a *kit.Answer) (s signedIn) {
 			s.access = k.Value
 		case "__Secure-gw_refresh":
 			s.refresh = k.Value
+		case "__Host-gw_session":
+			s.session = k.Value
 		}
 	}
 	return s
@@ -78,11 +80,19 @@ func TestPlantedCookies(t *testing.T) {
 				t.Errorf("the attacker's session is taken of %.30q", line)
 			}
 		}
-		// Refresh cookies alike: the victim is not moved into the attacker's session, and loses nothing.
-		for _, line := range []string{"__Secure-gw_refresh=" + attacker.refresh + "; __Secure-gw_refresh=" + victim.refresh, "__Secure-gw_refresh=" + victim.refresh + "; __Secure-gw_refresh=" + attacker.refresh} {
-			if a := c.Call(t, "POST", "/auth/api/refresh", nil, kit.With("Cookie", line), kit.With("Origin", s.a.URL)); a.Status != http.StatusUnauthorized {
-				t.Errorf("two refresh cookies: %d", a.Status)
+		// Refresh cookies, which a neighbour can plant: alone they sign nobody in, and beside the victim's own they change nothing.
+		planted, own, session := "__Secure-gw_refresh="+attacker.refresh, "__Secure-gw_refresh="+victim.refresh, "; __Host-gw_session="+victim.session
+		refresh := func(line string) *kit.Answer {
+			return c.Call(t, "POST", "/auth/api/refresh", nil, kit.With("Cookie", line), kit.With("Origin", s.a.URL))
+		}
+		for _, line := range []string{planted, planted + session, planted + "; " + planted} {
+			if a := refresh(line); a.Status != http.StatusUnauthorized {
+				t.Errorf("planted refresh cookies: %d", a.Status)
 			}
+		}
+		next := cookiesOf(t, refresh(planted+"; "+own+session).Want(t, http.StatusOK))
+		if next.session != victim.session || who(t, c, kit.With("Cookie", "__Host-gw_access="+next.access)) != "ursula" {
+			t.Error("a planted refresh cookie puts the victim into another session")
 		}
 		if got := who(t, c, kit.With("Cookie", mine)); got != "ursula" {
 			t.Errorf("the victim's session is %q's afterwards", got)
@@ -95,7 +105,7 @@ func TestLoginOverPlantedCookies(t *testing.T) {
 	each(t, func(t *testing.T, s *site) {
 		c := s.a.Client(t)
 		planted := s.browse(t, c, s.users["petra"], "")
-		cookie := "__Host-gw_access=" + planted.access + "; __Secure-gw_refresh=" + planted.refresh + "; __Secure-gw_device=planted.device"
+		cookie := "__Host-gw_access=" + planted.access + "; __Secure-gw_refresh=" + planted.refresh + "; __Host-gw_session=" + planted.session + "; __Secure-gw_device=planted.device"
 		victim := s.browse(t, c, s.users["ursula"], cookie)
 		if victim.access == "" || victim.access == planted.access || victim.refresh == "" || victim.refresh == planted.refresh {
 			t.Fatal("the login gives no session of its own")
@@ -103,7 +113,7 @@ func TestLoginOverPlantedCookies(t *testing.T) {
 		if got := who(t, c, kit.With("Cookie", "__Host-gw_access="+planted.access)); got == "ursula" {
 			t.Error("the attacker's token is the victim's")
 		}
-		if a := c.Call(t, "POST", "/auth/api/refresh", nil, kit.With("Cookie", "__Secure-gw_refresh="+planted.refresh), kit.With("Origin", s.a.URL)); a.Status == http.StatusOK {
+		if a := c.Call(t, "POST", "/auth/api/refresh", nil, kit.With("Cookie", "__Secure-gw_refresh="+planted.refresh+"; __Host-gw_session="+planted.session), kit.With("Origin", s.a.URL)); a.Status == http.StatusOK {
 			next := cookiesOf(t, a)
 			if got := who(t, c, kit.With("Cookie", "__Host-gw_access="+next.access)); got == "ursula" {
 				t.Error("the attacker's session became the victim's")
