@@ -30,6 +30,10 @@ type expiry struct {
 	told bool // the client was told of this token's expiry; only check, of which one runs at a time, uses it
 }
 
+// lookAgain is how long a socket is open at most without a look at its session or token: ended ones are heard of, but not by a gateway that was cut off
+// from the database for longer than it keeps the news.
+const lookAgain = 15 * time.Minute
+
 // renewal is what the client is told: a text message in JSON.
 type renewal struct {
 	Type     string `json:"type"`     // "gateway.renew"
@@ -37,9 +41,20 @@ type renewal struct {
 }
 
 func (e *expiry) begin() {
-	at := e.expires
-	if e.session == "" && e.h.Renewal > 0 {
-		at = at.Add(-time.Duration(e.h.Renewal))
+	switch {
+	case e.session != "":
+		e.armSoon(e.expires)
+	case e.h.Renewal > 0:
+		e.arm(e.expires.Add(-time.Duration(e.h.Renewal)))
+	default:
+		e.arm(e.expires)
+	}
+}
+
+// armSoon is arm for what can be looked at before.
+func (e *expiry) armSoon(at time.Time) {
+	if soon := time.Now().Add(lookAgain); soon.Before(at) {
+		at = soon
 	}
 	e.arm(at)
 }
@@ -74,7 +89,7 @@ func (e *expiry) check() {
 	case e.ctx.Err() != nil: // the socket has ended
 	case err == nil && at.After(time.Now()):
 		e.told = false
-		e.arm(at)
+		e.armSoon(at)
 	case err == nil && !e.told && e.h.Renewal > 0: // the session lives, and can be refreshed
 		e.told = true
 		deadline := time.Now().Add(time.Duration(e.h.Renewal))

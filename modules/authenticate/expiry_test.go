@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -165,4 +166,24 @@ type deaf struct {
 func (d deaf) Send(string) error {
 	<-d.never
 	return errors.New("closed")
+}
+
+// A personal token lasts for a year. Where its end was not heard of, by a gateway that was cut off for longer than the feed keeps what it tells, its
+// socket closes all the same.
+func TestLongSocketsAreLookedAt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPeople()
+		h := newHandler(t, p)
+		year := time.Now().Add(365 * 24 * time.Hour)
+		p.deadline = at(year)
+		c, end := watchFor(t, h, p, time.Until(year))
+		defer end()
+		if how := c.within(t, 3*lookAgain); how != "open" {
+			t.Fatal(how)
+		}
+		p.set(func(string) (time.Time, error) { return time.Time{}, session.ErrSession })
+		if how := c.within(t, lookAgain+time.Second); how != "1008 token expired" {
+			t.Error(how)
+		}
+	})
 }

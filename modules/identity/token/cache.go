@@ -9,9 +9,14 @@ import (
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 )
 
-const cacheShards = 64
+const (
+	cacheShards = 64
+	// maxAge is how long a token is believed without a look at the database: far below what the feed keeps (an hour), so that the end of a session or token
+	// that it missed is not missed for ever. Personal tokens last for a year.
+	maxAge = 15 * time.Minute
+)
 
-// Cache remembers verified tokens by the SHA-256 of them until they expire, their session ends or room is needed. It is safe
+// Cache remembers verified tokens by the SHA-256 of them, for a quarter of an hour at most, until they expire, their session ends or room is needed. It is safe
 // for use by many.
 type Cache struct {
 	now    func() time.Time
@@ -31,6 +36,7 @@ type cacheShard struct {
 type cached struct {
 	id      *reqctx.Identity
 	session *session
+	until   time.Time
 }
 
 // session is shared by the tokens of one session: to end it ends them all.
@@ -61,7 +67,7 @@ func (c *Cache) Get(raw string) (*reqctx.Identity, bool) {
 	s.mu.RLock()
 	e, ok := s.m[k]
 	s.mu.RUnlock()
-	if !ok || e.session.ended.Load() || !c.now().Before(e.id.Expires) {
+	if !ok || e.session.ended.Load() || !c.now().Before(e.until) {
 		return nil, false
 	}
 	return e.id, true
@@ -97,7 +103,11 @@ func (c *Cache) Put(raw string, id *reqctx.Identity, drops uint64) {
 		c.sessions[id.Session] = live
 	}
 	live.entries++
-	s.m[k] = cached{id, live}
+	until := c.now().Add(maxAge)
+	if id.Expires.Before(until) {
+		until = id.Expires
+	}
+	s.m[k] = cached{id, live, until}
 }
 
 // Drop forgets all tokens of a session.
@@ -130,7 +140,7 @@ func (c *Cache) Sweep() {
 		s := &c.shards[i]
 		s.mu.Lock()
 		for k, e := range s.m {
-			if e.session.ended.Load() || !now.Before(e.id.Expires) {
+			if e.session.ended.Load() || !now.Before(e.until) {
 				c.forget(s, k, e)
 			}
 		}
@@ -158,10 +168,10 @@ func (c *Cache) evict(s *cacheShard) {
 	var soonest cached
 	looked, freed := 0, false
 	for k, e := range s.m {
-		if e.session.ended.Load() || !now.Before(e.id.Expires) {
+		if e.session.ended.Load() || !now.Before(e.until) {
 			c.forget(s, k, e)
 			freed = true
-		} else if soonest.id == nil || e.id.Expires.Before(soonest.id.Expires) {
+		} else if soonest.id == nil || e.until.Before(soonest.until) {
 			first, soonest = k, e
 		}
 		if looked++; looked == 16 {

@@ -121,3 +121,25 @@ func TestClear(t *testing.T) {
 		t.Fatal("it remembers nothing any more")
 	}
 }
+
+// A gateway that was cut off from the feed for longer than that keeps what it tells has not heard of tokens that have ended. None of them, however long
+// it would last, is remembered by then.
+func TestCacheAsksAgain(t *testing.T) {
+	at := now
+	c := NewCache(0, func() time.Time { return at })
+	c.Put("gwp_x", &reqctx.Identity{Session: "pat_x", Expires: now.Add(365 * 24 * time.Hour)}, c.Drops())
+	if at = now.Add(maxAge - time.Second); !remembers(c, "gwp_x") {
+		t.Error("not remembered")
+	}
+	if at = now.Add(maxAge); remembers(c, "gwp_x") {
+		t.Error("remembered for ever")
+	}
+	if c.Sweep(); c.Len() != 0 {
+		t.Error("kept")
+	}
+}
+
+func remembers(c *Cache, raw string) bool {
+	_, ok := c.Get(raw)
+	return ok
+}

@@ -136,7 +136,6 @@ func (f *Feed) look(ctx context.Context) {
 		return
 	}
 	f.mu.Lock()
-	f.last, f.seen = last, began
 	subs := make([]*subscription, 0, len(f.subs))
 	for s := range f.subs {
 		subs = append(subs, s)
@@ -149,6 +148,9 @@ func (f *Feed) look(ctx context.Context) {
 			}
 		}
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.last, f.seen = last, began // at the end: what is remembered holds again once all is told
 }
 
 func (f *Feed) read(ctx context.Context) (changes []Change, last int64, err error) {
