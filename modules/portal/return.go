@@ -26,6 +26,12 @@ func safeReturn(s, home string) string {
 	if !strings.HasPrefix(clean, "/") || strings.HasPrefix(clean, "//") || strings.HasPrefix(u.Path, "//") || strings.Contains(u.Path, `/\`) {
 		return home
 	}
+	// Browsers take ".." for the folder above, however it is spelled, and so would reach what is ruled out below.
+	for segment := range strings.SplitSeq(u.Path, "/") {
+		if segment == "." || segment == ".." {
+			return home
+		}
+	}
 	// The login page leads nowhere, the API is no place to be, and nobody is sent on to a provider who did not ask for it.
 	for _, no := range []string{"/auth/api/", "/auth/oidc/", "/auth/oauth/"} {
 		if strings.HasPrefix(u.Path, no) {
