@@ -127,6 +127,15 @@ func (s *Store) Has(ctx context.Context, tx *database.Tx, owner, kind string) (b
 	return n > 0, nil
 }
 
+// Holds tells whether the account has this factor now.
+func (s *Store) Holds(ctx context.Context, owner, id string) (bool, error) {
+	var n int
+	if err := s.db.QueryRow(ctx, `SELECT COUNT(*) FROM second_factors WHERE id = ? AND account = ?`, id, owner).Scan(&n); err != nil {
+		return false, fmt.Errorf("looking for a second factor: %w", err)
+	}
+	return n > 0, nil
+}
+
 // Rename gives a factor of the account another name. Errors: account.ErrNotFound.
 func (s *Store) Rename(ctx context.Context, tx *database.Tx, owner, id, name string) error {
 	n, err := affected(tx.Exec(ctx, `UPDATE second_factors SET name = ? WHERE id = ? AND account = ?`, name, id, owner))

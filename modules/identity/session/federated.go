@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -78,7 +79,14 @@ func (m *Manager) linked(ctx context.Context, p federation.Person) (account.Acco
 		return account.Account{}, "", err
 	}
 	a, err := m.Accounts.ByID(ctx, k.Account)
-	return a, k.ID, err
+	if err != nil {
+		return account.Account{}, "", err
+	}
+	// Looked at again after the account was read: a removal from now on changes its revision, and the session does not begin.
+	if still, err := m.links.Find(ctx, p.Issuer, p.Subject); err != nil || still.ID != k.ID {
+		return account.Account{}, "", cmp.Or(err, account.ErrNotFound)
+	}
+	return a, k.ID, nil
 }
 
 // adopt links or makes an account for a person who has none. Errors: ErrLinkFirst, with the account where there is one; ErrNoAccount.

@@ -447,3 +447,33 @@ func TestFirstPassword(t *testing.T) {
 		t.Errorf("unlinking, with a password: %v", err)
 	}
 }
+
+// Of a login by a link and its removal at one moment, either comes first; no session outlives the removal.
+func TestALinkThatIsRemovedMeanwhile(t *testing.T) {
+	n := newNode(t)
+	n.person("ursula", false)
+	p := n.atCorp("ursula", "", false)
+	for range 40 {
+		mine := n.login("ursula", "").Identity
+		if err := n.Link(ctx, mine, p, attempt("")); err != nil {
+			t.Fatal(err)
+		}
+		all, err := n.Links(ctx, mine)
+		if err != nil || len(all) != 1 {
+			t.Fatal(all, err)
+		}
+		var both sync.WaitGroup
+		both.Go(func() { _, _ = n.Federated(ctx, p, closed, attempt("")) })
+		both.Go(func() { err = n.Unlink(ctx, mine, all[0].ID) })
+		both.Wait()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if open, err := n.Sessions(ctx, mine); err != nil || len(open) != 1 {
+			t.Fatalf("%d sessions, %v", len(open), err)
+		}
+		if err := n.EndSessions(ctx, mine, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

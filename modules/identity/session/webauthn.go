@@ -167,6 +167,13 @@ func (m *Manager) Passkey(ctx context.Context, token string, answer []byte, t At
 		}
 		err = errors.Join(err, lost)
 	}
+	if err == nil {
+		// Looked at after the account was read: a removal from now on changes its revision, and the session does not begin.
+		var holds bool
+		if holds, err = m.Factors.Holds(ctx, a.ID, proof.Factor); err == nil && !holds {
+			err = factor.ErrKey
+		}
+	}
 	m.gave(a, t, factor.WebAuthn, "passkey login", err)
 	if err = m.copied(ctx, a, err); err != nil {
 		return Result{}, err

@@ -55,6 +55,31 @@ func TestPasskeyAsTheOnlyStep(t *testing.T) {
 	}
 }
 
+// A passkey that its owner removes at the very moment in which a thief signs in with it begins no session.
+func TestAPasskeyThatIsRemovedMeanwhile(t *testing.T) {
+	n := newNode(t)
+	k, _ := n.withKey("ursula", nil)
+	const removal = `DELETE FROM second_factors WHERE id = NEW.id; UPDATE accounts SET revision = revision + 1 WHERE id = NEW.account;`
+	triggers := []string{`CREATE TRIGGER meanwhile AFTER UPDATE OF used_at ON second_factors BEGIN ` + removal + ` END`}
+	if n.config.Postgres != "" {
+		triggers = []string{
+			`CREATE FUNCTION removal() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ` + removal + ` RETURN NULL; END $$`,
+			`CREATE TRIGGER meanwhile AFTER UPDATE OF used_at ON second_factors FOR EACH ROW EXECUTE FUNCTION removal()`,
+		}
+	}
+	for _, q := range triggers {
+		if _, err := n.DB.Exec(ctx, q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r, err := n.passkeyLogin(k); !errors.Is(err, factor.ErrKey) {
+		t.Fatalf("%+v %v", r.Identity, err)
+	}
+	if n.events.count("login", "success") != 1 { // the one that added it
+		t.Fatal("a login is told of")
+	}
+}
+
 // Each of these answers is a right one but for one thing.
 func TestAnswersThatDoNotHold(t *testing.T) {
 	for name, c := range map[string]struct {
