@@ -55,6 +55,7 @@ func TestClaimsNeverReachTheBackEnd(t *testing.T) {
 		"Remote-User", "Remote-Groups", "X-Remote-User", "X-Forwarded-User", "X-Forwarded-Email", "X-Forwarded-Groups", "X-Forwarded-Preferred-Username",
 		"X-Auth-Request-User", "X-Auth-Request-Email", "X-Auth-Request-Access-Token", "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
 		"X-Forwarded-Prefix", "X-Forwarded-Port", "X-Real-IP", "True-Client-IP", "X-Client-IP", "CF-Connecting-IP", "Early-Data",
+		"Client-Cert", "Client-Cert-Chain", "X-Client-Cert", "X-Client-Cert-DN", "X-SSL-Cert", "X-SSL-Client-Verify", "SSL-Client-S-DN", "X-ARR-ClientCert", "X-Amzn-Mtls-Clientcert-Leaf",
 	} {
 		for _, sign := range []string{"-", "_", ".", "~", "!"} {
 			spelled := strings.ReplaceAll(name, "-", sign)

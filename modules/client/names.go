@@ -23,6 +23,8 @@ var (
 	// Who called a proxy, and how. X-Forwarded-For, -Proto and -Host are set anew by Caddy's proxy in their usual spelling only.
 	proxyNames = []string{
 		"forwarded", "x-forwarded-*", "x-real-ip", "true-client-ip", "x-client-ip", "x-cluster-client-ip", "cf-connecting-ip", "early-data",
+		// The client's TLS certificate: RFC 9440, and as proxies and clouds write it.
+		"client-cert", "client-cert-chain", "x-client-cert*", "ssl-client-*", "x-ssl-client-*", "x-ssl-cert", "x-arr-clientcert", "x-amzn-mtls-*",
 	}
 )
 
