@@ -144,7 +144,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		release()
 		return fmt.Errorf("gw_identity: %w", err)
 	}
-	a.people.Commit = a.sessions
+	a.people.Commit, a.people.Forgive = a.sessions, a.sessions.Forgive
 	return a.openProviders(ctx)
 }
 

@@ -69,9 +69,10 @@ type Resources struct {
 	Accounts *account.Store
 	Factors  *factor.Store
 	Commit   Committer
-	Box      *mail.Box      // nil: no mail is configured
-	Wake     func()         // tells that the outbox has something; nil: nobody needs to know
-	Events   session.Events // nil: nothing is recorded (a command; the gateways do it)
+	Forgive  func(ctx context.Context, a account.Account) error // forgets the wrong passwords that were tried at an account; nil: nothing counts them (a command)
+	Box      *mail.Box                                          // nil: no mail is configured
+	Wake     func()                                             // tells that the outbox has something; nil: nobody needs to know
+	Events   session.Events                                     // nil: nothing is recorded (a command; the gateways do it)
 	Now      func() time.Time
 }
 

@@ -136,7 +136,7 @@ func newHouse(t *testing.T, registration string) *house {
 		DB: db, Feed: feed, Store: h.Store, Keys: keys, Events: h.events, Accounts: h.Accounts, Factors: h.Factors, Notices: h.Desk, Log: zap.NewNop(), Now: h.clock.now,
 	})
 	must(err)
-	h.Commit = h.sessions
+	h.Commit, h.Forgive = h.sessions, h.sessions.Forgive
 	h.postman = mail.NewPostman(mail.Postman{Box: h.Box, Client: client, Texts: texts, Ready: h.Ready, Log: zap.NewNop(), Now: h.clock.now})
 	h.Wake = h.postman.Wake
 	h.postman.Start(ctx)

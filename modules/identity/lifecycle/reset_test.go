@@ -231,6 +231,30 @@ func TestOthersMailsKeepNobodyFromAReset(t *testing.T) {
 	}
 }
 
+// Lock-out: whom others' guesses keep waiting in a browser that is not known, the mailbox lets in.
+func TestAResetEndsTheWaitForOthersGuesses(t *testing.T) {
+	h := newHouse(t, Off)
+	h.person("ursula", "ursula@example.org")
+	var throttled session.Throttled
+	for i := range 40 {
+		guess := caller(100 + i)
+		guess.Username, guess.Password = []string{"ursula", "ursula@example.org"}[i%2], "wrong-wrong-wrong-1"
+		if _, err := h.sessions.Login(ctx, guess); err == nil {
+			t.Fatal("a guess was right")
+		}
+	}
+	for _, name := range []string{"ursula", "Ursula@example.org"} {
+		if _, err := h.login(name, password); !errors.As(err, &throttled) {
+			t.Fatal("the guesses have no effect:", err)
+		}
+	}
+	if err := h.Reset(ctx, h.resetLink("ursula@example.org"), another, caller(1)); err != nil {
+		t.Fatal(err)
+	}
+	h.mustLogin("ursula", another)
+	h.mustLogin("ursula@example.org", another)
+}
+
 func TestWithoutMail(t *testing.T) {
 	h := newHouse(t, Off)
 	a := h.person("ursula", "ursula@example.org")
