@@ -52,7 +52,7 @@ const (
 	rootFile    = "root.key"     // 32 random bytes
 )
 
-// Open reads the folder, making what is missing (0600, in a folder 0700). It refuses key files that others can read.
+// Open reads the folder, making the files of a new one (0600, in a folder 0700). It refuses key files that others can read, and a folder that has lost one.
 // Processes that open an empty folder together end with the same keys.
 func Open(dir string) (*Ring, error) { return open(dir, time.Now) }
 
@@ -65,15 +65,18 @@ func open(dir string, now func() time.Time) (*Ring, error) {
 		return nil, err
 	}
 	defer unlock()
+	if err := whole(dir); err != nil {
+		return nil, err
+	}
 	r := &Ring{dir: dir, now: now, withdrawn: map[*func()]struct{}{}}
 	for _, part := range []struct {
 		name string
 		make func() ([]byte, error)
 		use  func([]byte) error
 	}{
-		{signingFile, func() ([]byte, error) { return newSigning(now()) }, r.useSigning},
 		{dataFile, newData, r.useData},
 		{rootFile, newRoot, r.useRoot},
+		{signingFile, func() ([]byte, error) { return newSigning(now()) }, r.useSigning}, // last of all: see whole
 	} {
 		path := filepath.Join(dir, part.name)
 		raw, err := readOrMake(path, part.make)
@@ -85,6 +88,19 @@ func open(dir string, now func() time.Time) (*Ring, error) {
 		}
 	}
 	return r, nil
+}
+
+// whole refuses a folder that has lost a file which what rests can't be read without. Signing keys are made last, so where they are, the others were.
+func whole(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, signingFile)); err != nil {
+		return nil // a new folder, or one that can't be read, which the reader tells
+	}
+	for _, name := range []string{dataFile, rootFile} {
+		if _, err := os.Stat(filepath.Join(dir, name)); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("the key folder %s has lost a file: %s is missing; put it back from a backup, since a new one would open nothing that the database holds", dir, name)
+		}
+	}
+	return nil
 }
 
 // lock keeps other processes from writing the folder until unlock is called. A folder that may not be written, such as a mounted secret, needs no

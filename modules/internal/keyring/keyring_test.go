@@ -129,3 +129,37 @@ func FuzzParseSigning(f *testing.F) {
 		}
 	})
 }
+
+// A folder that has lost a file is no new folder: with another data key or root everything that rests would be lost, and a backup of it of no use.
+func TestALostFileIsNotMadeAnew(t *testing.T) {
+	for _, lost := range []string{dataFile, rootFile} {
+		dir := t.TempDir()
+		if _, err := Open(dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(filepath.Join(dir, lost)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), lost+" is missing") {
+			t.Errorf("%s: %v", lost, err)
+		}
+		if _, err := os.Stat(filepath.Join(dir, lost)); err == nil {
+			t.Errorf("%s was made", lost)
+		}
+	}
+	// One that was being made when the machine stopped is made to the end: signing keys come last.
+	for _, late := range [][]string{{signingFile}, {signingFile, rootFile}} {
+		dir := t.TempDir()
+		if _, err := Open(dir); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range late {
+			if err := os.Remove(filepath.Join(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := Open(dir); err != nil {
+			t.Errorf("without %s: %v", late, err)
+		}
+	}
+}
