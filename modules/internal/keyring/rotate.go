@@ -36,13 +36,13 @@ func (r *Ring) Withdraw() (Key, error) {
 
 // rewrite adds a key to those that are kept of the file as it is now, which nobody else changes meanwhile.
 func (r *Ring) rewrite(plan func(*signingSet, time.Time) (from time.Time, keep func(*signingKey) bool, err error)) (Key, error) {
-	r.looking.Lock() // a look that began before must not put back what it read
-	defer r.looking.Unlock()
-	unlock, err := lock(r.dir)
+	unlock, err := lock(r.dir) // first: requests wait for looks, and must not for other processes
 	if err != nil {
 		return Key{}, err
 	}
 	defer unlock()
+	r.looking.Lock() // a look that began before must not put back what it read
+	defer r.looking.Unlock()
 	s, err := r.readSigning()
 	if err != nil {
 		return Key{}, err
@@ -65,13 +65,13 @@ func (r *Ring) rewrite(plan func(*signingSet, time.Time) (from time.Time, keep f
 
 // removeEnded takes keys out of the file that verify nothing any more: the less lies about, the less can be stolen.
 func (r *Ring) removeEnded() error {
-	r.looking.Lock()
-	defer r.looking.Unlock()
 	unlock, err := lock(r.dir)
 	if err != nil {
 		return err
 	}
 	defer unlock()
+	r.looking.Lock()
+	defer r.looking.Unlock()
 	s, err := r.readSigning()
 	if err != nil {
 		return err

@@ -1,6 +1,9 @@
 package keyring
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 // A reload has two configurations watch one ring, the old one for as long as a socket of it is open: a change is told once, and by the
 // newer. When that one ends, the other goes on, and tells nothing that was told.
@@ -32,5 +35,36 @@ func TestOneOfManyWatches(t *testing.T) {
 	turn(old, old)
 	if told["old"] != 1 || told["new"] != 1 {
 		t.Fatal(told)
+	}
+}
+
+// A process that holds the folder (one that was stopped with ^Z, say) keeps rotations waiting, and no request.
+func TestAHeldFolderKeepsNoRequestWaiting(t *testing.T) {
+	dir, c := t.TempDir(), newClock()
+	r := openAt(t, dir, c)
+	release, err := lock(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rotated := make(chan error, 1)
+	go func() {
+		_, err := r.Rotate()
+		rotated <- err
+	}()
+	time.Sleep(100 * time.Millisecond) // until it waits
+	c.add(time.Second)
+	asked := make(chan bool, 1)
+	go func() {
+		_, ok := r.Public("unknown")
+		asked <- ok
+	}()
+	select {
+	case <-asked:
+	case <-time.After(2 * time.Second):
+		t.Error("a token of an unknown key waits for the rotation")
+	}
+	release()
+	if err := <-rotated; err != nil {
+		t.Error(err)
 	}
 }
