@@ -112,6 +112,22 @@ var env = map[string]string{
 	"GW_FILES": filepath.Join(root, "caddyfiles"),
 }
 
+// Operators of what is copied from production.Caddyfile can't take their last second factor away, which would leave a password between a thief and all accounts.
+func TestProductionAsksOperatorsForASecondFactor(t *testing.T) {
+	for k, v := range env {
+		t.Setenv(k, v)
+	}
+	file := filepath.Join(root, "caddyfiles", "production.Caddyfile")
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	adapted, err := adapt(b, file)
+	if err != nil || !bytes.Contains(adapted, []byte(`"second_factor":{"required":["admin","moderator"]}`)) {
+		t.Errorf("%v: %s", err, adapted)
+	}
+}
+
 func TestCaddyfilesAdaptAndAreFormatted(t *testing.T) {
 	for k, v := range env {
 		t.Setenv(k, v)
