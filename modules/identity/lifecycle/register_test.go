@@ -323,7 +323,7 @@ func TestApproval(t *testing.T) {
 	if err := h.SetDisabled(ctx, by, h.again(a), true); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Approve(ctx, by, h.again(a)); err != account.ErrNotFound {
+	if err := h.Approve(ctx, by, h.again(a)); !errors.Is(err, account.ErrNotFound) {
 		t.Fatal(err)
 	}
 }
