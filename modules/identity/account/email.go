@@ -80,7 +80,7 @@ func index(key []byte, value string) string {
 func (s *Store) ByEmail(ctx context.Context, typed string) (Account, error) {
 	email, err := NormaliseEmail(typed)
 	if err != nil {
-		return Account{}, ErrNotFound
+		email = "" // as ByName does
 	}
 	// A filled one, too: only so SQLite sees that the index, which leaves those out, has all rows that are asked for.
 	return scan(s.db.QueryRow(ctx, columns+`WHERE a.email_index = ? AND a.email_index <> ''`, s.EmailIndex(email)))

@@ -110,6 +110,12 @@ func newNode(t testing.TB) *node {
 	return open(t, dir, dbtest.New(t), store.NewMemory(0), &clock{t: time.Now().Truncate(time.Second)})
 }
 
+// newSQLiteNode is for what takes long and is the same over every database.
+func newSQLiteNode(t testing.TB) *node {
+	t.Helper()
+	return open(t, t.TempDir(), dbtest.NewSQLite(t), store.NewMemory(0), &clock{t: time.Now().Truncate(time.Second)})
+}
+
 // beside opens another node on the same state.
 func (n *node) beside() *node {
 	n.t.Helper()

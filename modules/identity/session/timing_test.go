@@ -39,7 +39,7 @@ func (n *node) hashing(p account.Params) *account.Hasher {
 // that one takes longer than the other (Mann-Whitney's U by the number of pairs): one half where they are alike, with a standard deviation of
 // 0.046 here. The control, a login that computes no hash, shows that a difference would be seen.
 func TestWrongLoginsTakeTheSameTime(t *testing.T) {
-	n := newNode(t)
+	n := newSQLiteNode(t)
 	n.Throttles = unthrottled
 	h := n.hashing(account.Params{Memory: 8192, Time: 1, Threads: 1})
 	n.person("ursula", false)
@@ -133,7 +133,7 @@ func median(d []time.Duration) time.Duration {
 
 // A hundred logins at once, of known and unknown names, need the memory of a few.
 func TestMemoryOfParallelLogins(t *testing.T) {
-	n := newNode(t)
+	n := newSQLiteNode(t)
 	h := n.hashing(account.DefaultParams)
 	n.person("ursula", false)
 	runtime.GC()
