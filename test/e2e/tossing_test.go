@@ -18,14 +18,16 @@ func cookiesOf(t *testing.T, a *kit.Answer) (s signedIn) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if k.Name == "__Host-gw_session" { // the session's id, which events name
+			s.session = k.Value
+			continue
+		}
 		kit.Secret(k.Value)
 		switch k.Name {
 		case "__Host-gw_access":
 			s.access = k.Value
 		case "__Secure-gw_refresh":
 			s.refresh = k.Value
-		case "__Host-gw_session":
-			s.session = k.Value
 		}
 	}
 	return s
