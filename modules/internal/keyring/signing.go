@@ -123,6 +123,12 @@ func parseKey(set jwk.Set, i int) (k signingKey, err error) {
 	if err := key.Raw(&private); err != nil || private.Curve != elliptic.P256() || key.KeyID() == "" {
 		return k, fmt.Errorf("key %d is not a private P-256 key with a kid", i)
 	}
+	// Written anew, a point that is none panics in jwx; with another key's point nothing signed would verify.
+	secret, err1 := private.ECDH()
+	point, err2 := private.PublicKey.ECDH()
+	if err1 != nil || err2 != nil || !secret.PublicKey().Equal(point) {
+		return k, fmt.Errorf("the parts of key %d do not belong together", i)
+	}
 	k.kid, k.private = key.KeyID(), &private
 	if v, ok := key.Get(fromMember); ok {
 		seconds, ok := v.(float64)
