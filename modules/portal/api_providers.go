@@ -216,7 +216,7 @@ func (h *Handler) unlink(c *call) error {
 
 // linkProblem is the part of problemOf for providers.
 func linkProblem(err error) (problem.Problem, bool) {
-	for of, p := range map[error]problem.Problem{
+	return listed(err, map[error]problem.Problem{
 		session.ErrLinkFirst:   {Status: http.StatusConflict, Type: "link-first", Title: "There is an account with this address: sign in to it as usual, and link the provider there"},
 		session.ErrNoAccount:   {Status: http.StatusForbidden, Type: "no-account", Title: "There is no account for this login"},
 		session.ErrLinked:      {Status: http.StatusConflict, Type: "link-taken", Title: "This login belongs to another account"},
@@ -224,10 +224,5 @@ func linkProblem(err error) (problem.Problem, bool) {
 		session.ErrOtherPerson: {Status: http.StatusForbidden, Type: "other-person", Title: "The provider signed in somebody else"},
 		federation.ErrMany:     {Status: http.StatusConflict, Type: "too-many-links", Title: "The account has as many links as it may"},
 		federation.ErrProvider: {Status: http.StatusNotFound, Type: "no-provider", Title: "There is no such provider"},
-	} {
-		if errors.Is(err, of) {
-			return p, true
-		}
-	}
-	return problem.Problem{}, false
+	})
 }

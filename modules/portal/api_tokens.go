@@ -2,7 +2,6 @@ package portal
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -107,17 +106,12 @@ func (h *Handler) endToken(c *call) error {
 
 // tokenProblem says what the client learns of an error about tokens.
 func tokenProblem(err error) (problem.Problem, bool) {
-	for known, p := range map[error]problem.Problem{
+	return listed(err, map[error]problem.Problem{
 		session.ErrNoTokens:  {Status: http.StatusConflict, Type: "no-tokens-here", Title: "There are no personal access tokens here"},
 		session.ErrTokenLife: {Status: http.StatusUnprocessableEntity, Type: "bad-lifetime", Title: "The token's days are too many, or no number"},
 		apitoken.ErrName:     {Status: http.StatusUnprocessableEntity, Type: "bad-name", Title: "The name is too long, or has characters that can't be printed"},
 		apitoken.ErrScope:    {Status: http.StatusUnprocessableEntity, Type: "bad-scope", Title: "The scopes are none that a token may have"},
 		apitoken.ErrMany:     {Status: http.StatusConflict, Type: "too-many-tokens", Title: "The account has as many tokens as it may"},
 		apitoken.ErrNotFound: {Status: http.StatusNotFound, Type: "no-such-token", Title: "There is no such token"},
-	} {
-		if errors.Is(err, known) {
-			return p, true
-		}
-	}
-	return problem.Problem{}, false
+	})
 }

@@ -94,3 +94,13 @@ func problemOf(err error) problem.Problem {
 	}
 	return problem.Problem{Status: http.StatusServiceUnavailable, RetryAfter: 5 * time.Second} // fail closed
 }
+
+// listed is the problem that stands for the error in a table.
+func listed(err error, table map[error]problem.Problem) (problem.Problem, bool) {
+	for known, p := range table {
+		if errors.Is(err, known) {
+			return p, true
+		}
+	}
+	return problem.Problem{}, false
+}
