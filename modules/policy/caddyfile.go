@@ -2,6 +2,9 @@ package policy
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -21,33 +24,49 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	seen := map[string]bool{}
 	for d.NextBlock(0) {
-		if seen[d.Val()] {
-			return d.Errf("%s is given twice", d.Val())
+		name := d.Val()
+		if seen[name] {
+			return d.Errf("%s is given twice", name)
 		}
-		seen[d.Val()] = true
-		switch d.Val() {
-		case "timeout":
-			if !d.NextArg() {
-				return d.ArgErr()
-			}
-			dur, err := caddy.ParseDuration(d.Val())
-			if err != nil || dur < time.Millisecond || dur > 10*time.Second {
-				return d.Errf("policy timeout %q: write a duration from 1ms to 10s, as 100ms", d.Val())
-			}
-			a.Timeout = caddy.Duration(dur)
-		case "folder":
-			if !d.Args(&a.Folder) || d.NextArg() {
-				return d.ArgErr()
-			}
-			if err := a.readRevision(); err != nil {
-				return d.Errf("policy: %v", err)
-			}
-		default:
-			return d.Errf("unknown subdirective %q: policy knows timeout and folder", d.Val())
+		seen[name] = true
+		read, ok := subdirectives[name]
+		if !ok {
+			return d.Errf("unknown subdirective %q: policy knows %s", name, strings.Join(slices.Sorted(maps.Keys(subdirectives)), ", "))
+		}
+		if err := read(a, d); err != nil {
+			return err
 		}
 		if d.NextArg() {
 			return d.ArgErr()
 		}
+	}
+	return nil
+}
+
+// subdirectives are read with the dispenser at their name.
+var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
+	"timeout": (*App).parseTimeout,
+	"folder":  (*App).parseFolder,
+}
+
+func (a *App) parseTimeout(d *caddyfile.Dispenser) error {
+	if !d.NextArg() {
+		return d.ArgErr()
+	}
+	dur, err := caddy.ParseDuration(d.Val())
+	if err != nil || dur < time.Millisecond || dur > 10*time.Second {
+		return d.Errf("policy timeout %q: write a duration from 1ms to 10s, as 100ms", d.Val())
+	}
+	a.Timeout = caddy.Duration(dur)
+	return nil
+}
+
+func (a *App) parseFolder(d *caddyfile.Dispenser) error {
+	if !d.Args(&a.Folder) || d.NextArg() {
+		return d.ArgErr()
+	}
+	if err := a.readRevision(); err != nil {
+		return d.Errf("policy: %v", err)
 	}
 	return nil
 }

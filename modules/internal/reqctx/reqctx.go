@@ -63,6 +63,7 @@ type Identity struct {
 	Risk     []string  // what was unusual of the login: new-device, new-country, impossible-travel
 	AuthTime time.Time // when they last gave a first factor
 	MFATime  time.Time // when they last gave a second factor; zero: never in this session
+	Created  time.Time // when the account was made; zero: it is not one of this gateway, or that is not known
 	Expires  time.Time // of the token
 	Cookie   bool      // the token came in a cookie, so the browser attached it by itself
 }
@@ -112,8 +113,11 @@ const (
 
 // Decision is what the policy said.
 type Decision struct {
-	Allow  bool
-	Reason string
+	Allow    bool
+	Reason   string
+	Revision string   // of the policy that said it; "" it was not asked
+	Tier     string   // for rate limits, from the next request on
+	Mask     []string // members of the answer that must be masked
 }
 
 // Socket counts what passed on a WebSocket. Set when it has ended.

@@ -8,7 +8,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// parseDecision reads {allow, reason, obligations: {step_up, max_age, mask, tier, log}}. Only allow is required. A member of another
+// parseDecision reads {allow, reason, allow_truncated, obligations: {step_up, max_age, mask, encrypt, tier, log, expires, incident}}. Only allow is required. A member of another
 // type than it must have makes the whole malformed: an obligation that can't be read can't be met.
 func parseDecision(v any) (d Decision, err error) {
 	o, ok := v.(ast.Object)
@@ -23,6 +23,7 @@ func parseDecision(v any) (d Decision, err error) {
 	if err := errors.Join(
 		boolean(allow, "allow", &read.Allow),
 		text(o.Get(kReason), "reason", &read.Reason),
+		boolean(o.Get(kAllowTruncated), "allow_truncated", &read.truncated),
 		obligations(o.Get(kObligations), &read.Obligations),
 	); err != nil {
 		return d, err
@@ -46,7 +47,10 @@ func obligations(t *ast.Term, to *Obligations) error {
 		seconds(o.Get(kMaxAge), "max_age", &to.MaxAge),
 		texts(o.Get(kMask), "mask", &to.Mask),
 		text(o.Get(kTier), "tier", &to.Tier),
+		texts(o.Get(kEncrypt), "encrypt", &to.Encrypt),
 		text(o.Get(kLog), "log", &to.Log),
+		seconds(o.Get(kExpires), "expires", &to.Expires),
+		text(o.Get(kIncident), "incident", &to.Incident),
 	)
 }
 

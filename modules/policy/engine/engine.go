@@ -25,16 +25,28 @@ type Decision struct {
 	Revision    string // of the snapshot that decided
 	Failure     Failure
 	Parent      Object // of the resource: the one in the input, or else the one that grants know
+	Steady      bool   // it read nothing but input and data: it holds until one of these changes
+	truncated   bool   // it holds although the body was not seen
 }
 
 // Obligations bind who enforces the decision.
 type Obligations struct {
-	StepUp bool          // refused for now: allowed after a second factor
-	MaxAge time.Duration // how long ago it may have been given; 0: the policy does not say
-	Mask   []string      // fields to mask
-	Tier   string        // for rate limits
-	Log    string        // detail of the event
+	StepUp   bool          // refused for now: allowed after a second factor
+	MaxAge   time.Duration // how long ago it may have been given; 0: the policy does not say
+	Mask     []string      // members of the answer to mask: "author.email"; of a list, of each element
+	Encrypt  []string      // members of the body to encrypt before the back end gets them
+	Tier     string        // for rate limits, from the next request on
+	Log      string        // detail of the event: LogNone, LogBrief (also ""), LogFull
+	Expires  time.Duration // how long the decision may be kept; 0: the policy does not say
+	Incident string        // names what the decision is an incident of: "break-glass"; "" none
 }
+
+// How much of a decision is logged.
+const (
+	LogNone  = "none"  // no event of its own
+	LogBrief = "brief" // the digest of the input
+	LogFull  = "full"  // the input, masked
+)
 
 // Failure says why there is no decision, so that the request was refused. None where the policy decided.
 type Failure string
@@ -93,24 +105,50 @@ func (e *Engine) Decide(ctx context.Context, in *Input) (d Decision, err error) 
 	if d, ok := s.memory.get(key); ok {
 		return d, nil
 	}
+	d, err = s.Evaluate(ctx, in.value(), Options{Timeout: e.timeout, Now: e.now()})
+	if d.Allow && in.Truncated && !d.truncated { // fail closed: the policy has not seen what is asked for
+		d.Allow, d.Reason, d.Obligations = false, "the body is larger than the policy may see", Obligations{}
+	}
+	if err == nil && d.Steady {
+		s.memory.put(key, d)
+	}
+	return d, err
+}
+
+// Options of one evaluation.
+type Options struct {
+	Timeout time.Duration       // 0: the default
+	Now     time.Time           // what the policy takes for now
+	Tracer  topdown.QueryTracer // nil: none
+}
+
+// Evaluate decides about a document as Value makes it, without memory. A panic is the caller's.
+func (s *Snapshot) Evaluate(ctx context.Context, document ast.Value, o Options) (d Decision, err error) {
+	if o.Timeout <= 0 {
+		o.Timeout = DefaultTimeout
+	}
 	cancel := topdown.NewCancel()
 	unsteady := builtins.NDBCache{} // what was asked of the clock, or of chance
 	// A timer, where rego's own way is a goroutine for each decision. The caller's context does not cancel: a client that goes
 	// away must not turn a decision into a failure, and the timeout bounds it anyhow.
-	timer := time.AfterFunc(e.timeout, cancel.Cancel)
+	timer := time.AfterFunc(o.Timeout, cancel.Cancel)
 	defer timer.Stop()
-	results, err := s.query.Eval(context.WithoutCancel(ctx),
-		rego.EvalParsedInput(in.value()),
+	options := []rego.EvalOption{
+		rego.EvalParsedInput(document),
 		rego.EvalTransaction(s.read),
 		rego.EvalExternalCancel(cancel),
 		rego.EvalMetrics(noMetrics),
-		rego.EvalTime(e.now()),
+		rego.EvalTime(o.Now),
 		rego.EvalPrintHook(silent{}),
 		rego.EvalNDBuiltinCache(unsteady),
-	)
+	}
+	if o.Tracer != nil {
+		options = append(options, rego.EvalQueryTracer(o.Tracer))
+	}
+	results, err := s.query.Eval(context.WithoutCancel(ctx), options...)
 	switch {
 	case topdown.IsCancel(err):
-		return Refused(Timeout, "the policy took too long", s.Revision), fmt.Errorf("no decision within %s", e.timeout)
+		return Refused(Timeout, "the policy took too long", s.Revision), fmt.Errorf("no decision within %s", o.Timeout)
 	case err != nil:
 		var conflict *topdown.Error
 		if errors.As(err, &conflict) && conflict.Code == topdown.ConflictErr {
@@ -119,9 +157,7 @@ func (e *Engine) Decide(ctx context.Context, in *Input) (d Decision, err error) 
 		return Refused(Failed, "the policy failed", s.Revision), err
 	}
 	d, err = s.answer(results)
-	if err == nil && len(unsteady) == 0 {
-		s.memory.put(key, d)
-	}
+	d.Steady = err == nil && len(unsteady) == 0 && s.memory != nil
 	return d, err
 }
 
@@ -146,6 +182,8 @@ var (
 	kAllow, kReason, kObligations = ast.StringTerm("allow"), ast.StringTerm("reason"), ast.StringTerm("obligations")
 	kStepUp, kMaxAge              = ast.StringTerm("step_up"), ast.StringTerm("max_age")
 	kMask, kTier, kLog            = ast.StringTerm("mask"), ast.StringTerm("tier"), ast.StringTerm("log")
+	kEncrypt, kExpires, kIncident = ast.StringTerm("encrypt"), ast.StringTerm("expires"), ast.StringTerm("incident")
+	kAllowTruncated               = ast.StringTerm("allow_truncated")
 )
 
 // noMetrics takes what OPA measures of itself: we measure around it.

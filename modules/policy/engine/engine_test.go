@@ -242,7 +242,7 @@ func TestInputDocument(t *testing.T) {
 	in.Identity, in.Parent, in.ParentRelations = &id, Object{"space", "x:y"}, []string{"owner"}
 	in.Target, in.Message = "petra", &Message{"join", "in"}
 	want := `{"client": {"country": "DE", "ip": "192.0.2.1"}, "grants": {"parent": ["owner"], "resource": ["viewer", "member"]}, ` +
-		`"identity": {"acr": "aal2", "amr": ["pwd"], "auth_time": 1700000000, "issuer": "https://op.example", "kind": "foreign", "mfa_time": 1700000500, ` +
+		`"identity": {"acr": "aal2", "amr": ["pwd"], "auth_time": 1700000000, "break_glass": false, "issuer": "https://op.example", "kind": "foreign", "mfa_time": 1700000500, ` +
 		`"name": "ursula", "risk": ["new-device"], "roles": ["user"], "scopes": [], "session": "s", "subject": "01J", "trusted_device": true}, ` +
 		`"message": {"direction": "in", "type": "join"}, "parent": {"id": "x:y", "type": "space"}, ` +
 		`"request": {"host": "chat.example.com", "method": "POST", "path": "/api/rooms/general/messages", "permission": "message:post", "route": "POST /api/rooms/{room}/messages"}, ` +

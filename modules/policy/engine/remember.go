@@ -94,7 +94,7 @@ func (m *memory) put(key []byte, d Decision) {
 // key appends all that value() makes the document from, each part with its length, so that no two inputs share one.
 func (in *Input) key(b []byte) []byte {
 	for _, s := range [...]string{
-		in.Permission, in.Method, in.Path, in.Route, in.Host, in.Target,
+		in.Permission, in.Classification, in.Method, in.Path, in.Route, in.Host, in.Target,
 		in.Resource.Type, in.Resource.ID, in.Parent.Type, in.Parent.ID,
 	} {
 		b = appendString(b, s)
@@ -112,7 +112,20 @@ func (in *Input) key(b []byte) []byte {
 	if in.Client.IP.IsValid() {
 		b = appendString(b, in.Client.Country)
 	}
-	return appendIdentity(b, in.Identity)
+	if b = appendIdentity(b, in.Identity); in.Identity != nil && in.BreakGlass {
+		b = append(b, 1)
+	} else {
+		b = append(b, 0)
+	}
+	switch {
+	case in.Truncated:
+		b = append(b, 1)
+	case in.Body != nil:
+		b = appendString(append(b, 2), in.Body.String())
+	default:
+		b = append(b, 0)
+	}
+	return b
 }
 
 func appendIdentity(b []byte, i *reqctx.Identity) []byte {
@@ -140,7 +153,8 @@ func appendIdentity(b []byte, i *reqctx.Identity) []byte {
 		b = append(b, 0)
 	}
 	b = appendSeconds(b, i.AuthTime)
-	return appendSeconds(b, i.MFATime)
+	b = appendSeconds(b, i.MFATime)
+	return appendSeconds(b, i.Created)
 }
 
 // appendSeconds tells no time from the first second of 1970, as the document does.

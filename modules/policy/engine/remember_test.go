@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/open-policy-agent/opa/v1/ast"
 	"pgregory.net/rapid"
 
 	"github.com/convosphere/gateway/modules/internal/reqctx"
@@ -24,6 +25,8 @@ func anyInput(t *rapid.T, label string) *Input {
 	ips := []netip.Addr{{}, netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("::ffff:192.0.2.1"), netip.MustParseAddr("2001:db8::1")}
 	in.Client.IP = rapid.SampledFrom(ips).Draw(t, label)
 	in.Client.Country = rapid.SampledFrom([]string{"", "DE", "FR"}).Draw(t, label)
+	in.Classification, in.BreakGlass, in.Truncated = word.Draw(t, label), rapid.Bool().Draw(t, label), rapid.Bool().Draw(t, label)
+	in.Body = rapid.SampledFrom([]ast.Value{nil, ast.Null{}, ast.String("1"), ast.Number("1"), ast.NewArray(), ast.NewObject()}).Draw(t, label)
 	if rapid.Bool().Draw(t, label) {
 		in.Message = &Message{word.Draw(t, label), word.Draw(t, label)}
 	}
@@ -31,7 +34,7 @@ func anyInput(t *rapid.T, label string) *Input {
 		times := rapid.SampledFrom([]time.Time{{}, time.Unix(0, 0), time.Unix(5, 3), time.Unix(5, 0), time.Unix(1700000000, 0)})
 		in.Identity = &reqctx.Identity{
 			Subject: word.Draw(t, label), Name: word.Draw(t, label), Session: word.Draw(t, label), Roles: words.Draw(t, label), Methods: words.Draw(t, label),
-			AuthTime: times.Draw(t, label), MFATime: times.Draw(t, label),
+			AuthTime: times.Draw(t, label), MFATime: times.Draw(t, label), Created: times.Draw(t, label),
 			Kind: word.Draw(t, label), Issuer: word.Draw(t, label), ACR: word.Draw(t, label), Risk: words.Draw(t, label), Trusted: rapid.Bool().Draw(t, label),
 		}
 		if rapid.Bool().Draw(t, label) {

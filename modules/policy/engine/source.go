@@ -17,6 +17,7 @@ import (
 // Source is the text of a policy: what a snapshot is compiled from.
 type Source struct {
 	Modules map[string]string // file name → Rego v1
+	Tests   map[string]string // the same, of *_test.rego: no part of the policy
 	Data    map[string]any    // the document `data`, without the rules
 }
 
@@ -24,9 +25,9 @@ type Source struct {
 const maxFile = 64 << 20
 
 // Load reads a folder as OPA does: modules from *.rego, data from files data.json, each mounted at the path of its
-// folder. Tests (*_test.rego), other files and hidden folders are left out.
+// folder. Other files and hidden folders are left out.
 func Load(fsys fs.FS) (*Source, error) {
-	src := &Source{Modules: map[string]string{}, Data: map[string]any{}}
+	src := &Source{Modules: map[string]string{}, Tests: map[string]string{}, Data: map[string]any{}}
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -39,14 +40,16 @@ func Load(fsys fs.FS) (*Source, error) {
 			return nil
 		}
 		switch {
-		case strings.HasSuffix(base, "_test.rego"):
-			return nil
 		case strings.HasSuffix(base, ".rego"):
 			raw, err := readFile(fsys, name)
 			if err != nil {
 				return err
 			}
-			src.Modules[name] = string(raw)
+			if strings.HasSuffix(base, "_test.rego") {
+				src.Tests[name] = string(raw)
+			} else {
+				src.Modules[name] = string(raw)
+			}
 		case base == "data.json":
 			raw, err := readFile(fsys, name)
 			if err != nil {

@@ -1,0 +1,32 @@
+package policy
+
+import (
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+)
+
+func init() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:      "policy",
+		Usage:     "COMMAND",
+		Short:     "Writes, tests, explains and replays policies",
+		Long:      policyHelp,
+		CobraFunc: policyCommand,
+	})
+}
+
+const policyHelp = `
+Tools for who writes the policy that the gateway decides by.
+
+The exit code is 0 when nothing is amiss, 1 on an error, and 3 where a command found something: a test that fails, a decision that flips.`
+
+// commands are those below `convosphere policy`.
+var commands = []func() *cobra.Command{}
+
+func policyCommand(cmd *cobra.Command) {
+	cmd.Args = cobra.NoArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	for _, c := range commands {
+		cmd.AddCommand(c())
+	}
+}
