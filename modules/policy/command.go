@@ -21,7 +21,9 @@ Tools for who writes the policy that the gateway decides by.
 The exit code is 0 when nothing is amiss, 1 on an error, and 3 where a command found something: a test that fails, a decision that flips.`
 
 // commands are those below `convosphere policy`.
-var commands = []func() *cobra.Command{}
+var commands = []func() *cobra.Command{
+	statusCommand,
+}
 
 func policyCommand(cmd *cobra.Command) {
 	cmd.Args = cobra.NoArgs

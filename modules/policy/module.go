@@ -37,6 +37,8 @@ type App struct {
 	engine *engine.Engine
 	grants *grant.Store
 	logger *zap.Logger
+
+	activated time.Time // when the policy in force came into force
 }
 
 // CaddyModule returns the module's information.
@@ -63,6 +65,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("policy: %w", err)
 	}
 	a.engine = engine.New(snapshot, time.Duration(a.Timeout), time.Now)
+	a.activated = time.Now()
 	// A policy whose answers are malformed would lock everybody out: better it does not load. One that is undefined may mean it.
 	if d, err := a.engine.Decide(ctx, &engine.Input{Method: "GET", Path: "/", Permission: "app:read"}); d.Failure == engine.Malformed {
 		return fmt.Errorf("policy: %w", err)
@@ -99,16 +102,20 @@ func loadFolder(folder string) (*engine.Source, error) {
 
 // Start implements caddy.App: all is ready since Provision, and now in force.
 func (a *App) Start() error {
-	from := "built in"
-	if a.Folder != "" {
-		from = a.Folder
-	}
-	a.logger.Info("policy in force", zap.String("revision", a.engine.Revision()), zap.String("from", from))
+	a.logger.Info("policy in force", zap.String("revision", a.engine.Revision()), zap.String("from", a.from()))
 	a.ground.Events.Emit(&event.Event{
 		Category: "configuration", Action: "policy-activated", Outcome: event.Success,
 		Fields: []zap.Field{zap.String("gateway.policy.revision", a.engine.Revision())},
 	})
 	return nil
+}
+
+// from says where the policy comes from.
+func (a *App) from() string {
+	if a.Folder != "" {
+		return a.Folder
+	}
+	return "built in"
 }
 
 // Stop implements caddy.App. Requests that a reload has overtaken still ask: nothing they use is closed here.
