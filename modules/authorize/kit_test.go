@@ -30,6 +30,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/store"
 	_ "github.com/convosphere/gateway/modules/policy"
 	"github.com/convosphere/gateway/test/golden"
+	"github.com/convosphere/gateway/test/listen"
 )
 
 func init() {
@@ -189,7 +190,10 @@ func (e *env) load(block, policy string) error {
 	if err != nil {
 		return err
 	}
-	return caddy.Load(raw, true)
+	if err := caddy.Load(raw, true); err != nil {
+		return err
+	}
+	return listen.Alone(e.addr)
 }
 
 func (e *env) ground() *ground.Ground {

@@ -28,6 +28,7 @@ import (
 	"github.com/convosphere/gateway/modules/identity/directory"
 	_ "github.com/convosphere/gateway/modules/policy"
 	"github.com/convosphere/gateway/test/golden"
+	"github.com/convosphere/gateway/test/listen"
 )
 
 // These tests run the real apps and handlers in a real Caddy over TLS.
@@ -422,6 +423,9 @@ func TestReloadWithRealApps(t *testing.T) {
 	}
 	shows := func(name string) {
 		t.Helper()
+		if err := listen.Alone(strings.Replace(s.url, "https://localhost", "127.0.0.1", 1)); err != nil {
+			t.Fatal(err)
+		}
 		if r := s.call(t, browser(t), "GET", "/auth/login", nil); !strings.Contains(r.raw, name) {
 			t.Errorf("the pages don't show %s", name)
 		}

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/convosphere/gateway/test/listen"
 )
 
 // ReadyWithin is how long a gateway may take from its start to its first answer. On two busy cores loading the WAF's rules and
@@ -218,7 +220,9 @@ func (n *Node) Load(t T, caddyfile string) *Answer {
 	t.Helper()
 	a := n.Admin(t, "POST", "/load", "text/caddyfile", caddyfile)
 	if a.Status == http.StatusOK {
-		Eventually(t, 5*time.Second, "the end of the old listener", func() bool { return listeners(t, n.Addr) <= 1 })
+		if err := listen.Alone(n.Addr); err != nil {
+			t.Fatalf("waiting for the end of the old listener: %v", err)
+		}
 	}
 	return a
 }

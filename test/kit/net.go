@@ -1,12 +1,8 @@
 package kit
 
 import (
-	"fmt"
 	"net"
-	"net/netip"
-	"os"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -47,28 +43,4 @@ func Eventually(t T, within time.Duration, what string, f func() bool) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-}
-
-// listeners counts the sockets that listen on the port of addr (proc_net_tcp(5)).
-func listeners(t T, addr string) int {
-	t.Helper()
-	ap, err := netip.ParseAddrPort(addr)
-	if err != nil {
-		t.Fatalf("%s: %v", addr, err)
-	}
-	const listening = "0A"
-	n := 0
-	for _, file := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		table, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatalf("counting listeners: %v", err)
-		}
-		for line := range strings.Lines(string(table)) {
-			f := strings.Fields(line)
-			if len(f) > 3 && f[3] == listening && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", ap.Port())) {
-				n++
-			}
-		}
-	}
-	return n
 }
