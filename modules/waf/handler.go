@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/convosphere/gateway/modules/internal/gate"
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/problem"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
@@ -96,7 +97,7 @@ func statusOf(err error) (status int, label string) {
 	case errors.Is(err, errNoStorage):
 		// Fail closed: what can't be kept can't be inspected, nor passed on whole.
 		return http.StatusServiceUnavailable, failed
-	case errors.Is(err, errBusy), errors.Is(err, errClient):
+	case errors.Is(err, gate.ErrBusy), errors.Is(err, gate.ErrClient):
 		return http.StatusServiceUnavailable, refused
 	case errors.Is(err, errCookies):
 		return http.StatusRequestHeaderFieldsTooLarge, refused

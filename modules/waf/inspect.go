@@ -17,6 +17,7 @@ import (
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 	"github.com/corazawaf/coraza/v3/types"
 
+	"github.com/convosphere/gateway/modules/internal/gate"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/internal/wire"
 	"github.com/convosphere/gateway/modules/waf/screen"
@@ -61,9 +62,9 @@ func (x *exchange) refuse(err error) {
 		x.err = err
 	case errors.Is(err, errTooMany):
 		x.problem = tooManyArguments
-	case errors.Is(err, errClient):
+	case errors.Is(err, gate.ErrClient):
 		overload.WithLabelValues("client").Inc()
-	case errors.Is(err, errBusy):
+	case errors.Is(err, gate.ErrBusy):
 		overload.WithLabelValues("gateway").Inc()
 	}
 }
@@ -92,7 +93,7 @@ func (x *exchange) close() {
 
 // inspect runs the rules of the phases 1, 2 and 5 over the request and records the verdict.
 func (h *Handler) inspect(w http.ResponseWriter, r *http.Request, rc *reqctx.Request) (x *exchange) {
-	x = &exchange{h: h, label: passed, client: clientKey(r, rc), head: headSize(r), hidden: hiddenHeaders(r)}
+	x = &exchange{h: h, label: passed, client: rc.Caller(r), head: headSize(r), hidden: hiddenHeaders(r)}
 	for _, f := range x.hidden {
 		x.head += int64(len(f.Name) + len(f.Value))
 	}
@@ -136,8 +137,8 @@ func (h *Handler) inspect(w http.ResponseWriter, r *http.Request, rc *reqctx.Req
 }
 
 // enter waits for room at the gate. Without it the request is refused: fail closed.
-func (x *exchange) enter(r *http.Request, bytes int64) (seat, bool) {
-	t, err := x.h.gate.enter(r.Context(), x.client, bytes, time.Duration(x.h.QueueTimeout))
+func (x *exchange) enter(r *http.Request, bytes int64) (gate.Seat, bool) {
+	t, err := x.h.gate.Enter(r.Context(), x.client, weigh(bytes), time.Duration(x.h.QueueTimeout))
 	if err != nil {
 		x.unseen = true
 		x.refuse(err)
@@ -151,7 +152,7 @@ func (x *exchange) first(r *http.Request, rc *reqctx.Request, all bool) (stop *t
 	if !ok {
 		return nil, false
 	}
-	defer t.leave()
+	defer t.Leave()
 	defer x.clock(time.Now())
 	x.tx = x.h.rules.begin(experimental.Options{ID: rc.ID, Context: r.Context()})
 	if _, ok := x.tx.(plugintypes.TransactionState); !ok {
@@ -174,7 +175,7 @@ func (x *exchange) second(r *http.Request, n int64, first byte) (stop *types.Int
 	if !ok {
 		return nil, false
 	}
-	defer t.leave()
+	defer t.Leave()
 	defer x.clock(time.Now())
 	if screen.Form(r.Header.Get("Content-Type")) {
 		if err := x.clashing(); err != nil {

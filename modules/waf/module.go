@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/convosphere/gateway/modules/internal/gate"
 	"github.com/convosphere/gateway/modules/internal/host"
 	_ "github.com/convosphere/gateway/modules/internal/order" // the place of gw_waf on the path
 )
@@ -119,7 +120,7 @@ type Handler struct {
 	Capture *Capture `json:"capture,omitempty"`
 
 	rules    *ruleSet // nil in mode off
-	gate     *gate
+	gate     *gate.Gate
 	recorder *recorder // nil: nothing is captured
 	logger   *zap.Logger
 	modes    map[string]*Handler // by mode, h itself among them

@@ -15,6 +15,7 @@ import (
 	"github.com/corazawaf/coraza/v3/types"
 	"go.uber.org/zap"
 
+	"github.com/convosphere/gateway/modules/internal/gate"
 	"github.com/convosphere/gateway/modules/internal/problem"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/waf/screen"
@@ -69,11 +70,11 @@ func (a *response) rules(text []byte) (stop *types.Interruption, err error) {
 			return nil, nil
 		}
 	}
-	seat, err := a.h.gate.enter(a.r.Context(), clientKey(a.r, a.rc), int64(len(text)), time.Duration(a.h.QueueTimeout))
+	seat, err := a.h.gate.Enter(a.r.Context(), a.rc.Caller(a.r), weigh(int64(len(text))), time.Duration(a.h.QueueTimeout))
 	if err != nil {
 		return nil, err
 	}
-	defer seat.leave()
+	defer seat.Leave()
 	// It takes over nothing of the request's own inspection, so there need not have been any: the request's line and headers are told
 	// again, for exclusions and rules that ask for them.
 	tx := set.begin(experimental.Options{ID: a.rc.ID, Context: a.r.Context()})
@@ -207,7 +208,7 @@ func (a *response) record() {
 
 // overloaded: there was no room for the inspection in time, or the client has gone.
 func overloaded(err error) bool {
-	return errors.Is(err, errBusy) || errors.Is(err, errClient) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	return errors.Is(err, gate.ErrBusy) || errors.Is(err, gate.ErrClient) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // refuse answers in the place of what is withheld. A leak is 502: the request may be as it should, what came of it is not. Nothing of the answer
@@ -217,9 +218,9 @@ func (a *response) refuse() {
 	if !a.finding.leak {
 		p = problem.Problem{Status: http.StatusServiceUnavailable, RetryAfter: time.Second}
 		switch {
-		case errors.Is(a.finding.err, errClient):
+		case errors.Is(a.finding.err, gate.ErrClient):
 			overload.WithLabelValues("client").Inc()
-		case errors.Is(a.finding.err, errBusy):
+		case errors.Is(a.finding.err, gate.ErrBusy):
 			overload.WithLabelValues("gateway").Inc()
 		}
 	}

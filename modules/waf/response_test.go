@@ -21,6 +21,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/convosphere/gateway/modules/internal/gate"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 )
 
@@ -695,11 +696,13 @@ func TestReloadUnderWay(t *testing.T) {
 
 func TestNoRoomForAnAnswer(t *testing.T) {
 	h := provision(t, &Handler{QueueTimeout: 20e6})
-	h.gate = newGate(2)
+	h.gate = gate.New(2)
 	full := func(app http.HandlerFunc) http.HandlerFunc { // takes the room once the request was inspected
 		return func(w http.ResponseWriter, r *http.Request) {
-			if err := h.gate.all.Acquire(r.Context(), 2); err != nil {
-				t.Error(err)
+			for _, client := range []string{"a", "b"} { // who each take a share
+				if _, err := h.gate.Enter(r.Context(), client, 1, time.Second); err != nil {
+					t.Error(err)
+				}
 			}
 			app(w, r)
 		}

@@ -189,7 +189,7 @@ func (x *exchange) screen(w http.ResponseWriter, r *http.Request, rc *reqctx.Req
 	if !ok {
 		return true
 	}
-	defer seat.leave()
+	defer seat.Leave()
 	start := time.Now()
 	res := x.ask(r, body)
 	x.clock(start)

@@ -9,6 +9,7 @@ package reqctx
 import (
 	"context"
 	"crypto/rand"
+	"net"
 	"net/http"
 	"net/netip"
 	"time"
@@ -126,6 +127,21 @@ type Socket struct {
 	BytesIn, BytesOut       int64
 	CloseCode               int    // the code the gateway closed with; 0: an end point closed
 	CloseReason             string // why the gateway closed
+}
+
+// Caller is who is calling, as Client.Key has it: what gw_client found out, else the peer of r.
+func (rc *Request) Caller(r *http.Request) string {
+	if rc.Client.IP.IsValid() {
+		return rc.Client.Key()
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr // a unix socket's
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return Client{IP: ip.Unmap().WithZone("")}.Key()
+	}
+	return host
 }
 
 type key struct{}

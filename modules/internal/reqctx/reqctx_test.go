@@ -28,3 +28,22 @@ func TestClientKey(t *testing.T) {
 		t.Fatal("IPv4 addresses share a key")
 	}
 }
+
+func TestCaller(t *testing.T) {
+	for _, c := range []struct{ client, peer, want string }{
+		{"192.0.2.7", "10.0.0.1:1", "192.0.2.7"},
+		{"2001:db8:1:2::3", "10.0.0.1:1", "2001:db8:1:2::/64"},
+		{"", "10.0.0.1:1", "10.0.0.1"},
+		{"", "[::ffff:10.0.0.1]:1", "10.0.0.1"},
+		{"", "[2001:db8::1%eth0]:1", "2001:db8::/64"},
+		{"", "@", "@"},
+	} {
+		r, rc := httptest.NewRequest("GET", "/", nil), new(Request)
+		if r.RemoteAddr = c.peer; c.client != "" {
+			rc.Client.IP = netip.MustParseAddr(c.client)
+		}
+		if got := rc.Caller(r); got != c.want {
+			t.Errorf("%+v: %s", c, got)
+		}
+	}
+}
