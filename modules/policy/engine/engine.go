@@ -9,7 +9,6 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/metrics"
-	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/open-policy-agent/opa/v1/topdown/builtins"
 )
@@ -127,25 +126,11 @@ func (s *Snapshot) Evaluate(ctx context.Context, document ast.Value, o Options) 
 	if o.Timeout <= 0 {
 		o.Timeout = DefaultTimeout
 	}
-	cancel := topdown.NewCancel()
+	if o.Now.IsZero() {
+		o.Now = time.Now()
+	}
 	unsteady := builtins.NDBCache{} // what was asked of the clock, or of chance
-	// A timer, where rego's own way is a goroutine for each decision. The caller's context does not cancel: a client that goes
-	// away must not turn a decision into a failure, and the timeout bounds it anyhow.
-	timer := time.AfterFunc(o.Timeout, cancel.Cancel)
-	defer timer.Stop()
-	options := []rego.EvalOption{
-		rego.EvalParsedInput(document),
-		rego.EvalTransaction(s.read),
-		rego.EvalExternalCancel(cancel),
-		rego.EvalMetrics(noMetrics),
-		rego.EvalTime(o.Now),
-		rego.EvalPrintHook(silent{}),
-		rego.EvalNDBuiltinCache(unsteady),
-	}
-	if o.Tracer != nil {
-		options = append(options, rego.EvalQueryTracer(o.Tracer))
-	}
-	results, err := s.query.Eval(context.WithoutCancel(ctx), options...)
+	values, err := s.run(ctx, document, unsteady, o)
 	switch {
 	case topdown.IsCancel(err):
 		return Refused(Timeout, "the policy took too long", s.Revision), fmt.Errorf("no decision within %s", o.Timeout)
@@ -156,20 +141,52 @@ func (s *Snapshot) Evaluate(ctx context.Context, document ast.Value, o Options) 
 		}
 		return Refused(Failed, "the policy failed", s.Revision), err
 	}
-	d, err = s.answer(results)
+	d, err = s.answer(values)
 	d.Steady = err == nil && len(unsteady) == 0 && s.memory != nil
 	return d, err
 }
 
-// answer takes the one answer out of the result, strictly.
-func (s *Snapshot) answer(results rego.ResultSet) (Decision, error) {
-	if len(results) == 0 {
+// run evaluates the query and gives all of its values.
+func (s *Snapshot) run(ctx context.Context, document ast.Value, unsteady builtins.NDBCache, o Options) (values []ast.Value, err error) {
+	limit := startLimit(o.Timeout)
+	defer limit.stop()
+	q := topdown.NewQuery(s.query).
+		WithQueryCompiler(s.queryCompiler).
+		WithCompiler(s.compiler).
+		WithStore(s.store).
+		WithTransaction(s.read).
+		WithBuiltins(s.functions).
+		WithRuntime(s.runtime).
+		WithInput(ast.NewTerm(document)).
+		WithTime(o.Now).
+		WithCancel(limit.cancel).
+		WithStrictBuiltinErrors(true).
+		WithNDBuiltinCache(unsteady).
+		WithMetrics(noMetrics).
+		WithPrintHook(silent{})
+	if o.Tracer != nil {
+		q = q.WithQueryTracer(o.Tracer)
+	}
+	// The caller's context does not cancel: a client that goes away must not turn a decision into a failure, and the timeout
+	// bounds it anyhow.
+	err = q.Iter(context.WithoutCancel(ctx), func(r topdown.QueryResult) error {
+		if t := r[result]; t != nil {
+			values = append(values, t.Value)
+		}
+		return nil
+	})
+	return values, err
+}
+
+// answer takes the one answer out of the values, strictly.
+func (s *Snapshot) answer(values []ast.Value) (Decision, error) {
+	if len(values) == 0 {
 		return Refused(Undefined, "the policy gives no answer", s.Revision), errors.New(query + " is undefined")
 	}
-	if len(results) > 1 || len(results[0].Expressions) != 1 {
+	if len(values) > 1 {
 		return Refused(Undefined, "the policy gives several answers", s.Revision), errors.New(query + " has several values")
 	}
-	d, err := parseDecision(results[0].Expressions[0].Value)
+	d, err := parseDecision(values[0])
 	if err != nil {
 		return Refused(Malformed, "the policy's answer is malformed", s.Revision), fmt.Errorf("%s: %w", query, err)
 	}

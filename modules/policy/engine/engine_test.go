@@ -83,7 +83,7 @@ func TestFailsClosed(t *testing.T) {
 		rego string
 		want Failure
 	}{
-		"undefined":            {`decision := {"allow": true} if input.nothing`, Undefined},
+		"undefined":            {`decision := {"allow": true} if input.target`, Undefined},
 		"conflict":             {`decision := {"allow": true} if input.request` + "\n\n" + `decision := {"allow": false} if input.client`, Undefined},
 		"a set":                {`decision contains {"allow": true}`, Malformed},
 		"a boolean":            {`decision := true`, Malformed},

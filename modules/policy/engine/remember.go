@@ -38,18 +38,19 @@ var silentClocks = []string{
 	"io.jwt.decode_verify", "crypto.x509.parse_and_verify_certificates", "crypto.x509.parse_and_verify_certificates_with_options",
 }
 
-// newMemory returns nil where the policy's decisions can't be remembered.
-func newMemory(modules map[string]*ast.Module) *memory {
+// readsClockInSilence tells whether some module uses one of these.
+func readsClockInSilence(modules map[string]*ast.Module) bool {
+	found := false
 	for _, m := range modules {
-		clock := false
 		ast.WalkRefs(m, func(r ast.Ref) bool {
-			clock = clock || slices.Contains(silentClocks, r.String())
-			return clock
+			found = found || slices.Contains(silentClocks, r.String())
+			return found
 		})
-		if clock {
-			return nil
-		}
 	}
+	return found
+}
+
+func newMemory() *memory {
 	mem := &memory{seed: maphash.MakeSeed()}
 	for i := range mem.shards {
 		mem.shards[i].m = make(map[string]Decision)

@@ -141,7 +141,7 @@ func TestASwapForgets(t *testing.T) {
 }
 
 func TestMemoryIsBounded(t *testing.T) {
-	m := newMemory(nil)
+	m := newMemory()
 	for i := range 100_000 {
 		m.put([]byte(strconv.Itoa(i)), Decision{})
 	}

@@ -5,65 +5,55 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
+	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/open-policy-agent/opa/v1/topdown/print"
 )
 
-// query is what every policy must define.
-const query = "data.gateway.decision"
-
-// A policy reaches nothing outside: no network, no names, no environment. A module that uses one of these does not compile.
-var forbidden = []string{"http.send", "net.lookup_ip_addr", "opa.runtime"}
-
-// capabilities are OPA's without what is forbidden.
-func capabilities() *ast.Capabilities {
-	c := ast.CapabilitiesForThisVersion()
-	c.Builtins = slices.DeleteFunc(c.Builtins, func(b *ast.Builtin) bool { return slices.Contains(forbidden, b.Name) })
-	c.AllowNet = []string{} // not nil: that would allow all
-	return c
+// program is a compiled policy without data. It never changes: snapshots with other data share it.
+type program struct {
+	text          map[string]string // the modules, as they were written
+	compiler      *ast.Compiler     // of all modules but those below `system`
+	system        *ast.Compiler     // of all modules, without the schema of the input; nil where none is below `system`
+	query         ast.Body
+	queryCompiler ast.QueryCompiler
+	functions     map[string]*topdown.Builtin
+	runtime       *ast.Term
+	steady        bool // what it decides may be remembered, as far as the modules tell
 }
 
 // Snapshot is a compiled policy with its data. It never changes, so evaluations share it without a lock; what it has decided it
 // remembers.
 type Snapshot struct {
+	*program
 	Revision string
-	query    rego.PreparedEvalQuery
+	store    storage.Store
 	read     storage.Transaction // one read transaction for all: nobody ever writes to this store
 	memory   *memory             // decisions made before; nil: not to be remembered
 }
 
-// Compile parses, checks (strictly) and prepares a policy. Errors name file and line.
-func Compile(ctx context.Context, src *Source) (*Snapshot, error) {
-	revision, err := src.Revision()
+// WithData is the same policy with other data, and another revision. Nothing is compiled: a push of data costs what the data does.
+// The receiver is left as it is, and the caller must not change data any more.
+func (s *Snapshot) WithData(ctx context.Context, data map[string]any) (*Snapshot, error) {
+	revision, err := (&Source{Modules: s.text, Data: data}).Revision()
 	if err != nil {
 		return nil, err
 	}
-	caps := capabilities()
-	modules := map[string]*ast.Module{}
-	for name, text := range src.Modules {
-		m, err := ast.ParseModuleWithOpts(name, text, ast.ParserOptions{RegoVersion: ast.RegoV1, ProcessAnnotation: true, Capabilities: caps})
-		if err != nil {
-			return nil, fmt.Errorf("parsing the policy: %w", err)
-		}
-		modules[name] = m
+	return s.snapshot(ctx, data, revision)
+}
+
+func (p *program) snapshot(ctx context.Context, data map[string]any, revision string) (*Snapshot, error) {
+	if errs := ast.CheckPathConflicts(p.compiler, func(path []string) (bool, error) { return holds(data, path), nil }); len(errs) > 0 {
+		return nil, fmt.Errorf("reading the policy's data: %w", errs)
 	}
-	compiler := ast.NewCompiler().WithStrict(true).WithCapabilities(caps)
-	if compiler.Compile(modules); compiler.Failed() {
-		return nil, fmt.Errorf("compiling the policy: %w", compiler.Errors)
-	}
-	if len(compiler.GetRulesExact(ast.MustParseRef(query))) == 0 {
-		return nil, errors.New("compiling the policy: no rule defines " + query)
-	}
-	data, err := ast.InterfaceToValue(src.Data)
+	value, err := ast.InterfaceToValue(data)
 	if err != nil {
 		return nil, fmt.Errorf("reading the policy's data: %w", err)
 	}
-	object, ok := data.(ast.Object)
+	object, ok := value.(ast.Object)
 	if !ok {
 		return nil, errors.New("reading the policy's data: it is no object")
 	}
@@ -72,17 +62,26 @@ func Compile(ctx context.Context, src *Source) (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the policy's data: %w", err)
 	}
-	prepared, err := rego.New(
-		rego.Query(query),
-		rego.Compiler(compiler),
-		rego.Store(store),
-		rego.StrictBuiltinErrors(true),
-		rego.GenerateJSON(func(t *ast.Term, _ *rego.EvalContext) (any, error) { return t.Value, nil }),
-	).PrepareForEval(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("preparing the policy: %w", err)
+	s := &Snapshot{program: p, Revision: revision, store: store, read: read}
+	if p.steady {
+		s.memory = newMemory()
 	}
-	return &Snapshot{Revision: revision, query: prepared, read: read, memory: newMemory(modules)}, nil
+	return s, nil
+}
+
+// holds tells whether data has something at path.
+func holds(data map[string]any, path []string) bool {
+	var at any = data
+	for _, p := range path {
+		m, ok := at.(map[string]any)
+		if !ok {
+			return false
+		}
+		if at, ok = m[p]; !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // silent swallows what print() in a policy says: its arguments come from the input.
