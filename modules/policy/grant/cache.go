@@ -21,10 +21,14 @@ type facts struct {
 	whole  bool // nothing is missing
 	count  int
 	read   time.Time
+	until  int64 // microseconds since 1970: something of it has expired by then; 0: never
 }
 
-func (f *facts) add(subject, relation string) {
+func (f *facts) add(subject, relation string, expires int64) {
 	f.count++
+	if expires != 0 && (f.until == 0 || expires < f.until) {
+		f.until = expires
+	}
 	if relation == Parent {
 		f.parent = subject
 		return
@@ -52,8 +56,10 @@ type cache struct {
 
 	// Stamps count changes by slot of an object's hash: a change elsewhere may look like one here, never the reverse.
 	slots   [stampSlots]atomic.Uint64
-	all     atomic.Uint64 // changes that concern every object
+	ends    [stampSlots]deadline // when something of what was read has expired, by slot: a change, too
+	all     atomic.Uint64        // changes that concern every object
 	version atomic.Uint64
+	end     deadline // the first of ends
 
 	mu     sync.RWMutex
 	young  map[string]*facts
@@ -65,11 +71,33 @@ func newCache() *cache {
 	return &cache{seed: maphash.MakeSeed(), young: map[string]*facts{}, old: map[string]*facts{}}
 }
 
-func (c *cache) slot(object string) *atomic.Uint64 {
-	return &c.slots[maphash.String(c.seed, object)%stampSlots]
+func (c *cache) slot(object string) uint64 { return maphash.String(c.seed, object) % stampSlots }
+
+func (c *cache) stamp(object string) uint64 { return c.slots[c.slot(object)].Load() }
+
+// stampAt is stamp, after what has expired by now was counted as the change that it is.
+func (c *cache) stampAt(object string, now time.Time) uint64 {
+	slot := c.slot(object)
+	if c.ends[slot].pass(now) {
+		c.slots[slot].Add(1)
+	}
+	return c.slots[slot].Load()
 }
 
-func (c *cache) stamp(object string) uint64 { return c.slot(object).Load() }
+func (c *cache) versionAt(now time.Time) uint64 {
+	if c.end.pass(now) {
+		c.version.Add(1)
+	}
+	return c.version.Load()
+}
+
+// expect has stamps change when these facts, which are about to be used, expire.
+func (c *cache) expect(object string, f *facts) {
+	if f.until != 0 {
+		c.ends[c.slot(object)].set(f.until)
+		c.end.set(f.until)
+	}
+}
 
 func (c *cache) get(object string, now time.Time) *facts {
 	c.mu.RLock()
@@ -78,7 +106,7 @@ func (c *cache) get(object string, now time.Time) *facts {
 		f = c.old[object]
 	}
 	c.mu.RUnlock()
-	if f == nil || now.Sub(f.read) > maxAge {
+	if f == nil || now.Sub(f.read) > maxAge || f.until != 0 && f.until <= now.UnixMicro() {
 		return nil
 	}
 	if !young {
@@ -124,7 +152,7 @@ func (c *cache) insert(object string, f *facts) {
 func (c *cache) forget(object string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.slot(object).Add(1)
+	c.slots[c.slot(object)].Add(1)
 	c.version.Add(1)
 	if f := c.young[object]; f != nil {
 		c.weight -= f.count + 1

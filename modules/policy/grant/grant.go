@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -21,9 +22,10 @@ const Topic = "grant"
 
 // Grant is one relation.
 type Grant struct {
-	Subject  string // a user name, Everyone, or for Parent an object
-	Relation string // "owner", "member", …
-	Object   string // "type:id"
+	Subject  string    // a user name, Everyone, or for Parent an object
+	Relation string    // "owner", "member", …
+	Object   string    // "type:id"
+	Expires  time.Time // it holds until then, to the microsecond; zero: for good
 }
 
 // Most bytes of each part.
@@ -45,6 +47,8 @@ func (g Grant) check() error {
 		return fmt.Errorf("%w: the relation", ErrMalformed)
 	case g.Relation == Parent && !isObject(g.Subject):
 		return fmt.Errorf("%w: the parent is no object", ErrMalformed)
+	case g.Relation == Parent && !g.Expires.IsZero(): // fail closed: without it, a request could name another parent
+		return fmt.Errorf("%w: a parent can't expire", ErrMalformed)
 	case g.Relation != Parent && !IsPerson(g.Subject) && g.Subject != Everyone:
 		return fmt.Errorf("%w: the subject is no user name", ErrMalformed)
 	}

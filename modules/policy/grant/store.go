@@ -3,7 +3,6 @@ package grant
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
@@ -18,6 +17,7 @@ type Store struct {
 	now    func() time.Time
 	cache  *cache
 	cancel func()
+	swept  chan struct{} // closed when the sweep has ended
 }
 
 // Feed tells of changes that other processes make: *database.Feed.
@@ -29,8 +29,14 @@ type Feed interface {
 
 // New makes a store over the database and its feed. Close it.
 func New(db *database.DB, feed Feed, now func() time.Time) *Store {
-	s := &Store{db: db, feed: feed, now: now, cache: newCache()}
-	s.cancel = feed.Subscribe(Topic, s.cache.forget)
+	s := &Store{db: db, feed: feed, now: now, cache: newCache(), swept: make(chan struct{})}
+	unsubscribe := feed.Subscribe(Topic, s.cache.forget)
+	ctx, stop := context.WithCancel(context.Background()) // it ends with Close
+	s.cancel = func() {
+		unsubscribe()
+		stop()
+	}
+	go s.sweep(ctx)
 	return s
 }
 
@@ -38,6 +44,7 @@ func New(db *database.DB, feed Feed, now func() time.Time) *Store {
 func (s *Store) Close() {
 	s.cache.close()
 	s.cancel()
+	<-s.swept
 }
 
 // trusted tells whether what is in memory still holds. Where changes can't be seen, it does not.
@@ -66,6 +73,14 @@ func (s *Store) Parent(ctx context.Context, object string) (string, error) {
 
 // find returns what is known of the object: all of it, or of very large ones the part that concerns the subject.
 func (s *Store) find(ctx context.Context, object, subject string) (*facts, error) {
+	f, err := s.look(ctx, object, subject)
+	if err == nil {
+		s.cache.expect(object, f)
+	}
+	return f, err
+}
+
+func (s *Store) look(ctx context.Context, object, subject string) (*facts, error) {
 	if !s.trusted() {
 		return s.read(ctx, object, subject)
 	}
@@ -91,7 +106,8 @@ func (s *Store) find(ctx context.Context, object, subject string) (*facts, error
 
 // readAll reads every relation to the object, but of one with very many only that there are many.
 func (s *Store) readAll(ctx context.Context, object string) (*facts, error) {
-	rows, err := s.db.Query(ctx, `SELECT subject, relation FROM grants WHERE object = ? LIMIT ?`, object, maxWhole+1)
+	rows, err := s.db.Query(ctx, `SELECT subject, relation, expires FROM grants WHERE object = ? AND (expires = 0 OR expires > ?) LIMIT ?`,
+		object, database.Micros(s.now()), maxWhole+1)
 	if err != nil {
 		return nil, fmt.Errorf("reading grants: %w", err)
 	}
@@ -108,8 +124,8 @@ func (s *Store) readAll(ctx context.Context, object string) (*facts, error) {
 
 // read asks the database for what concerns one subject.
 func (s *Store) read(ctx context.Context, object, subject string) (*facts, error) {
-	rows, err := s.db.Query(ctx, `SELECT subject, relation FROM grants WHERE object = ? AND (subject = ? OR subject = ? OR relation = ?)`,
-		object, subject, Everyone, Parent)
+	rows, err := s.db.Query(ctx, `SELECT subject, relation, expires FROM grants WHERE object = ? AND (subject = ? OR subject = ? OR relation = ?)
+		AND (expires = 0 OR expires > ?)`, object, subject, Everyone, Parent, database.Micros(s.now()))
 	if err != nil {
 		return nil, fmt.Errorf("reading grants: %w", err)
 	}
@@ -121,90 +137,16 @@ func collect(rows *sql.Rows) (*facts, error) {
 	f := &facts{of: map[string][]string{}}
 	for rows.Next() {
 		var subject, relation string
-		if err := rows.Scan(&subject, &relation); err != nil {
+		var expires int64
+		if err := rows.Scan(&subject, &relation, &expires); err != nil {
 			return nil, fmt.Errorf("reading grants: %w", err)
 		}
-		f.add(subject, relation)
+		f.add(subject, relation, expires)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("reading grants: %w", err)
 	}
 	return f, nil
-}
-
-// Apply removes and then adds, all or nothing. In remove an empty Subject or Relation means any. What it returns nil for is
-// durable, and seen by this process at once.
-func (s *Store) Apply(ctx context.Context, add, remove []Grant) error {
-	for _, g := range add {
-		if err := g.check(); err != nil {
-			return err
-		}
-	}
-	for _, g := range remove {
-		if err := g.checkRemoval(); err != nil {
-			return err
-		}
-	}
-	changed := changes(add, remove)
-	if len(changed) == 0 {
-		return nil
-	}
-	now := s.now()
-	err := s.db.InTx(ctx, func(tx *database.Tx) error {
-		for _, g := range remove {
-			if _, err := tx.Exec(ctx, `DELETE FROM grants WHERE object = ? AND (subject = ? OR CAST(? AS TEXT) = '') AND (relation = ? OR CAST(? AS TEXT) = '')`,
-				g.Object, g.Subject, g.Subject, g.Relation, g.Relation); err != nil {
-				return fmt.Errorf("removing a grant: %w", err)
-			}
-		}
-		for _, g := range add {
-			if err := insert(ctx, tx, g, now); err != nil {
-				return err
-			}
-		}
-		return tx.Append(ctx, now, changed...)
-	})
-	// Also after an error: whether a commit that failed has happened is not known.
-	for _, c := range changed {
-		s.cache.forget(c.Key)
-	}
-	s.feed.Wake()
-	return err
-}
-
-// errParent says that an object can't be in two places.
-var errParent = errors.New("the object has another parent")
-
-func insert(ctx context.Context, tx *database.Tx, g Grant, now time.Time) error {
-	if g.Relation == Parent {
-		var other int
-		if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM grants WHERE object = ? AND relation = ? AND subject <> ?`, g.Object, Parent, g.Subject).Scan(&other); err != nil {
-			return fmt.Errorf("reading grants: %w", err)
-		}
-		if other > 0 {
-			return fmt.Errorf("adding a grant: %w", errParent)
-		}
-	}
-	if _, err := tx.Exec(ctx, `INSERT INTO grants (object, subject, relation, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-		g.Object, g.Subject, g.Relation, database.Micros(now)); err != nil {
-		return fmt.Errorf("adding a grant: %w", err)
-	}
-	return nil
-}
-
-// changes names each object once.
-func changes(lists ...[]Grant) []database.Change {
-	var out []database.Change
-	seen := map[string]bool{}
-	for _, list := range lists {
-		for _, g := range list {
-			if !seen[g.Object] {
-				seen[g.Object] = true
-				out = append(out, database.Change{Topic: Topic, Key: g.Object})
-			}
-		}
-	}
-	return out
 }
 
 // Stamp changes whenever an answer about one of the objects may have changed. Whoever remembers a decision remembers the
@@ -214,9 +156,10 @@ func (s *Store) Stamp(objects ...string) uint64 {
 		return s.cache.bump()
 	}
 	var sum uint64
+	now := s.now()
 	for _, o := range objects {
 		if o != "" {
-			sum += s.cache.stamp(o)
+			sum += s.cache.stampAt(o, now)
 		}
 	}
 	return sum + s.cache.all.Load()
@@ -227,5 +170,5 @@ func (s *Store) Version() uint64 {
 	if !s.trusted() {
 		return s.cache.version.Add(1)
 	}
-	return s.cache.version.Load()
+	return s.cache.versionAt(s.now())
 }

@@ -66,7 +66,7 @@ func relations(t testing.TB, s *Store, subject, object string) string {
 
 func TestRelations(t *testing.T) {
 	s := open(t)
-	apply(t, s, []Grant{{"ursula", "owner", "room:a"}, {"ursula", "member", "room:a"}, {Everyone, "viewer", "room:a"}, {"room:a", Parent, "file:1"}}, nil)
+	apply(t, s, []Grant{{"ursula", "owner", "room:a", never}, {"ursula", "member", "room:a", never}, {Everyone, "viewer", "room:a", never}, {"room:a", Parent, "file:1", never}}, nil)
 	for range 2 { // the second time from memory
 		for _, c := range [][3]string{
 			{"ursula", "room:a", "member owner viewer"}, {"petra", "room:a", "viewer"}, {"", "room:a", ""}, {"ursula", "room:b", ""},
@@ -88,7 +88,7 @@ func TestRelations(t *testing.T) {
 func TestApplyTwiceIsOnce(t *testing.T) {
 	s := open(t)
 	for range 2 {
-		apply(t, s, []Grant{{"ursula", "owner", "room:a"}}, nil)
+		apply(t, s, []Grant{{"ursula", "owner", "room:a", never}}, nil)
 	}
 	if got := relations(t, s, "ursula", "room:a"); got != "owner" {
 		t.Error(got)
@@ -97,15 +97,15 @@ func TestApplyTwiceIsOnce(t *testing.T) {
 
 func TestRemoval(t *testing.T) {
 	s := open(t)
-	fill := []Grant{{"ursula", "owner", "room:a"}, {"ursula", "member", "room:a"}, {"petra", "member", "room:a"}, {"petra", "member", "room:b"}}
+	fill := []Grant{{"ursula", "owner", "room:a", never}, {"ursula", "member", "room:a", never}, {"petra", "member", "room:a", never}, {"petra", "member", "room:b", never}}
 	for _, c := range []struct {
 		remove        Grant
 		ursula, petra string
 	}{
-		{Grant{"ursula", "member", "room:a"}, "owner", "member"},
-		{Grant{"ursula", "", "room:a"}, "", "member"},
-		{Grant{"", "member", "room:a"}, "owner", ""},
-		{Grant{"", "", "room:a"}, "", ""},
+		{Grant{"ursula", "member", "room:a", never}, "owner", "member"},
+		{Grant{"ursula", "", "room:a", never}, "", "member"},
+		{Grant{"", "member", "room:a", never}, "owner", ""},
+		{Grant{"", "", "room:a", never}, "", ""},
 	} {
 		apply(t, s, fill, nil)
 		relations(t, s, "ursula", "room:a")
@@ -123,16 +123,16 @@ func TestMalformedIsRefusedWhole(t *testing.T) {
 	s := open(t)
 	long := strings.Repeat("x", 400)
 	for _, g := range []Grant{
-		{"", "owner", "room:a"}, {"ursula", "", "room:a"}, {"ursula", "owner", ""}, {"ursula", "owner", "room"}, {"ursula", "owner", ":a"},
-		{"ursula", "owner", "room:"}, {"room:b", "owner", "room:a"}, {"ursula", Parent, "room:a"}, {Everyone, Parent, "room:a"},
-		{long, "owner", "room:a"}, {"ursula", long, "room:a"}, {"ursula", "owner", "room:" + long}, {"a\nb", "owner", "room:a"},
-		{"ursula", "owner", "room:\x00"}, {"\xff", "owner", "room:a"}, {"ursula", "owner", "room:\xff"},
+		{"", "owner", "room:a", never}, {"ursula", "", "room:a", never}, {"ursula", "owner", "", never}, {"ursula", "owner", "room", never}, {"ursula", "owner", ":a", never},
+		{"ursula", "owner", "room:", never}, {"room:b", "owner", "room:a", never}, {"ursula", Parent, "room:a", never}, {Everyone, Parent, "room:a", never},
+		{long, "owner", "room:a", never}, {"ursula", long, "room:a", never}, {"ursula", "owner", "room:" + long, never}, {"a\nb", "owner", "room:a", never},
+		{"ursula", "owner", "room:\x00", never}, {"\xff", "owner", "room:a", never}, {"ursula", "owner", "room:\xff", never},
 	} {
-		if err := s.Apply(context.Background(), []Grant{{"petra", "owner", "room:a"}, g}, nil); !errors.Is(err, ErrMalformed) {
+		if err := s.Apply(context.Background(), []Grant{{"petra", "owner", "room:a", never}, g}, nil); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%q: %v", g, err)
 		}
 	}
-	if err := s.Apply(context.Background(), nil, []Grant{{"petra", "owner", ""}}); !errors.Is(err, ErrMalformed) {
+	if err := s.Apply(context.Background(), nil, []Grant{{"petra", "owner", "", never}}); !errors.Is(err, ErrMalformed) {
 		t.Error("everything could be removed")
 	}
 	if got := relations(t, s, "petra", "room:a"); got != "" {
@@ -142,15 +142,15 @@ func TestMalformedIsRefusedWhole(t *testing.T) {
 
 func TestOneParent(t *testing.T) {
 	s := open(t)
-	apply(t, s, []Grant{{"room:a", Parent, "file:1"}}, nil)
-	apply(t, s, []Grant{{"room:a", Parent, "file:1"}}, nil)
-	if err := s.Apply(context.Background(), []Grant{{"petra", "owner", "file:1"}, {"room:b", Parent, "file:1"}}, nil); !errors.Is(err, errParent) {
+	apply(t, s, []Grant{{"room:a", Parent, "file:1", never}}, nil)
+	apply(t, s, []Grant{{"room:a", Parent, "file:1", never}}, nil)
+	if err := s.Apply(context.Background(), []Grant{{"petra", "owner", "file:1", never}, {"room:b", Parent, "file:1", never}}, nil); !errors.Is(err, errParent) {
 		t.Fatal(err)
 	}
 	if got := relations(t, s, "petra", "file:1"); got != "" {
 		t.Errorf("half of a refused change was stored: %q", got)
 	}
-	apply(t, s, []Grant{{"room:b", Parent, "file:1"}}, []Grant{{"", Parent, "file:1"}})
+	apply(t, s, []Grant{{"room:b", Parent, "file:1", never}}, []Grant{{"", Parent, "file:1", never}})
 }
 
 func TestAnotherProcessSeesChanges(t *testing.T) {
@@ -164,7 +164,7 @@ func TestAnotherProcessSeesChanges(t *testing.T) {
 		t.Fatal("granted before")
 	}
 	stamp, version := b.Stamp("room:a"), b.Version()
-	apply(t, a, []Grant{{"ursula", "owner", "room:a"}}, nil)
+	apply(t, a, []Grant{{"ursula", "owner", "room:a", never}}, nil)
 	for end := time.Now().Add(time.Second); relations(t, b, "ursula", "room:a") != "owner"; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("not seen within a second")
@@ -186,7 +186,7 @@ func TestStaleFeedAsksTheDatabase(t *testing.T) {
 	db, _ := openDB(t, dbtest.New(t))
 	feed := &fakeFeed{}
 	s := New(db, feed, time.Now)
-	apply(t, s, []Grant{{"ursula", "owner", "room:a"}}, nil)
+	apply(t, s, []Grant{{"ursula", "owner", "room:a", never}}, nil)
 	if relations(t, s, "ursula", "room:a") != "owner" {
 		t.Fatal("not granted")
 	}
@@ -220,7 +220,7 @@ func TestStaleFeedAsksTheDatabase(t *testing.T) {
 func TestClosedStoreAsksTheDatabase(t *testing.T) {
 	db, _ := openDB(t, dbtest.New(t))
 	s := New(db, &fakeFeed{}, time.Now)
-	apply(t, s, []Grant{{"ursula", "owner", "room:a"}}, nil)
+	apply(t, s, []Grant{{"ursula", "owner", "room:a", never}}, nil)
 	relations(t, s, "ursula", "room:a")
 	s.Close()
 	if _, err := db.Exec(context.Background(), `DELETE FROM grants`); err != nil {
@@ -235,7 +235,7 @@ func TestMemoryGetsOld(t *testing.T) {
 	db, _ := openDB(t, dbtest.New(t))
 	now := time.Now()
 	s := New(db, &fakeFeed{}, func() time.Time { return now })
-	apply(t, s, []Grant{{"ursula", "owner", "room:a"}}, nil)
+	apply(t, s, []Grant{{"ursula", "owner", "room:a", never}}, nil)
 	relations(t, s, "ursula", "room:a")
 	if _, err := db.Exec(context.Background(), `DELETE FROM grants`); err != nil {
 		t.Fatal(err)
@@ -277,7 +277,7 @@ func TestReadersNeverSeeAnOldAnswerAfterAChange(t *testing.T) {
 			}
 		})
 	}
-	g := []Grant{{"ursula", "owner", "room:a"}}
+	g := []Grant{{"ursula", "owner", "room:a", never}}
 	for i := range 60 {
 		apply(t, s, g, nil)
 		if relations(t, s, "ursula", "room:a") != "owner" {
@@ -311,9 +311,9 @@ func TestLargeObjects(t *testing.T) {
 	s := open(t)
 	var add []Grant
 	for i := range maxWhole + 10 {
-		add = append(add, Grant{fmt.Sprint("user", i), "member", "room:big"})
+		add = append(add, Grant{fmt.Sprint("user", i), "member", "room:big", never})
 	}
-	add = append(add, Grant{Everyone, "viewer", "room:big"}, Grant{"house:1", Parent, "room:big"})
+	add = append(add, Grant{Everyone, "viewer", "room:big", never}, Grant{"house:1", Parent, "room:big", never})
 	apply(t, s, add, nil)
 	for range 2 {
 		if got := relations(t, s, "user17", "room:big"); got != "member viewer" {
@@ -333,7 +333,7 @@ func TestLargeObjects(t *testing.T) {
 
 func BenchmarkRelations(b *testing.B) {
 	s := open(b)
-	apply(b, s, []Grant{{"ursula", "owner", "room:a"}, {Everyone, "viewer", "room:a"}}, nil)
+	apply(b, s, []Grant{{"ursula", "owner", "room:a", never}, {Everyone, "viewer", "room:a", never}}, nil)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := s.Relations(context.Background(), "ursula", "room:a"); err != nil {
