@@ -25,7 +25,7 @@ const applyTime = 5 * time.Second
 var partial = []string{"Range", "If-Range", "If-None-Match", "If-Modified-Since"}
 
 // exchange asks the back end and works on its answer before any of it goes to the client.
-func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, rt *route, in engine.Input, segs []string, next caddyhttp.Handler) error {
+func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, rt *route, in engine.Input, v values, next caddyhttp.Handler) error {
 	if len(rt.effects) > 0 {
 		ctx, cancel := outlive(r.Context())
 		defer cancel()
@@ -45,7 +45,7 @@ func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, rc *reqctx.Re
 	if a.state == pass {
 		return nil
 	}
-	out, err := h.work(a, r, rc, rt, in, segs)
+	out, err := h.work(a, r, rc, rt, in, v)
 	switch {
 	case err == nil:
 		return a.send(out, r.Method == http.MethodHead)
@@ -76,7 +76,7 @@ func serve(a *answer, r *http.Request, next caddyhttp.Handler) (err error) {
 }
 
 // work does with a held answer what the route says. It returns the body to send, nil for the one that came.
-func (h *Handler) work(a *answer, r *http.Request, rc *reqctx.Request, rt *route, in engine.Input, segs []string) ([]byte, error) {
+func (h *Handler) work(a *answer, r *http.Request, rc *reqctx.Request, rt *route, in engine.Input, v values) ([]byte, error) {
 	switch {
 	case a.state == refuse:
 		return nil, fmt.Errorf("%w: status %d", errAnswer, a.status)
@@ -95,7 +95,7 @@ func (h *Handler) work(a *answer, r *http.Request, rc *reqctx.Request, rt *route
 			return nil, err
 		}
 	}
-	add, remove, err := rt.effects.resolve(a.status, answerVars(rt, segs, doc), rc.Identity)
+	add, remove, err := rt.effects.resolve(a.status, answerVars(v, doc), rc.Identity)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errAnswer, err)
 	}
@@ -110,14 +110,13 @@ func (h *Handler) work(a *answer, r *http.Request, rc *reqctx.Request, rt *route
 	return out, err
 }
 
-// answerVars are the variables of the path and of the answer.
-func answerVars(rt *route, segs []string, doc *strictjson.Value) values {
-	path := rt.vars(segs)
+// answerVars are the variables of the request and of the answer.
+func answerVars(request values, doc *strictjson.Value) values {
 	return func(name string) (string, error) {
 		if member, ok := strings.CutPrefix(name, responseJSON); ok && doc != nil {
 			return members(doc)(member)
 		}
-		return path(name)
+		return request(name)
 	}
 }
 

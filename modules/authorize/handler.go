@@ -28,7 +28,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.malformed(w, r, rc, err)
 	}
 	rc.Route = rt.name
-	in, err := input(r, rc, rt, segs)
+	vars := rt.vars(segs)
+	in, err := input(r, rc, rt, vars)
 	if err != nil {
 		return h.malformed(w, r, rc, err)
 	}
@@ -37,7 +38,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if !d.Allow {
 		return h.refuse(w, r, rc, d)
 	}
-	switch err := rt.effects.check(rt.vars(segs), rc.Identity); {
+	switch err := rt.effects.check(vars, rc.Identity); {
 	case errors.Is(err, errNobody):
 		return h.refuse(w, r, rc, engine.Decision{Reason: err.Error()})
 	case err != nil:
@@ -53,7 +54,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	case wsframe.IsHandshake(out):
 		w, out = h.watch(w, out, rc, rt, in)
 	case rt.filter != nil || len(rt.effects) > 0:
-		return h.exchange(w, out, rc, rt, in, segs, next)
+		return h.exchange(w, out, rc, rt, in, vars, next)
 	}
 	return next.ServeHTTP(w, out)
 }
@@ -86,12 +87,12 @@ func (h *Handler) route(r *http.Request) (*route, []string, error) {
 	return rt, segs, nil
 }
 
-func input(r *http.Request, rc *reqctx.Request, rt *route, segs []string) (engine.Input, error) {
+func input(r *http.Request, rc *reqctx.Request, rt *route, v values) (engine.Input, error) {
 	in := engine.Input{
 		Method: r.Method, Path: r.URL.Path, Route: rt.name, Host: hostname(r.Host),
 		Identity: rc.Identity, Client: rc.Client,
 	}
-	return in, rt.rule.fill(&in, rt.vars(segs))
+	return in, rt.rule.fill(&in, v)
 }
 
 // malformed answers what can't be decided because servers may read it differently.
