@@ -105,13 +105,20 @@ func (e *Engine) Decide(ctx context.Context, in *Input) (d Decision, err error) 
 		return d, nil
 	}
 	d, err = s.Evaluate(ctx, in.value(), Options{Timeout: e.timeout, Now: e.now()})
-	if d.Allow && in.Truncated && !d.truncated { // fail closed: the policy has not seen what is asked for
-		d.Allow, d.Reason, d.Obligations = false, "the body is larger than the policy may see", Obligations{}
+	if in.Truncated {
+		d.unseen()
 	}
 	if err == nil && d.Steady {
 		s.memory.put(key, d)
 	}
 	return d, err
+}
+
+// unseen refuses, where the body was not seen, what does not hold without it. Fail closed.
+func (d *Decision) unseen() {
+	if d.Allow && !d.truncated {
+		d.Allow, d.Reason, d.Obligations = false, "the body is larger than the policy may see", Obligations{}
+	}
 }
 
 // Options of one evaluation.
@@ -165,7 +172,8 @@ func (s *Snapshot) run(ctx context.Context, document ast.Value, unsteady builtin
 		WithMetrics(noMetrics).
 		WithPrintHook(silent{})
 	if o.Tracer != nil {
-		q = q.WithQueryTracer(o.Tracer)
+		// Without the index each rule is tried, so that a trace shows why it did not hold.
+		q = q.WithQueryTracer(o.Tracer).WithIndexing(false)
 	}
 	// The caller's context does not cancel: a client that goes away must not turn a decision into a failure, and the timeout
 	// bounds it anyhow.
