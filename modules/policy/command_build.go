@@ -1,0 +1,90 @@
+package policy
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/convosphere/gateway/modules/policy/engine"
+	"github.com/convosphere/gateway/modules/policy/source"
+)
+
+func buildCommand() *cobra.Command {
+	var out, key string
+	b := source.Build{}
+	cmd := &cobra.Command{
+		Use: "build -o FILE FOLDER", Short: "Makes a bundle of a policy, for gateways to fetch", Args: cobra.ExactArgs(1),
+		Long: `Makes a bundle in OPA's format (a .tar.gz) of a folder's Rego and data.json, after the policy has compiled and its own tests have passed.
+--sign signs it with a private key (PEM: RSA, ECDSA or Ed25519); gateways take it by the public one (bundle … { key FILE }).`,
+	}
+	cmd.Flags().StringVarP(&out, "output", "o", "", "The file to write; what was there is replaced once the new one is complete")
+	cmd.Flags().StringVar(&key, "sign", "", "The private key to sign with")
+	cmd.Flags().StringVar(&b.Algorithm, "algorithm", "", "The algorithm to sign by, if not the key's usual one: RS256, ES256, ES384, ES512, EdDSA")
+	cmd.Flags().StringVar(&b.Scope, "scope", "", "What the signature is for; gateways that name a scope take no other")
+	cmd.Flags().StringVar(&b.Revision, "revision", "", "What the bundle calls its revision: a version, a commit")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if out == "" {
+			return errors.New("--output names the file to write")
+		}
+		if key == "" && (b.Algorithm != "" || b.Scope != "") {
+			return errors.New("--algorithm and --scope are of the signature: --sign names the key")
+		}
+		var err error
+		if key != "" {
+			if b.Key, err = os.ReadFile(key); err != nil {
+				return fmt.Errorf("reading the key: %w", err)
+			}
+		}
+		src, err := loadFolder(args[0])
+		if err != nil {
+			return err
+		}
+		if _, err := engine.Compile(cmd.Context(), src); err != nil {
+			return err
+		}
+		if err := engine.Verify(cmd.Context(), src); err != nil { // no gateway would take it
+			return err
+		}
+		b.Now = time.Now()
+		var packed bytes.Buffer
+		if err := b.Write(&packed, args[0]); err != nil {
+			return err
+		}
+		if packed.Len() > source.MaxBundle {
+			return fmt.Errorf("the bundle would have more than %d MiB, which no gateway takes", source.MaxBundle>>20)
+		}
+		if err := replaceFile(out, packed.Bytes()); err != nil {
+			return fmt.Errorf("writing the bundle: %w", err)
+		}
+		revision, err := src.Revision()
+		if err != nil {
+			return err
+		}
+		signed := "signed"
+		if key == "" {
+			signed = "not signed"
+		}
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d Rego files, revision %s, %s\n", out, len(src.Modules)+len(src.Tests), revision, signed)
+		return err
+	}
+	return cmd
+}
+
+// replaceFile writes a file whole, or leaves the one that was there.
+func replaceFile(name string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(name), ".bundle-*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(f.Name()) }() // after the rename there is none
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
+}
