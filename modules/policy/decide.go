@@ -12,11 +12,8 @@ import (
 	"github.com/convosphere/gateway/modules/policy/grant"
 )
 
-// lookup bounds how long a decision waits for the database, where memory does not know.
-const lookup = 2 * time.Second
-
-// Decide asks the policy. It fills in what the identity was granted on the resource and its parent: the relations of in are
-// overwritten, and its parent is the one that was granted, where one was. It never fails: what can't be decided is refused.
+// Decide asks the policy. It fills in what the identity was granted on the resource and its parent, and whether its session has emergency
+// access: the relations and BreakGlass of in are overwritten, and its parent is the one that was granted, where one was. It never fails: what can't be decided is refused.
 func (a *App) Decide(ctx context.Context, in *engine.Input) engine.Decision {
 	began := time.Now()
 	d, err := a.decide(ctx, in)
@@ -40,6 +37,8 @@ func (a *App) Decide(ctx context.Context, in *engine.Input) engine.Decision {
 func (a *App) decide(ctx context.Context, in *engine.Input) (engine.Decision, error) {
 	filled := *in
 	filled.Relations, filled.ParentRelations = nil, nil
+	// It costs nothing but where the session had emergency access lately.
+	filled.BreakGlass = in.Identity != nil && a.grants.Emergency(ctx, in.Identity.Name, in.Identity.Session)
 	// Nothing is ever granted to the anonymous: the database is not asked for them.
 	if in.Identity != nil && !in.Resource.IsZero() {
 		err := a.fill(ctx, &filled)
@@ -59,9 +58,6 @@ func (a *App) decide(ctx context.Context, in *engine.Input) (engine.Decision, er
 var errElsewhere = errors.New("the resource is in another parent")
 
 func (a *App) fill(ctx context.Context, in *engine.Input) error {
-	// Detached: a client that goes away must not look like a database that is down.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookup)
-	defer cancel()
 	name := in.Identity.Name
 	if !grant.IsPerson(name) {
 		name = "" // a name that reads as an object or as everyone has no grants
@@ -91,6 +87,15 @@ func (a *App) fill(ctx context.Context, in *engine.Input) error {
 // Apply removes and then adds grants, all or nothing, durably. In remove an empty Subject or Relation means any.
 func (a *App) Apply(ctx context.Context, add, remove []grant.Grant) error {
 	return a.grants.Apply(ctx, add, remove)
+}
+
+// Objects lists the objects of a type to which the person, or everyone, stands in some relation: at most limit, and whether there are more. A
+// name that is nobody's has none.
+func (a *App) Objects(ctx context.Context, name, kind string, limit int) (list []grant.Held, more bool, err error) {
+	if !grant.IsPerson(name) {
+		return nil, false, nil
+	}
+	return a.grants.Objects(ctx, name, kind, limit)
 }
 
 // Version grows whenever any decision may have changed.

@@ -45,7 +45,7 @@ func (s *Store) Apply(ctx context.Context, add, remove []Grant) error {
 	})
 	// Also after an error: whether a commit that failed has happened is not known.
 	for _, c := range changed {
-		s.cache.forget(c.Key)
+		s.changed(c.Key)
 	}
 	s.feed.Wake()
 	return err

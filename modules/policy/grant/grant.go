@@ -49,6 +49,8 @@ func (g Grant) check() error {
 		return fmt.Errorf("%w: the parent is no object", ErrMalformed)
 	case g.Relation == Parent && !g.Expires.IsZero(): // fail closed: without it, a request could name another parent
 		return fmt.Errorf("%w: a parent can't expire", ErrMalformed)
+	case g.Relation == BreakGlass && (g.Expires.IsZero() || g.Subject == Everyone || kind(g.Object) != sessionKind):
+		return fmt.Errorf("%w: emergency access is one person's to one session, and ends", ErrMalformed)
 	case g.Relation != Parent && !IsPerson(g.Subject) && g.Subject != Everyone:
 		return fmt.Errorf("%w: the subject is no user name", ErrMalformed)
 	}

@@ -24,6 +24,8 @@ func (s *Store) Objects(ctx context.Context, subject, kind string, limit int) (l
 	if subject == "" || limit <= 0 {
 		return nil, false, nil
 	}
+	ctx, cancel := detached(ctx)
+	defer cancel()
 	found := map[string][]string{}
 	subjects := []string{subject}
 	if subject != Everyone {

@@ -17,7 +17,9 @@ type Store struct {
 	now    func() time.Time
 	cache  *cache
 	cancel func()
-	swept  chan struct{} // closed when the sweep has ended
+	ended  chan struct{} // closed when the upkeep has ended
+
+	emergencies emergencies
 }
 
 // Feed tells of changes that other processes make: *database.Feed.
@@ -29,14 +31,14 @@ type Feed interface {
 
 // New makes a store over the database and its feed. Close it.
 func New(db *database.DB, feed Feed, now func() time.Time) *Store {
-	s := &Store{db: db, feed: feed, now: now, cache: newCache(), swept: make(chan struct{})}
-	unsubscribe := feed.Subscribe(Topic, s.cache.forget)
+	s := &Store{db: db, feed: feed, now: now, cache: newCache(), ended: make(chan struct{})}
+	unsubscribe := feed.Subscribe(Topic, s.changed)
 	ctx, stop := context.WithCancel(context.Background()) // it ends with Close
 	s.cancel = func() {
 		unsubscribe()
 		stop()
 	}
-	go s.sweep(ctx)
+	go s.upkeep(ctx)
 	return s
 }
 
@@ -44,7 +46,13 @@ func New(db *database.DB, feed Feed, now func() time.Time) *Store {
 func (s *Store) Close() {
 	s.cache.close()
 	s.cancel()
-	<-s.swept
+	<-s.ended
+}
+
+// changed takes the news that an object's grants are others.
+func (s *Store) changed(object string) {
+	s.cache.forget(object)
+	s.emergencies.note(object)
 }
 
 // trusted tells whether what is in memory still holds. Where changes can't be seen, it does not.
@@ -104,8 +112,18 @@ func (s *Store) look(ctx context.Context, object, subject string) (*facts, error
 	return f, nil
 }
 
+// lookup bounds how long a question waits for the database.
+const lookup = 2 * time.Second
+
+// detached is the context of a question to the database: a client that goes away must not look like a database that is down.
+func detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), lookup)
+}
+
 // readAll reads every relation to the object, but of one with very many only that there are many.
 func (s *Store) readAll(ctx context.Context, object string) (*facts, error) {
+	ctx, cancel := detached(ctx)
+	defer cancel()
 	rows, err := s.db.Query(ctx, `SELECT subject, relation, expires FROM grants WHERE object = ? AND (expires = 0 OR expires > ?) LIMIT ?`,
 		object, database.Micros(s.now()), maxWhole+1)
 	if err != nil {
@@ -124,6 +142,8 @@ func (s *Store) readAll(ctx context.Context, object string) (*facts, error) {
 
 // read asks the database for what concerns one subject.
 func (s *Store) read(ctx context.Context, object, subject string) (*facts, error) {
+	ctx, cancel := detached(ctx)
+	defer cancel()
 	rows, err := s.db.Query(ctx, `SELECT subject, relation, expires FROM grants WHERE object = ? AND (subject = ? OR subject = ? OR relation = ?)
 		AND (expires = 0 OR expires > ?)`, object, subject, Everyone, Parent, database.Micros(s.now()))
 	if err != nil {
@@ -149,7 +169,7 @@ func collect(rows *sql.Rows) (*facts, error) {
 	return f, nil
 }
 
-// Stamp changes whenever an answer about one of the objects may have changed. Whoever remembers a decision remembers the
+// Stamp changes whenever an answer about one of the objects, or about emergency access, may have changed. Whoever remembers a decision remembers the
 // stamp taken before it was made. Where changes can't be seen, no two stamps are alike.
 func (s *Store) Stamp(objects ...string) uint64 {
 	if !s.trusted() {
@@ -162,7 +182,10 @@ func (s *Store) Stamp(objects ...string) uint64 {
 			sum += s.cache.stampAt(o, now)
 		}
 	}
-	return sum + s.cache.all.Load()
+	if s.emergencies.end.pass(now) {
+		s.emergencies.version.Add(1)
+	}
+	return sum + s.cache.all.Load() + s.emergencies.version.Load()
 }
 
 // Version grows whenever any answer may have changed.

@@ -12,9 +12,11 @@ const (
 	sweepBatch    = 1000 // rows in one transaction, so that nobody waits long for it
 )
 
-// sweep deletes what has expired, now and then: it no longer counts, but it tells of people. It ends with ctx.
-func (s *Store) sweep(ctx context.Context) {
-	defer close(s.swept)
+// upkeep deletes what has expired, now and then: it no longer counts, but it tells of people. And it keeps what is known of emergencies small.
+// What fails is left to the next turn. It ends with ctx.
+func (s *Store) upkeep(ctx context.Context) {
+	defer close(s.ended)
+	_ = s.loadEmergencies(ctx)
 	tick := time.NewTicker(sweepInterval)
 	defer tick.Stop()
 	for {
@@ -22,8 +24,8 @@ func (s *Store) sweep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			// Left undone when it fails: the next turn deletes the same rows.
 			_, _ = s.Sweep(ctx)
+			_ = s.loadEmergencies(ctx)
 		}
 	}
 }
