@@ -16,6 +16,7 @@ import (
 //	policy {
 //		timeout <duration>
 //		folder  <path>
+//		decisions all|denied|off
 //	}
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // policy
@@ -45,8 +46,9 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 // subdirectives are read with the dispenser at their name.
 var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
-	"timeout": (*App).parseTimeout,
-	"folder":  (*App).parseFolder,
+	"timeout":   (*App).parseTimeout,
+	"folder":    (*App).parseFolder,
+	"decisions": (*App).parseDecisions,
 }
 
 func (a *App) parseTimeout(d *caddyfile.Dispenser) error {

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/convosphere/gateway/modules/policy/decisionlog"
 	"github.com/convosphere/gateway/modules/policy/engine"
 	"github.com/convosphere/gateway/modules/policy/grant"
 )
@@ -16,8 +17,11 @@ import (
 // access: the relations and BreakGlass of in are overwritten, and its parent is the one that was granted, where one was. It never fails: what can't be decided is refused.
 func (a *App) Decide(ctx context.Context, in *engine.Input) engine.Decision {
 	began := time.Now()
-	d, err := a.decide(ctx, in)
-	seconds.Observe(time.Since(began).Seconds())
+	filled := *in
+	d, err := a.decide(ctx, &filled)
+	took := time.Since(began)
+	seconds.Observe(took.Seconds())
+	a.log.Put(decisionlog.Entry{Time: began, Input: filled, Decision: d, Took: took})
 	if err != nil {
 		a.logger.Error("no decision: the request is refused", zap.String("failure", string(d.Failure)), zap.String("permission", in.Permission), zap.Error(err))
 	}
@@ -34,14 +38,14 @@ func (a *App) Decide(ctx context.Context, in *engine.Input) engine.Decision {
 	return d
 }
 
+// decide fills in the relations, the parent and the emergency access.
 func (a *App) decide(ctx context.Context, in *engine.Input) (engine.Decision, error) {
-	filled := *in
-	filled.Relations, filled.ParentRelations = nil, nil
+	in.Relations, in.ParentRelations = nil, nil
 	// It costs nothing but where the session had emergency access lately.
-	filled.BreakGlass = in.Identity != nil && a.grants.Emergency(ctx, in.Identity.Name, in.Identity.Session)
+	in.BreakGlass = in.Identity != nil && a.grants.Emergency(ctx, in.Identity.Name, in.Identity.Session)
 	// Nothing is ever granted to the anonymous: the database is not asked for them.
 	if in.Identity != nil && !in.Resource.IsZero() {
-		err := a.fill(ctx, &filled)
+		err := a.fill(ctx, in)
 		if errors.Is(err, errElsewhere) {
 			return engine.Decision{Reason: "the resource is not in that parent", Revision: a.engine.Revision()}, nil
 		}
@@ -49,8 +53,8 @@ func (a *App) decide(ctx context.Context, in *engine.Input) (engine.Decision, er
 			return engine.Refused(engine.Grants, "grants can't be read", a.engine.Revision()), err
 		}
 	}
-	d, err := a.engine.Decide(ctx, &filled)
-	d.Parent = filled.Parent
+	d, err := a.engine.Decide(ctx, in)
+	d.Parent = in.Parent
 	return d, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/convosphere/gateway/modules/internal/metrics"
+	"github.com/convosphere/gateway/modules/policy/decisionlog"
 )
 
 // Kept for the life of the process: a reload must not set them back.
@@ -20,5 +21,5 @@ var (
 )
 
 func registerMetrics(reg prometheus.Registerer) error {
-	return metrics.Register(reg, decisions, seconds)
+	return metrics.Register(reg, append(decisionlog.Collectors(), decisions, seconds)...)
 }

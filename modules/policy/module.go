@@ -13,6 +13,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/host"
+	"github.com/convosphere/gateway/modules/policy/decisionlog"
 	"github.com/convosphere/gateway/modules/policy/engine"
 	"github.com/convosphere/gateway/modules/policy/grant"
 	"github.com/convosphere/gateway/policies"
@@ -33,10 +34,15 @@ type App struct {
 	// was edited, since Caddy passes over a reload that changes nothing; what counts is what the folder holds at load.
 	FolderRevision string `json:"folder_revision,omitempty"`
 
-	ground *ground.Ground
-	engine *engine.Engine
-	grants *grant.Store
-	logger *zap.Logger
+	// Which decisions are events: "all", "denied" or "off". Default: all.
+	Decisions string `json:"decisions,omitempty"`
+
+	ground  *ground.Ground
+	engine  *engine.Engine
+	grants  *grant.Store
+	logger  *zap.Logger
+	log     *decisionlog.Log // nil: no decision is kept
+	release func()           // gives back the log's hold on the ground
 
 	activated time.Time // when the policy in force came into force
 }
@@ -71,6 +77,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("policy: %w", err)
 	}
 	a.grants = grant.New(a.ground.DB, a.ground.Feed, time.Now)
+	if err := a.openLog(); err != nil {
+		return err
+	}
 	return registerMetrics(ctx.GetMetricsRegistry())
 }
 
@@ -121,9 +130,10 @@ func (a *App) from() string {
 // Stop implements caddy.App. Requests that a reload has overtaken still ask: nothing they use is closed here.
 func (a *App) Stop() error { return nil }
 
-// Cleanup ends the watch of grants. It also runs after a failed Provision, when there may be none. Who still asks is answered
-// from the database, which the request holds open.
+// Cleanup ends the watch of grants and the log's goroutine. It also runs after a failed Provision, when there may be none. Who
+// still asks is answered from the database, which the request holds open, and logged.
 func (a *App) Cleanup() error {
+	a.closeLog()
 	if a.grants != nil {
 		a.grants.Close()
 	}

@@ -95,7 +95,7 @@ func (h *Handler) refuseCrossSite(c *call) {
 // permitted asks the policy, and answers where it refuses.
 func (h *Handler) permitted(c *call, rt route) bool {
 	d := h.policy.Decide(c.r.Context(), &engine.Input{
-		Method: c.r.Method, Path: c.r.URL.Path, Route: c.rc.Route, Host: c.r.Host, Permission: rt.permission,
+		RequestID: c.rc.ID, Method: c.r.Method, Path: c.r.URL.Path, Route: c.rc.Route, Host: c.r.Host, Permission: rt.permission,
 		Identity: c.rc.Identity, Client: c.rc.Client,
 	})
 	c.rc.Decision = &reqctx.Decision{Allow: d.Allow, Reason: d.Reason}

@@ -183,7 +183,7 @@ func accountSection(name string) func(*Handler, *call) error {
 // operator tells whether the pages of everybody's accounts are offered. Each asks the policy again.
 func (h *Handler) operator(c *call) bool {
 	d := h.policy.Decide(c.r.Context(), &engine.Input{
-		Method: http.MethodGet, Path: "/auth/admin", Route: "/auth/admin", Host: c.r.Host, Permission: admin, Identity: c.rc.Identity, Client: c.rc.Client,
+		RequestID: c.rc.ID, Method: http.MethodGet, Path: "/auth/admin", Route: "/auth/admin", Host: c.r.Host, Permission: admin, Identity: c.rc.Identity, Client: c.rc.Client,
 	})
 	return d.Allow || d.Obligations.StepUp
 }

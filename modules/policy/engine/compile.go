@@ -76,6 +76,9 @@ func newProgram(modules map[string]*ast.Module, caps *ast.Capabilities) (*progra
 		if p.system.Compile(modules); p.system.Failed() {
 			return nil, fmt.Errorf("compiling the policy: %w", p.system.Errors)
 		}
+		if p.masks, err = newMaskQuery(p.system); err != nil {
+			return nil, err
+		}
 	}
 	p.queryCompiler = p.compiler.QueryCompiler()
 	if p.query, err = p.queryCompiler.Compile(ast.MustParseBody(string(result) + " = " + query)); err != nil {

@@ -89,6 +89,9 @@ func New(s *Snapshot, timeout time.Duration, now func() time.Time) *Engine {
 // Swap makes s current. Decisions under way finish with the snapshot they began with.
 func (e *Engine) Swap(s *Snapshot) { e.current.Store(s) }
 
+// Snapshot is the current one.
+func (e *Engine) Snapshot() *Snapshot { return e.current.Load() }
+
 // Revision is that of the current snapshot.
 func (e *Engine) Revision() string { return e.current.Load().Revision }
 

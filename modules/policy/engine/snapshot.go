@@ -18,6 +18,7 @@ type program struct {
 	text          map[string]string // the modules, as they were written
 	compiler      *ast.Compiler     // of all modules but those below `system`
 	system        *ast.Compiler     // of all modules, without the schema of the input; nil where none is below `system`
+	masks         *maskQuery        // what of an input must not be logged; nil: the policy does not say
 	query         ast.Body
 	queryCompiler ast.QueryCompiler
 	functions     map[string]*topdown.Builtin

@@ -1,0 +1,61 @@
+package decisionlog
+
+import (
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/convosphere/gateway/modules/policy/engine"
+)
+
+// Entry is one decision.
+type Entry struct {
+	Time     time.Time
+	Input    engine.Input // as the policy had it, with relations
+	Decision engine.Decision
+	Took     time.Duration
+	List     *List // what became of a list that was decided as one; nil: it was no list
+
+	weight int64
+}
+
+// List counts the elements of a list in an answer.
+type List struct{ Kept, Removed int }
+
+// weigh estimates what the entry holds in memory besides itself: a body comes from the client.
+func (e *Entry) weigh() int64 {
+	if e.Input.Body == nil {
+		return 0
+	}
+	var n int64
+	ast.WalkTerms(ast.NewTerm(e.Input.Body), func(t *ast.Term) bool {
+		n += 96
+		switch v := t.Value.(type) {
+		case ast.String:
+			n += int64(len(v))
+		case ast.Number:
+			n += int64(len(v))
+		}
+		return false
+	})
+	return n
+}
+
+// result is the decision as the policy gave it.
+func result(d engine.Decision) map[string]any {
+	o, out := d.Obligations, map[string]any{}
+	put := func(k string, v any, given bool) {
+		if given {
+			out[k] = v
+		}
+	}
+	put("step_up", true, o.StepUp)
+	put("max_age", int64(o.MaxAge/time.Second), o.MaxAge > 0)
+	put("mask", o.Mask, len(o.Mask) > 0)
+	put("encrypt", o.Encrypt, len(o.Encrypt) > 0)
+	put("tier", o.Tier, o.Tier != "")
+	put("log", o.Log, o.Log != "")
+	put("expires", int64(o.Expires/time.Second), o.Expires > 0)
+	put("incident", o.Incident, o.Incident != "")
+	return map[string]any{"allow": d.Allow, "reason": d.Reason, "obligations": out}
+}

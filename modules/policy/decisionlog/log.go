@@ -1,0 +1,206 @@
+package decisionlog
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"go.uber.org/zap"
+
+	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/policy/engine"
+)
+
+// Which decisions are events.
+const (
+	All    = "all"
+	Denied = "denied"
+	Off    = "off"
+)
+
+// Options of a log.
+type Options struct {
+	What     string                  // All, Denied or Off; a decision whose obligation is LogFull is an event but for Off
+	Emit     func(*event.Event)      // takes events; it does not wait
+	Snapshot func() *engine.Snapshot // the one in force
+	Rule     Tracer                  // nil: events name no rule
+	Timeout  time.Duration           // of the evaluations that the log makes itself
+	Error    func(error)             // told of what went wrong; nil: nobody
+}
+
+// Tracer decides again, and names the rule that the decision comes from, as "messages.rego:14".
+type Tracer func(ctx context.Context, s *engine.Snapshot, document ast.Value, o engine.Options) (d engine.Decision, rule string, err error)
+
+const (
+	queueLen    = 8192
+	queueWeight = 64 << 20 // of bodies that wait
+)
+
+// Log takes decisions. A nil Log takes none.
+type Log struct {
+	o       Options
+	queue   chan *Entry
+	weight  atomic.Int64 // of the queue
+	lost    atomic.Int64 // not yet told of
+	closing sync.RWMutex // held for reading while sending: nothing is sent to a closed queue
+	closed  bool
+	done    chan struct{}
+
+	mu       sync.Mutex // after Close, requests write: until then the goroutine is alone
+	rules    rules
+	snapshot *engine.Snapshot // of the last decision
+	troubled time.Time        // when Error was last told
+}
+
+// Open starts a log with its goroutine, which Close ends.
+func Open(o Options) *Log {
+	if o.Error == nil {
+		o.Error = func(error) {}
+	}
+	l := &Log{o: o, queue: make(chan *Entry, queueLen), done: make(chan struct{})}
+	l.rules = newRules(o.Rule)
+	go l.run()
+	return l
+}
+
+// wants tells whether a decision is an event.
+func (l *Log) wants(d *engine.Decision) bool {
+	switch {
+	case l.o.What == Off, d.Obligations.Log == engine.LogNone && d.Failure == engine.None:
+		return false
+	case l.o.What == Denied:
+		return !d.Allow || d.Obligations.Log == engine.LogFull
+	}
+	return true
+}
+
+// Put takes a decision, whose parts the caller must not change any more. It never waits. Fail open: a decision that finds no room is lost to the log, and counted.
+func (l *Log) Put(entry Entry) {
+	if l == nil || entry.Input.Element || !l.wants(&entry.Decision) {
+		return
+	}
+	e := &entry
+	e.weight = e.weigh()
+	l.closing.RLock()
+	defer l.closing.RUnlock()
+	if l.closed {
+		l.write(e) // a request that a reload overtook
+		return
+	}
+	if l.weight.Load()+e.weight > queueWeight {
+		l.lose()
+		return
+	}
+	l.weight.Add(e.weight)
+	select {
+	case l.queue <- e:
+	default:
+		l.weight.Add(-e.weight)
+		l.lose()
+	}
+}
+
+func (l *Log) lose() {
+	l.lost.Add(1)
+	dropped.Inc()
+}
+
+// Close writes what waits, and ends the goroutine.
+func (l *Log) Close() {
+	if l == nil {
+		return
+	}
+	l.closing.Lock()
+	first := !l.closed
+	l.closed = true
+	if first {
+		close(l.queue)
+	}
+	l.closing.Unlock()
+	<-l.done
+	l.tell()
+}
+
+func (l *Log) run() {
+	defer close(l.done)
+	for e := range l.queue {
+		l.weight.Add(-e.weight)
+		l.write(e)
+	}
+}
+
+// tell says what was lost, now that there is room.
+func (l *Log) tell() {
+	if n := l.lost.Swap(0); n > 0 {
+		l.o.Emit(&event.Event{
+			Category: "iam", Action: "policy-decisions-dropped", Outcome: event.Failure, Reason: "the decision log could not keep up",
+			Fields: []zap.Field{zap.Int64("gateway.decision.dropped", n)},
+		})
+	}
+}
+
+// write makes the event of an entry. Whatever goes wrong on the way, the event goes out, with less in it.
+func (l *Log) write(e *Entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tell()
+	r := &record{Entry: e, id: rand.Text()}
+	l.guarded(func() { l.enrich(r) })
+	l.o.Emit(r.event())
+	written.Inc()
+}
+
+// guarded keeps a panic in the policy engine from ending the process.
+func (l *Log) guarded(f func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			l.complain(fmt.Errorf("the decision log panicked: %v", p))
+		}
+	}()
+	f()
+}
+
+// complain tells of one error a second: what fails for one decision may fail for each.
+func (l *Log) complain(err error) {
+	if now := time.Now(); now.Sub(l.troubled) >= time.Second {
+		l.troubled = now
+		l.o.Error(err)
+	}
+}
+
+// enrich finds out what the request had no time for.
+func (l *Log) enrich(r *record) {
+	document := r.Input.Value()
+	r.digest = engine.Digest(document)
+	s := l.of(r.Decision.Revision)
+	o := engine.Options{Timeout: l.o.Timeout, Now: r.Time}
+	if r.Decision.Failure == engine.None {
+		var err error
+		if r.rule, err = l.rules.find(s, r.Entry, document, o); err != nil {
+			l.complain(fmt.Errorf("finding the rule of a decision: %w", err))
+		}
+	}
+	if r.Decision.Obligations.Log == engine.LogFull {
+		if err := r.show(s, document, o); err != nil { // fail closed: what can't be masked is not shown
+			r.withheld = true
+			l.complain(fmt.Errorf("masking an input: it is left out: %w", err))
+		}
+	}
+}
+
+// of is the snapshot that decided; nil where it is not in force any more, and was not the one before.
+func (l *Log) of(revision string) *engine.Snapshot {
+	if l.snapshot != nil && l.snapshot.Revision == revision {
+		return l.snapshot
+	}
+	s := l.o.Snapshot()
+	if s == nil || s.Revision != revision {
+		return nil
+	}
+	l.snapshot = s
+	return s
+}

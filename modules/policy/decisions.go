@@ -1,0 +1,81 @@
+package policy
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/open-policy-agent/opa/v1/ast"
+	"go.uber.org/zap"
+
+	"github.com/convosphere/gateway/modules/policy/decisionlog"
+	"github.com/convosphere/gateway/modules/policy/engine"
+)
+
+// loggable are what `decisions` can be.
+var loggable = []string{decisionlog.All, decisionlog.Denied, decisionlog.Off}
+
+func (a *App) parseDecisions(d *caddyfile.Dispenser) error {
+	if !d.Args(&a.Decisions) {
+		return d.ArgErr()
+	}
+	if err := checkDecisions(a.Decisions); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+func checkDecisions(what string) error {
+	if what != "" && !slices.Contains(loggable, what) {
+		return fmt.Errorf("decisions %q: it is all, denied or off", what)
+	}
+	return nil
+}
+
+// openLog starts the decision log. It holds the ground: Caddy ends apps in any order, and what is in the queue is still to be written.
+func (a *App) openLog() error {
+	if err := checkDecisions(a.Decisions); err != nil {
+		return fmt.Errorf("policy: %w", err)
+	}
+	if a.Decisions == "" {
+		a.Decisions = decisionlog.All
+	}
+	if a.Decisions == decisionlog.Off {
+		return nil
+	}
+	a.release = a.ground.Hold()
+	a.log = decisionlog.Open(decisionlog.Options{
+		What: a.Decisions, Emit: a.ground.Events.Emit, Snapshot: a.engine.Snapshot, Timeout: time.Duration(a.Timeout),
+		Rule:  decidingRule,
+		Error: func(err error) { a.logger.Error("decision log", zap.Error(err)) },
+	})
+	return nil
+}
+
+// decidingRule is the decision log's tracer.
+func decidingRule(ctx context.Context, s *engine.Snapshot, document ast.Value, o engine.Options) (engine.Decision, string, error) {
+	d, x, err := s.Explain(ctx, document, o, false)
+	if err != nil {
+		return d, "", err
+	}
+	return d, x.Rule(), nil
+}
+
+// closeLog is the counterpart of openLog.
+func (a *App) closeLog() {
+	if a.log != nil {
+		a.log.Close()
+		a.release()
+	}
+}
+
+// LogList records that a list was filtered by deciding about each element: their inputs said Element. in is the input of the request, began
+// when the first one was decided.
+func (a *App) LogList(in engine.Input, kept, removed int, began time.Time) {
+	a.log.Put(decisionlog.Entry{
+		Time: began, Input: in, Took: time.Since(began), List: &decisionlog.List{Kept: kept, Removed: removed},
+		Decision: engine.Decision{Allow: true, Reason: "a list without what may not be seen", Revision: a.Revision()},
+	})
+}

@@ -1,0 +1,92 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
+)
+
+// maskPath is where a policy says what of an input must not be logged, as OPA's decision logs have it.
+const maskPath = "data.system.log.mask"
+
+// maskQuery asks for it.
+type maskQuery struct {
+	compiler      *ast.Compiler
+	query         ast.Body
+	queryCompiler ast.QueryCompiler
+}
+
+// newMaskQuery returns nil where the policy masks nothing.
+func newMaskQuery(c *ast.Compiler) (*maskQuery, error) {
+	if len(c.GetRulesWithPrefix(ast.MustParseRef(maskPath))) == 0 {
+		return nil, nil
+	}
+	m := &maskQuery{compiler: c, queryCompiler: c.QueryCompiler()}
+	var err error
+	if m.query, err = m.queryCompiler.Compile(ast.MustParseBody(string(result) + " = " + maskPath)); err != nil {
+		return nil, fmt.Errorf("preparing %s: %w", maskPath, err)
+	}
+	return m, nil
+}
+
+// Masks asks the policy what of this must not be logged. The document is {"input", "result", "path", "decision_id"}; the answer's elements are
+// strings or objects, as the policy gives them. None where it masks nothing. Any error, and a panic, means that nothing may be logged.
+func (s *Snapshot) Masks(ctx context.Context, document ast.Value, o Options) (masks []any, err error) {
+	if s.masks == nil {
+		return nil, nil
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			masks, err = nil, fmt.Errorf("%s panicked: %v", maskPath, r)
+		}
+	}()
+	values, err := s.runMasks(ctx, document, o)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("evaluating %s: %w", maskPath, err)
+	case len(values) == 0:
+		return nil, nil // no rule held
+	case len(values) > 1:
+		return nil, errors.New(maskPath + " has several values")
+	}
+	plain, err := ast.JSON(values[0])
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", maskPath, err)
+	}
+	list, ok := plain.([]any)
+	if !ok {
+		return nil, errors.New(maskPath + " is no set")
+	}
+	return list, nil
+}
+
+func (s *Snapshot) runMasks(ctx context.Context, document ast.Value, o Options) (values []ast.Value, err error) {
+	if o.Timeout <= 0 {
+		o.Timeout = DefaultTimeout
+	}
+	limit := startLimit(o.Timeout)
+	defer limit.stop()
+	q := topdown.NewQuery(s.masks.query).
+		WithQueryCompiler(s.masks.queryCompiler).
+		WithCompiler(s.masks.compiler).
+		WithStore(s.store).
+		WithTransaction(s.read).
+		WithBuiltins(s.functions).
+		WithRuntime(s.runtime).
+		WithInput(ast.NewTerm(document)).
+		WithTime(o.Now).
+		WithCancel(limit.cancel).
+		WithStrictBuiltinErrors(true).
+		WithMetrics(noMetrics).
+		WithPrintHook(silent{})
+	err = q.Iter(context.WithoutCancel(ctx), func(r topdown.QueryResult) error {
+		if t := r[result]; t != nil {
+			values = append(values, t.Value)
+		}
+		return nil
+	})
+	return values, err
+}
