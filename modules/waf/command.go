@@ -1,7 +1,6 @@
 package waf
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,8 +11,10 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
+	"github.com/convosphere/gateway/modules/internal/host"
+	"github.com/convosphere/gateway/modules/internal/rawrequest"
+	"github.com/convosphere/gateway/modules/internal/terminal"
 	"github.com/convosphere/gateway/modules/waf/capture"
 	"github.com/convosphere/gateway/modules/waf/explain"
 	"github.com/convosphere/gateway/modules/waf/tune"
@@ -38,28 +39,12 @@ exclusions would end the false alarms in security events.
 The exit code is 0 when nothing is amiss, 1 on an error, and 3 when explain's request would be refused, when replay found a
 change, or when tune proposes something.`
 
-// exitFound is the exit code that scripts tell findings from errors by.
-const exitFound = 3
-
 const mostInput = 64 << 20 // of a file that explain reads
 
 func wafCommand(cmd *cobra.Command) {
 	cmd.Args = cobra.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(explainCommand(), replayCommand(), tuneCommand())
-}
-
-// exits makes a command of f, which tells whether it found something.
-func exits(f func(cmd *cobra.Command, args []string) (found bool, err error)) func(*cobra.Command, []string) error {
-	return func(cmd *cobra.Command, args []string) error {
-		found, err := f(cmd, args)
-		if err != nil || !found {
-			return err
-		}
-		cmd.SilenceErrors, cmd.SilenceUsage = true, true
-		// Caddy's own way to an exit code.
-		return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return exitFound, nil })(cmd, args)
-	}
 }
 
 func (p *place) configFlags(cmd *cobra.Command) {
@@ -77,7 +62,7 @@ func explainCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.Flags().IntVar(&paranoia, "paranoia", 0, "Judge at this paranoia level, 1 to 4, in place of the configured one")
 	cmd.Flags().StringVar(&socket, "socket", "", "The file is a message on the socket of this path")
-	cmd.RunE = exits(func(cmd *cobra.Command, args []string) (bool, error) {
+	cmd.RunE = host.Finds(func(cmd *cobra.Command, args []string) (bool, error) {
 		h, source, err := p.handler()
 		if err != nil {
 			return false, err
@@ -88,7 +73,7 @@ func explainCommand() *cobra.Command {
 			}
 			h.Paranoia = paranoia
 		}
-		raw, err := input(cmd, args[0])
+		raw, err := host.ReadInput(cmd, args[0], mostInput)
 		if err != nil {
 			return false, err
 		}
@@ -98,9 +83,9 @@ func explainCommand() *cobra.Command {
 		}
 		rep.Config = source
 		if asJSON {
-			err = printJSON(cmd.OutOrStdout(), rep)
+			err = host.PrintJSON(cmd.OutOrStdout(), rep)
 		} else {
-			err = rep.Text(cmd.OutOrStdout(), colours(cmd.OutOrStdout()))
+			err = rep.Text(cmd.OutOrStdout(), terminal.For(cmd.OutOrStdout()).Colour)
 		}
 		return rep.Verdict.Stops(), err
 	})
@@ -114,7 +99,7 @@ func explainBytes(h Handler, raw []byte, socket string) (*explain.Report, error)
 		if socket != "" {
 			return messageRequest(socket, "localhost", raw)
 		}
-		r, notes, err = explain.ParseRequest(raw)
+		r, notes, err = rawrequest.Parse(raw)
 		return r, err
 	}
 	first, err := parse()
@@ -148,39 +133,6 @@ func only(l *explain.Level, message bool) {
 	}
 }
 
-func input(cmd *cobra.Command, name string) ([]byte, error) {
-	in := cmd.InOrStdin()
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		in = f
-	}
-	b, err := io.ReadAll(io.LimitReader(in, mostInput+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
-	}
-	if len(b) > mostInput {
-		return nil, fmt.Errorf("%s has more than %d MiB", name, mostInput>>20)
-	}
-	return b, nil
-}
-
-// colours tells whether w is a terminal whose owner has nothing against them (https://no-color.org).
-func colours(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
-}
-
-func printJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
-}
-
 func replayCommand() *cobra.Command {
 	var p place
 	var asJSON bool
@@ -190,7 +142,7 @@ func replayCommand() *cobra.Command {
 	cmd.Flags().StringVar(&p.data, "data", "", "The data folder of the gateway that captured, in place of the configuration's")
 	cmd.Flags().StringVar(&p.keys, "keys", "", "The folder of its key ring")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
-	cmd.RunE = exits(func(cmd *cobra.Command, args []string) (bool, error) {
+	cmd.RunE = host.Finds(func(cmd *cobra.Command, args []string) (bool, error) {
 		h, source, err := p.handler()
 		if err != nil {
 			return false, err
@@ -210,9 +162,9 @@ func replayCommand() *cobra.Command {
 			return false, err
 		}
 		if asJSON {
-			err = printJSON(cmd.OutOrStdout(), c)
+			err = host.PrintJSON(cmd.OutOrStdout(), c)
 		} else {
-			err = c.text(cmd.OutOrStdout(), colours(cmd.OutOrStdout()))
+			err = c.text(cmd.OutOrStdout(), terminal.For(cmd.OutOrStdout()).Colour)
 		}
 		return len(c.Changes) > 0, err
 	})
@@ -255,10 +207,10 @@ func (c *comparison) replayFile(o *offline, keys capture.Sealer, name string) er
 func (c *comparison) text(w io.Writer, colour bool) error {
 	var b strings.Builder
 	for _, ch := range c.Changes {
-		fmt.Fprintf(&b, "%s  %s  %s\n", explain.Paint(colour, ch.Change, ch.After.Status != 0), ch.Time, explain.Clean(ch.Request))
+		fmt.Fprintf(&b, "%s  %s  %s\n", terminal.Style{Colour: colour}.Verdict(ch.Change, ch.After.Status != 0), ch.Time, terminal.Clean(ch.Request))
 		fmt.Fprintf(&b, "    %s → %s%s%s\n", ch.Before, ch.After, rulesList("; new", ch.Added), rulesList("; gone", ch.Gone))
 		if len(ch.Removed) > 0 {
-			fmt.Fprintf(&b, "    taken out when it was captured, so the rules no longer see it: %s\n", explain.Clean(strings.Join(ch.Removed, ", ")))
+			fmt.Fprintf(&b, "    taken out when it was captured, so the rules no longer see it: %s\n", terminal.Clean(strings.Join(ch.Removed, ", ")))
 		}
 	}
 	if len(c.Changes) > 0 {
@@ -300,7 +252,7 @@ func tuneCommand() *cobra.Command {
 	cmd.Flags().IntVar(&o.MinHits, "min-hits", 3, "The fewest hits of a rule on one field that count as repeated")
 	cmd.Flags().IntVar(&o.MinUsers, "min-users", 2, "The fewest different users that they come from")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
-	cmd.RunE = exits(func(cmd *cobra.Command, args []string) (bool, error) {
+	cmd.RunE = host.Finds(func(cmd *cobra.Command, args []string) (bool, error) {
 		if o.MinHits < 1 || o.MinUsers < 1 {
 			return false, errors.New("--min-hits and --min-users are at least 1")
 		}
@@ -313,7 +265,7 @@ func tuneCommand() *cobra.Command {
 		rep := t.Report()
 		var err error
 		if asJSON {
-			err = printJSON(cmd.OutOrStdout(), rep)
+			err = host.PrintJSON(cmd.OutOrStdout(), rep)
 		} else {
 			err = rep.Text(cmd.OutOrStdout())
 		}

@@ -281,31 +281,6 @@ func TestCommandsRefuse(t *testing.T) {
 	}
 }
 
-func TestColours(t *testing.T) {
-	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer terminal.Close()
-	t.Setenv("TERM", "xterm")
-	t.Setenv("NO_COLOR", "")
-	if !colours(terminal) {
-		t.Error("none on a terminal")
-	}
-	if f, err := os.Open(file(t, "file", "")); err != nil || colours(f) || colours(new(bytes.Buffer)) {
-		t.Error("in a file", err)
-	}
-	t.Setenv("TERM", "dumb")
-	if colours(terminal) {
-		t.Error("on a dumb terminal")
-	}
-	t.Setenv("TERM", "xterm")
-	t.Setenv("NO_COLOR", "1")
-	if colours(terminal) {
-		t.Error("against NO_COLOR")
-	}
-}
-
 // Whatever arrives on a socket, the request for the rules says it whole.
 func FuzzMessageRequest(f *testing.F) {
 	for _, s := range []string{`{"a":1}`, "text", `["x"`, `"\u0027"`, "&message=x", "\x00\xff", "{\"a\":\"\xff\"}"} {

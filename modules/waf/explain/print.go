@@ -6,47 +6,31 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/convosphere/gateway/modules/internal/terminal"
 )
 
-// style is how a terminal shows a word: SGR codes (ECMA-48), or nothing.
-type style struct{ colour bool }
-
-const (
-	bold   = "1"
-	dim    = "2"
-	red    = "31"
-	green  = "32"
-	yellow = "33"
-	cyan   = "36"
-)
-
-func (s style) in(code, text string) string {
-	if !s.colour {
-		return text
-	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
-}
+// style is how the report's terminal shows words.
+type style struct{ terminal.Style }
 
 // verdict is the answer in the colour of its kind.
 func (s style) verdict(l Level) string {
 	switch l.Verdict {
 	case Passes:
-		return s.in(green, l.answer())
+		return s.In(terminal.Green, l.answer())
 	case Blocked:
-		return s.in(red, l.answer())
+		return s.In(terminal.Red, l.answer())
 	}
-	return s.in(yellow, l.answer())
+	return s.In(terminal.Yellow, l.answer())
 }
-
-const widest = 160 // runes of a value on a line
 
 // Text prints the report for people. Values are quoted, so that none of them speaks to the terminal.
 func (r *Report) Text(w io.Writer, colour bool) error {
-	s, b := style{colour}, new(strings.Builder)
-	fmt.Fprintf(b, "%s\n", s.in(bold, Clean(r.Request)))
+	s, b := style{terminal.Style{Colour: colour}}, new(strings.Builder)
+	fmt.Fprintf(b, "%s\n", s.In(terminal.Bold, terminal.Clean(r.Request)))
 	fmt.Fprintf(b, "rules: %s, mode %s, paranoia %d\n", r.Config, r.Mode, r.Paranoia)
 	for _, n := range r.Notes {
-		fmt.Fprintf(b, "%s %s\n", s.in(yellow, "note:"), Clean(n))
+		fmt.Fprintf(b, "%s %s\n", s.In(terminal.Yellow, "note:"), terminal.Clean(n))
 	}
 	b.WriteString("\n")
 	if len(r.Hits) == 0 {
@@ -55,11 +39,11 @@ func (r *Report) Text(w io.Writer, colour bool) error {
 	for _, h := range r.Hits {
 		h.text(b, s)
 	}
-	fmt.Fprintf(b, "\n%s\n", s.in(bold, "paranoia  verdict       score  rules"))
+	fmt.Fprintf(b, "\n%s\n", s.In(terminal.Bold, "paranoia  verdict       score  rules"))
 	for _, l := range r.Levels {
 		here := ""
 		if l.Paranoia == r.Paranoia {
-			here = s.in(cyan, "  ← configured")
+			here = s.In(terminal.Cyan, "  ← configured")
 		}
 		pad := strings.Repeat(" ", max(0, 12-len(l.answer())))
 		fmt.Fprintf(b, "%8d  %s%s  %5s  %d%s\n", l.Paranoia, s.verdict(l), pad, strconv.Itoa(l.Score)+"/"+strconv.Itoa(l.Threshold), len(l.Rules), here)
@@ -102,7 +86,7 @@ func (r *Report) sentence(s style) string {
 }
 
 func (h Hit) text(b *strings.Builder, s style) {
-	id := s.in(cyan, strconv.Itoa(h.ID))
+	id := s.In(terminal.Cyan, strconv.Itoa(h.ID))
 	about := []string{"paranoia " + strconv.Itoa(h.Paranoia), h.Severity, "score " + strconv.Itoa(h.Score)}
 	if h.Class != "" {
 		about = append([]string{h.Class}, about...)
@@ -116,40 +100,12 @@ func (h Hit) text(b *strings.Builder, s style) {
 	if !h.Active {
 		about = append(about, "not at the configured level")
 	}
-	fmt.Fprintf(b, "%s  %s\n", id, Clean(h.Message))
-	fmt.Fprintf(b, "        %s\n", s.in(dim, strings.Join(about, " · ")))
+	fmt.Fprintf(b, "%s  %s\n", id, terminal.Clean(h.Message))
+	fmt.Fprintf(b, "        %s\n", s.In(terminal.Dim, strings.Join(about, " · ")))
 	for _, m := range h.Matches {
-		fmt.Fprintf(b, "        %s = %s\n", Clean(m.Variable), s.in(yellow, quote(m.Value)))
+		fmt.Fprintf(b, "        %s = %s\n", terminal.Clean(m.Variable), s.In(terminal.Yellow, terminal.Quote(m.Value)))
 		if m.Data != "" {
-			fmt.Fprintf(b, "          %s\n", s.in(dim, Clean(m.Data)))
+			fmt.Fprintf(b, "          %s\n", s.In(terminal.Dim, terminal.Clean(m.Data)))
 		}
 	}
-}
-
-// quote shows a value with every control character and invalid byte escaped.
-func quote(v string) string {
-	if r := []rune(v); len(r) > widest {
-		return strconv.Quote(string(r[:widest])) + "…"
-	}
-	return strconv.Quote(v)
-}
-
-// Clean is the text without what a terminal would obey.
-func Clean(v string) string {
-	q := quote(v)
-	q = strings.TrimPrefix(q, `"`)
-	if rest, ok := strings.CutSuffix(q, `"…`); ok {
-		q = rest + "…"
-	} else {
-		q = strings.TrimSuffix(q, `"`)
-	}
-	return strings.ReplaceAll(q, `\"`, `"`)
-}
-
-// Paint colours a word that tells of something refused, or of something let through.
-func Paint(colour bool, word string, refused bool) string {
-	if refused {
-		return style{colour}.in(red, word)
-	}
-	return style{colour}.in(green, word)
 }

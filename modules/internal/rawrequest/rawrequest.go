@@ -1,4 +1,5 @@
-package explain
+// Package rawrequest reads a raw HTTP request as a person writes it down, for commands that explain what becomes of it.
+package rawrequest
 
 import (
 	"bufio"
@@ -16,9 +17,9 @@ import (
 // client is whose request it is taken for: an address for documentation (RFC 5737).
 const client = "192.0.2.1:40000"
 
-// ParseRequest reads a raw HTTP/1 request as a person writes or copies one: lines may end in LF alone, spaces may stand in the target, and the
+// Parse reads a raw HTTP/1 request as a person writes or copies one: lines may end in LF alone, spaces may stand in the target, and the
 // protocol, Host and Content-Length may be missing or wrong. The notes say what was mended. What the server itself would refuse is an error.
-func ParseRequest(raw []byte) (r *http.Request, notes []string, err error) {
+func Parse(raw []byte) (r *http.Request, notes []string, err error) {
 	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
 	raw = bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")) // an editor's byte order mark
 	raw = bytes.TrimLeft(raw, "\r\n")
