@@ -80,6 +80,7 @@ func newProgram(modules map[string]*ast.Module, caps *ast.Capabilities) (*progra
 			return nil, err
 		}
 	}
+	p.reads = readsOf(p.compiler.Modules)
 	p.queryCompiler = p.compiler.QueryCompiler()
 	if p.query, err = p.queryCompiler.Compile(ast.MustParseBody(string(result) + " = " + query)); err != nil {
 		return nil, fmt.Errorf("preparing the policy: %w", err)

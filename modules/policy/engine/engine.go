@@ -103,15 +103,18 @@ func (e *Engine) Decide(ctx context.Context, in *Input) (d Decision, err error) 
 			d, err = Refused(Panicked, "the policy engine failed", s.Revision), fmt.Errorf("the policy engine panicked: %v", r)
 		}
 	}()
-	key := in.key(make([]byte, 0, 512))
-	if d, ok := s.memory.get(key); ok {
-		return d, nil
+	var space [512]byte
+	key, keyed := in.key(space[:0], s.reads)
+	if keyed {
+		if d, ok := s.memory.get(key); ok {
+			return d, nil
+		}
 	}
-	d, err = s.Evaluate(ctx, in.value(), Options{Timeout: e.timeout, Now: e.now()})
+	d, err = s.Evaluate(ctx, in.value(s.reads), Options{Timeout: e.timeout, Now: e.now()})
 	if in.Truncated {
 		d.unseen()
 	}
-	if err == nil && d.Steady {
+	if err == nil && d.Steady && keyed {
 		s.memory.put(key, d)
 	}
 	return d, err

@@ -83,100 +83,131 @@ var (
 	kCreated, kBreakGlass         = ast.StringTerm("created"), ast.StringTerm("break_glass")
 	kBody, kTruncated             = ast.StringTerm("body"), ast.StringTerm("truncated")
 	kAuthTime, kMFATime, kSession = ast.StringTerm("auth_time"), ast.StringTerm("mfa_time"), ast.StringTerm("session")
-	emptyList, noGrants           = ast.ArrayTerm(), ast.ObjectTerm([2]*ast.Term{kResource, ast.ArrayTerm()}, [2]*ast.Term{kParent, ast.ArrayTerm()})
+	emptyList, emptyObject        = ast.ArrayTerm(), ast.ObjectTerm()
+	noGrants                      = ast.ObjectTerm([2]*ast.Term{kResource, ast.ArrayTerm()}, [2]*ast.Term{kParent, ast.ArrayTerm()})
 )
 
 type pair = [2]*ast.Term
 
-// Value is the document that Rego sees.
-func (in *Input) Value() ast.Value { return in.value() }
+// Value is the document that Rego sees, whole.
+func (in *Input) Value() ast.Value { return in.value(readAll) }
 
-// value builds the document by hand: going through JSON costs more than the decision.
-func (in *Input) value() ast.Value {
+// value builds the parts of the document that are read, by hand: going through JSON costs more than the decision.
+func (in *Input) value(r reads) ast.Value {
 	pairs := make([]pair, 0, 9)
-	pairs = append(pairs,
-		pair{kRequest, in.request()},
-		pair{kClient, client(in.Client)},
-		pair{kGrants, in.grants()})
-	if in.Identity != nil {
-		pairs = append(pairs, pair{kIdentity, identity(in.Identity, in.BreakGlass)})
+	if r.any(inRequest) {
+		pairs = append(pairs, pair{kRequest, in.request(r)})
 	}
-	if !in.Resource.IsZero() {
+	if r.any(inClient) {
+		pairs = append(pairs, pair{kClient, client(in.Client, r)})
+	}
+	if r.any(inGrants) {
+		pairs = append(pairs, pair{kGrants, in.grants(r)})
+	}
+	if in.Identity != nil && r.any(inIdentity) {
+		pairs = append(pairs, pair{kIdentity, identity(in.Identity, in.BreakGlass, r)})
+	}
+	if !in.Resource.IsZero() && r.any(inResource) {
 		pairs = append(pairs, pair{kResource, object(in.Resource)})
 	}
-	if !in.Parent.IsZero() {
+	if !in.Parent.IsZero() && r.any(inParent) {
 		pairs = append(pairs, pair{kParent, object(in.Parent)})
 	}
-	if in.Target != "" {
+	if in.Target != "" && r.any(readTarget) {
 		pairs = append(pairs, pair{kTarget, ast.StringTerm(in.Target)})
 	}
-	if m := in.Message; m != nil {
+	if m := in.Message; m != nil && r.any(inMessage) {
 		pairs = append(pairs, pair{kMessage, ast.ObjectTerm(pair{kType, ast.StringTerm(m.Type)}, pair{kDirection, ast.StringTerm(m.Direction)})})
 	}
-	switch {
-	case in.Truncated:
-		pairs = append(pairs, pair{kTruncated, ast.BooleanTerm(true)})
-	case in.Body != nil:
-		pairs = append(pairs, pair{kBody, ast.NewTerm(in.Body)}, pair{kTruncated, ast.BooleanTerm(false)})
+	if in.Truncated || in.Body != nil {
+		if r.any(readTruncated) {
+			pairs = append(pairs, pair{kTruncated, ast.InternedTerm(in.Truncated)})
+		}
+		if !in.Truncated && r.any(readBody) {
+			pairs = append(pairs, pair{kBody, ast.NewTerm(in.Body)})
+		}
 	}
 	return ast.NewObject(pairs...)
 }
 
-func (in *Input) request() *ast.Term {
+func (in *Input) request(r reads) *ast.Term {
 	pairs := make([]pair, 0, 6)
-	pairs = append(pairs,
-		pair{kMethod, ast.StringTerm(in.Method)}, pair{kPath, ast.StringTerm(in.Path)}, pair{kRoute, ast.StringTerm(in.Route)},
-		pair{kHost, ast.StringTerm(in.Host)}, pair{kPermission, ast.StringTerm(in.Permission)})
-	if in.Classification != "" {
-		pairs = append(pairs, pair{kClassification, ast.StringTerm(in.Classification)})
-	}
+	pairs = appendText(pairs, r.any(readMethod), kMethod, in.Method)
+	pairs = appendText(pairs, r.any(readPath), kPath, in.Path)
+	pairs = appendText(pairs, r.any(readRoute), kRoute, in.Route)
+	pairs = appendText(pairs, r.any(readHost), kHost, in.Host)
+	pairs = appendText(pairs, r.any(readPermission), kPermission, in.Permission)
+	pairs = appendText(pairs, r.any(readClassification) && in.Classification != "", kClassification, in.Classification)
 	return ast.ObjectTerm(pairs...)
 }
 
-func (in *Input) grants() *ast.Term {
-	if len(in.Relations) == 0 && len(in.ParentRelations) == 0 {
+func (in *Input) grants(r reads) *ast.Term {
+	resource, parent := len(in.Relations) > 0 && r.any(readResourceGrants), len(in.ParentRelations) > 0 && r.any(readParentGrants)
+	if !resource && !parent {
 		return noGrants
 	}
-	return ast.ObjectTerm(pair{kResource, list(in.Relations)}, pair{kParent, list(in.ParentRelations)})
+	pairs := make([]pair, 0, 2)
+	pairs = appendList(pairs, r.any(readResourceGrants), kResource, in.Relations)
+	pairs = appendList(pairs, r.any(readParentGrants), kParent, in.ParentRelations)
+	return ast.ObjectTerm(pairs...)
 }
 
-func client(c reqctx.Client) *ast.Term {
+func client(c reqctx.Client, r reads) *ast.Term {
 	if !c.IP.IsValid() {
-		return ast.ObjectTerm()
+		return emptyObject
 	}
-	if c.Country == "" {
-		return ast.ObjectTerm(pair{kIP, ast.StringTerm(c.IP.String())})
+	pairs := make([]pair, 0, 2)
+	if r.any(readIP) {
+		pairs = append(pairs, pair{kIP, ast.StringTerm(c.IP.String())})
 	}
-	return ast.ObjectTerm(pair{kIP, ast.StringTerm(c.IP.String())}, pair{kCountry, ast.StringTerm(c.Country)})
+	pairs = appendText(pairs, r.any(readCountry) && c.Country != "", kCountry, c.Country)
+	return ast.ObjectTerm(pairs...)
 }
 
 func object(o Object) *ast.Term {
 	return ast.ObjectTerm(pair{kType, ast.StringTerm(o.Type)}, pair{kID, ast.StringTerm(o.ID)})
 }
 
-func identity(i *reqctx.Identity, breakGlass bool) *ast.Term {
+func identity(i *reqctx.Identity, breakGlass bool, r reads) *ast.Term {
 	pairs := make([]pair, 0, 15)
-	pairs = append(pairs,
-		pair{kSubject, ast.StringTerm(i.Subject)}, pair{kName, ast.StringTerm(i.Name)},
-		pair{kRoles, list(i.Roles)}, pair{kKind, ast.StringTerm(i.Kind)},
-		pair{kAMR, list(i.Methods)}, pair{kACR, ast.StringTerm(i.ACR)},
-		pair{kSession, ast.StringTerm(i.Session)},
-		pair{kTrusted, ast.BooleanTerm(i.Trusted)}, pair{kRisk, list(i.Risk)},
-		pair{kBreakGlass, ast.BooleanTerm(breakGlass)})
-	if i.Issuer != "" {
-		pairs = append(pairs, pair{kIssuer, ast.StringTerm(i.Issuer)})
+	pairs = appendText(pairs, r.any(readSubject), kSubject, i.Subject)
+	pairs = appendText(pairs, r.any(readName), kName, i.Name)
+	pairs = appendList(pairs, r.any(readRoles), kRoles, i.Roles)
+	pairs = appendText(pairs, r.any(readKind), kKind, i.Kind)
+	pairs = appendList(pairs, r.any(readAMR), kAMR, i.Methods)
+	pairs = appendText(pairs, r.any(readACR), kACR, i.ACR)
+	pairs = appendText(pairs, r.any(readSession), kSession, i.Session)
+	pairs = appendList(pairs, r.any(readRisk), kRisk, i.Risk)
+	pairs = appendText(pairs, r.any(readIssuer) && i.Issuer != "", kIssuer, i.Issuer)
+	pairs = appendList(pairs, r.any(readScopes) && i.Scopes != nil, kScopes, i.Scopes)
+	pairs = appendTime(pairs, r.any(readAuthTime), kAuthTime, i.AuthTime)
+	pairs = appendTime(pairs, r.any(readMFATime), kMFATime, i.MFATime)
+	pairs = appendTime(pairs, r.any(readCreated), kCreated, i.Created)
+	if r.any(readTrusted) {
+		pairs = append(pairs, pair{kTrusted, ast.InternedTerm(i.Trusted)})
 	}
-	if i.Scopes != nil {
-		pairs = append(pairs, pair{kScopes, list(i.Scopes)})
+	if r.any(readBreakGlass) {
+		pairs = append(pairs, pair{kBreakGlass, ast.InternedTerm(breakGlass)})
 	}
-	pairs = appendTime(pairs, kAuthTime, i.AuthTime)
-	pairs = appendTime(pairs, kMFATime, i.MFATime)
-	pairs = appendTime(pairs, kCreated, i.Created)
 	return ast.ObjectTerm(pairs...)
 }
 
-func appendTime(pairs []pair, key *ast.Term, t time.Time) []pair {
-	if t.IsZero() {
+func appendText(pairs []pair, there bool, key *ast.Term, s string) []pair {
+	if !there {
+		return pairs
+	}
+	return append(pairs, pair{key, ast.StringTerm(s)})
+}
+
+func appendList(pairs []pair, there bool, key *ast.Term, items []string) []pair {
+	if !there {
+		return pairs
+	}
+	return append(pairs, pair{key, list(items)})
+}
+
+func appendTime(pairs []pair, there bool, key *ast.Term, t time.Time) []pair {
+	if !there || t.IsZero() {
 		return pairs
 	}
 	return append(pairs, pair{key, ast.NumberTerm(json.Number(strconv.FormatInt(t.Unix(), 10)))})

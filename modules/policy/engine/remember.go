@@ -8,11 +8,9 @@ import (
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-
-	"github.com/convosphere/gateway/modules/internal/reqctx"
 )
 
-// memory remembers decisions of one snapshot by their whole input. That is sound where the evaluation read nothing but
+// memory remembers decisions of one snapshot by all of their input that its policy reads. That is sound where the evaluation read nothing but
 // input and data: one that asked the clock or for randomness, or that failed, is not remembered (Engine.Decide). It dies
 // with its snapshot, and what grants say is part of the input, so nothing in it can be out of date.
 type memory struct {
@@ -26,7 +24,7 @@ type memoryShard struct {
 }
 
 // perShard and maxKey bound the memory: 16 × 1024 decisions of at most 1 KiB and what the map needs, some 20 MiB. An input with
-// a longer key is decided each time: its path is whatever an anonymous client likes to send.
+// a longer key is decided each time: its path, where the policy reads it, is whatever an anonymous client likes to send.
 const (
 	perShard = 1024
 	maxKey   = 1 << 10
@@ -74,7 +72,7 @@ func (m *memory) get(key []byte) (Decision, bool) {
 }
 
 func (m *memory) put(key []byte, d Decision) {
-	if m == nil || len(key) > maxKey {
+	if m == nil {
 		return
 	}
 	s := m.shard(key)
@@ -92,70 +90,107 @@ func (m *memory) put(key []byte, d Decision) {
 	s.m[string(key)] = d
 }
 
-// key appends all that value() makes the document from, each part with its length, so that no two inputs share one.
-func (in *Input) key(b []byte) []byte {
-	for _, s := range [...]string{
-		in.Permission, in.Classification, in.Method, in.Path, in.Route, in.Host, in.Target,
-		in.Resource.Type, in.Resource.ID, in.Parent.Type, in.Parent.ID,
-	} {
-		b = appendString(b, s)
+// key appends all that value makes the read parts of the document from, each part with its length, so that no two inputs which the
+// policy can tell apart share one. An input without a key is not remembered.
+func (in *Input) key(b []byte, r reads) ([]byte, bool) {
+	if r.any(readBody) && in.Body != nil && !in.Truncated {
+		return nil, false // bodies hardly repeat, and reading one through costs what the decision does
 	}
-	b = appendStrings(b, in.Relations)
-	b = appendStrings(b, in.ParentRelations)
-	if m := in.Message; m != nil {
-		b = appendString(appendString(append(b, 1), m.Type), m.Direction)
-	} else {
-		b = append(b, 0)
+	b = appendRead(b, r, readPermission, in.Permission)
+	b = appendRead(b, r, readClassification, in.Classification)
+	b = appendRead(b, r, readMethod, in.Method)
+	b = appendRead(b, r, readPath, in.Path)
+	b = appendRead(b, r, readRoute, in.Route)
+	b = appendRead(b, r, readHost, in.Host)
+	b = appendRead(b, r, readTarget, in.Target)
+	b = appendRead(b, r, inResource, in.Resource.Type)
+	b = appendRead(b, r, inResource, in.Resource.ID)
+	b = appendRead(b, r, inParent, in.Parent.Type)
+	b = appendRead(b, r, inParent, in.Parent.ID)
+	b = appendReadList(b, r, readResourceGrants, in.Relations)
+	b = appendReadList(b, r, readParentGrants, in.ParentRelations)
+	if m := in.Message; r.any(inMessage) {
+		b = append(b, flags(m != nil))
+		if m != nil {
+			b = appendString(appendString(b, m.Type), m.Direction)
+		}
 	}
-	b = append(b, byte(in.Client.IP.BitLen()/8))
-	b = append(b, in.Client.IP.AsSlice()...)
-	b = appendString(b, in.Client.IP.Zone())
-	if in.Client.IP.IsValid() {
-		b = appendString(b, in.Client.Country)
+	if r.any(inClient) {
+		b = in.appendClient(b, r)
 	}
-	if b = appendIdentity(b, in.Identity); in.Identity != nil && in.BreakGlass {
-		b = append(b, 1)
-	} else {
-		b = append(b, 0)
+	if r.any(inIdentity) {
+		b = in.appendIdentity(b, r)
 	}
-	switch {
-	case in.Truncated:
-		b = append(b, 1)
-	case in.Body != nil:
-		b = appendString(append(b, 2), in.Body.String())
-	default:
-		b = append(b, 0)
-	}
-	return b
+	// What is truncated is decided otherwise, whether or not the policy asks (Engine.Decide).
+	return append(b, flags(in.Truncated, !in.Truncated && in.Body != nil && r.any(readTruncated))), len(b) < maxKey
 }
 
-func appendIdentity(b []byte, i *reqctx.Identity) []byte {
+func (in *Input) appendClient(b []byte, r reads) []byte {
+	ip := in.Client.IP
+	b = append(b, flags(ip.IsValid()))
+	if !ip.IsValid() {
+		return b
+	}
+	if r.any(readIP) {
+		b = append(b, byte(ip.BitLen()/8))
+		b = append(b, ip.AsSlice()...)
+		b = appendString(b, ip.Zone())
+	}
+	return appendRead(b, r, readCountry, in.Client.Country)
+}
+
+func (in *Input) appendIdentity(b []byte, r reads) []byte {
+	i := in.Identity
 	if i == nil {
 		return append(b, 0)
 	}
 	b = append(b, 1)
-	b = appendString(b, i.Subject)
-	b = appendString(b, i.Name)
-	b = appendString(b, i.Session)
-	b = appendString(b, i.Kind)
-	b = appendString(b, i.Issuer)
-	b = appendString(b, i.ACR)
-	b = appendStrings(b, i.Roles)
-	b = appendStrings(b, i.Methods)
-	b = appendStrings(b, i.Risk)
-	if i.Scopes != nil { // limited to none is not unlimited
-		b = appendStrings(append(b, 1), i.Scopes)
-	} else {
-		b = append(b, 0)
+	b = appendRead(b, r, readSubject, i.Subject)
+	b = appendRead(b, r, readName, i.Name)
+	b = appendRead(b, r, readSession, i.Session)
+	b = appendRead(b, r, readKind, i.Kind)
+	b = appendRead(b, r, readIssuer, i.Issuer)
+	b = appendRead(b, r, readACR, i.ACR)
+	b = appendReadList(b, r, readRoles, i.Roles)
+	b = appendReadList(b, r, readAMR, i.Methods)
+	b = appendReadList(b, r, readRisk, i.Risk)
+	b = appendReadList(b, r, readScopes, i.Scopes)
+	b = append(b, flags(
+		i.Scopes != nil && r.any(readScopes), // limited to none is not unlimited
+		i.Trusted && r.any(readTrusted), in.BreakGlass && r.any(readBreakGlass)))
+	b = appendReadTime(b, r, readAuthTime, i.AuthTime)
+	b = appendReadTime(b, r, readMFATime, i.MFATime)
+	return appendReadTime(b, r, readCreated, i.Created)
+}
+
+func flags(bits ...bool) (b byte) {
+	for i, set := range bits {
+		if set {
+			b |= 1 << i
+		}
 	}
-	if i.Trusted {
-		b = append(b, 1)
-	} else {
-		b = append(b, 0)
+	return b
+}
+
+func appendRead(b []byte, r, part reads, s string) []byte {
+	if !r.any(part) {
+		return b
 	}
-	b = appendSeconds(b, i.AuthTime)
-	b = appendSeconds(b, i.MFATime)
-	return appendSeconds(b, i.Created)
+	return appendString(b, s)
+}
+
+func appendReadList(b []byte, r, part reads, list []string) []byte {
+	if !r.any(part) {
+		return b
+	}
+	return appendStrings(b, list)
+}
+
+func appendReadTime(b []byte, r, part reads, t time.Time) []byte {
+	if !r.any(part) {
+		return b
+	}
+	return appendSeconds(b, t)
 }
 
 // appendSeconds tells no time from the first second of 1970, as the document does.

@@ -4,11 +4,12 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 )
 
 // What a client makes as long as it likes must not be held: long paths of strangers would fill the memory of the machine.
 func TestLongInputsAreNotRemembered(t *testing.T) {
-	e := shipped(t)
+	e := New(compile(t, `decision := {"allow": input.request.path == "/api/rooms/general/messages"}`, nil), 0, time.Now)
 	held := func() (n int) {
 		m := e.current.Load().memory
 		for i := range m.shards {

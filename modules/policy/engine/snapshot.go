@@ -19,6 +19,7 @@ type program struct {
 	compiler      *ast.Compiler     // of all modules but those below `system`
 	system        *ast.Compiler     // of all modules, without the schema of the input; nil where none is below `system`
 	masks         *maskQuery        // what of an input must not be logged; nil: the policy does not say
+	reads         reads             // what of the input the first looks at
 	query         ast.Body
 	queryCompiler ast.QueryCompiler
 	functions     map[string]*topdown.Builtin
