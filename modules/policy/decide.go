@@ -88,6 +88,14 @@ func (a *App) fill(ctx context.Context, in *engine.Input) error {
 	return err
 }
 
+// ask answers gateway.grants(subject, object). A subject that is neither a person's name nor everyone has none, nor has what is no object.
+func (a *App) ask(ctx context.Context, subject, object string) ([]string, error) {
+	if subject != grant.Everyone && !grant.IsPerson(subject) || !grant.IsObject(object) {
+		return nil, nil
+	}
+	return a.grants.Relations(ctx, subject, object)
+}
+
 // Apply removes and then adds grants, all or nothing, durably. In remove an empty Subject or Relation means any.
 func (a *App) Apply(ctx context.Context, add, remove []grant.Grant) error {
 	return a.grants.Apply(ctx, add, remove)

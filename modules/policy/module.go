@@ -66,6 +66,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.Folder, err = caddy.NewReplacer().ReplaceOrErr(a.Folder, true, true); err != nil {
 		return fmt.Errorf("policy: folder: %w", err)
 	}
+	a.grants = grant.New(a.ground.DB, a.ground.Feed, time.Now)
 	snapshot, err := a.compile(ctx)
 	if err != nil {
 		return fmt.Errorf("policy: %w", err)
@@ -76,7 +77,6 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if d, err := a.engine.Decide(ctx, &engine.Input{Method: "GET", Path: "/", Permission: "app:read"}); d.Failure == engine.Malformed {
 		return fmt.Errorf("policy: %w", err)
 	}
-	a.grants = grant.New(a.ground.DB, a.ground.Feed, time.Now)
 	if err := a.openLog(); err != nil {
 		return err
 	}
@@ -89,13 +89,13 @@ func (a *App) compile(ctx context.Context) (*engine.Snapshot, error) {
 		if err != nil {
 			return nil, err
 		}
-		return engine.Compile(ctx, src)
+		return engine.Compile(ctx, src, engine.WithGrants(a.ask))
 	}
 	src, err := engine.Load(policies.FS)
 	if err != nil {
 		return nil, err
 	}
-	return engine.Compile(ctx, src)
+	return engine.Compile(ctx, src, engine.WithGrants(a.ask))
 }
 
 func loadFolder(folder string) (*engine.Source, error) {

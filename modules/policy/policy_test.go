@@ -162,7 +162,7 @@ func TestDatabaseDownRefuses(t *testing.T) {
 	}
 }
 
-func write(t *testing.T, rego string) (folder string) {
+func write(t testing.TB, rego string) (folder string) {
 	t.Helper()
 	folder = t.TempDir()
 	if err := os.WriteFile(filepath.Join(folder, "a.rego"), []byte("package gateway\n\n"+rego+"\n"), 0o600); err != nil {

@@ -147,6 +147,8 @@ func (s *Snapshot) Evaluate(ctx context.Context, document ast.Value, o Options) 
 	switch {
 	case topdown.IsCancel(err):
 		return Refused(Timeout, "the policy took too long", s.Revision), fmt.Errorf("no decision within %s", o.Timeout)
+	case errors.Is(err, errGrants):
+		return Refused(Grants, "grants can't be read", s.Revision), err
 	case err != nil:
 		var conflict *topdown.Error
 		if errors.As(err, &conflict) && conflict.Code == topdown.ConflictErr {

@@ -59,6 +59,9 @@ func gather(opts []Option) (*options, error) {
 			return nil, fmt.Errorf("%q can't be allowed: %s can", name, strings.Join(Guarded, ", "))
 		}
 	}
+	if !slices.ContainsFunc(o.functions, func(f Function) bool { return f.Name == grantsName }) {
+		o.functions = append(o.functions, grantsFunction(nil))
+	}
 	return o, nil
 }
 
@@ -93,7 +96,8 @@ func (o *options) builtins() map[string]*topdown.Builtin {
 				err = errors.New(f.Name + " gives no result")
 			}
 			if err != nil {
-				return topdown.Halt{Err: &topdown.Error{Code: topdown.BuiltinErr, Message: f.Name + ": " + err.Error(), Location: bctx.Location}}
+				failed := &topdown.Error{Code: topdown.BuiltinErr, Message: f.Name + ": " + err.Error(), Location: bctx.Location}
+				return topdown.Halt{Err: failed.Wrap(err)}
 			}
 			return iter(result)
 		}}

@@ -41,11 +41,11 @@ var ErrMalformed = errors.New("malformed grant")
 // check refuses what must never be stored. Names and objects can't be taken for each other: an object has a colon.
 func (g Grant) check() error {
 	switch {
-	case !isObject(g.Object):
+	case !IsObject(g.Object):
 		return fmt.Errorf("%w: the object is not type:id of at most %d bytes", ErrMalformed, maxObject)
 	case g.Relation == "" || len(g.Relation) > maxRelation || !utf8.ValidString(g.Relation):
 		return fmt.Errorf("%w: the relation", ErrMalformed)
-	case g.Relation == Parent && !isObject(g.Subject):
+	case g.Relation == Parent && !IsObject(g.Subject):
 		return fmt.Errorf("%w: the parent is no object", ErrMalformed)
 	case g.Relation == Parent && !g.Expires.IsZero(): // fail closed: without it, a request could name another parent
 		return fmt.Errorf("%w: a parent can't expire", ErrMalformed)
@@ -59,7 +59,7 @@ func (g Grant) check() error {
 
 // checkRemoval is check where an empty subject or relation means any.
 func (g Grant) checkRemoval() error {
-	if !isObject(g.Object) || len(g.Relation) > maxRelation || len(g.Subject) > maxSubject {
+	if !IsObject(g.Object) || len(g.Relation) > maxRelation || len(g.Subject) > maxSubject {
 		return fmt.Errorf("%w: it can't be removed", ErrMalformed)
 	}
 	return nil
@@ -101,7 +101,8 @@ func isSpelled(name string) bool {
 	return true
 }
 
-func isObject(s string) bool {
+// IsObject tells whether s names an object: "type:id".
+func IsObject(s string) bool {
 	kind, id, ok := strings.Cut(s, ":")
 	return ok && kind != "" && id != "" && len(s) <= maxObject && utf8.ValidString(s) && !strings.ContainsFunc(s, isControl)
 }
