@@ -81,6 +81,7 @@ func newProgram(modules map[string]*ast.Module, caps *ast.Capabilities) (*progra
 		}
 	}
 	p.reads = readsOf(p.compiler.Modules)
+	p.partial.modules = deciding
 	p.queryCompiler = p.compiler.QueryCompiler()
 	if p.query, err = p.queryCompiler.Compile(ast.MustParseBody(string(result) + " = " + query)); err != nil {
 		return nil, fmt.Errorf("preparing the policy: %w", err)

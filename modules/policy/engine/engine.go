@@ -97,7 +97,11 @@ func (e *Engine) Revision() string { return e.current.Load().Revision }
 
 // Decide evaluates the policy. It never fails: what goes wrong refuses. err says what went wrong, for the log.
 func (e *Engine) Decide(ctx context.Context, in *Input) (d Decision, err error) {
-	s := e.current.Load()
+	return e.decide(ctx, e.current.Load(), in)
+}
+
+// decide is Decide by one snapshot.
+func (e *Engine) decide(ctx context.Context, s *Snapshot, in *Input) (d Decision, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			d, err = Refused(Panicked, "the policy engine failed", s.Revision), fmt.Errorf("the policy engine panicked: %v", r)

@@ -104,8 +104,7 @@ func (s *Snapshot) Reads(path string) bool { return s.reads.any(below(path)) }
 func readsOf(modules map[string]*ast.Module) reads {
 	f := finder{present: map[*ast.Term]bool{}}
 	for _, m := range modules {
-		ast.WalkExprs(m, f.expression)
-		ast.WalkTerms(m, f.term)
+		f.walk(m)
 		ast.WalkRules(m, func(r *ast.Rule) bool { // the walks above leave these out
 			for _, t := range r.Head.Reference {
 				ast.WalkTerms(t, f.term)
@@ -119,6 +118,11 @@ func readsOf(modules map[string]*ast.Module) reads {
 type finder struct {
 	found   reads
 	present map[*ast.Term]bool // of these the policy asks only whether they are there
+}
+
+func (f *finder) walk(x any) {
+	ast.WalkExprs(x, f.expression)
+	ast.WalkTerms(x, f.term)
 }
 
 // expression knows `not input.identity` and `input.identity` alone: an object is true whatever it holds.

@@ -25,6 +25,7 @@ type program struct {
 	functions     map[string]*topdown.Builtin
 	runtime       *ast.Term
 	steady        bool // what it decides may be remembered, as far as the modules tell
+	partial       partialProgram
 }
 
 // Snapshot is a compiled policy with its data. It never changes, so evaluations share it without a lock; what it has decided it
@@ -35,6 +36,7 @@ type Snapshot struct {
 	store    storage.Store
 	read     storage.Transaction // one read transaction for all: nobody ever writes to this store
 	memory   *memory             // decisions made before; nil: not to be remembered
+	lists    lists               // what is known of questions about lists
 }
 
 // WithData is the same policy with other data, and another revision. Nothing is compiled: a push of data costs what the data does.
