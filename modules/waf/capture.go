@@ -17,13 +17,12 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"github.com/dustin/go-humanize"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/internal/host"
-	"github.com/convosphere/gateway/modules/internal/keyring"
 	"github.com/convosphere/gateway/modules/internal/metrics"
+	"github.com/convosphere/gateway/modules/internal/records"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/waf/capture"
 )
@@ -34,14 +33,7 @@ const (
 	SampleDetected = "detected" // those and all others that a rule hit
 )
 
-const (
-	defaultKeep    = 7 * 24 * time.Hour
-	leastKeep      = time.Hour
-	mostKeep       = 366 * 24 * time.Hour
-	defaultMaxSize = 256 << 20
-	leastMaxSize   = 1 << 20
-	mostCaptured   = 1 << 20 // bytes of a body; a longer one is mostly files, which the rules don't match
-)
+const mostCaptured = 1 << 20 // bytes of a body; a longer one is mostly files, which the rules don't match
 
 // Capture keeps whole requests, encrypted, for `convosphere waf replay`.
 type Capture struct {
@@ -51,23 +43,14 @@ type Capture struct {
 	// How many of all other requests, in percent.
 	Percent float64 `json:"percent,omitempty"`
 
-	// How long, default 7 days.
-	Keep caddy.Duration `json:"keep,omitempty"`
-
-	// The most bytes of disk; default 256 MiB. The oldest go first.
-	MaxSize int64 `json:"max_size,omitempty"`
+	host.Retention
 }
 
 func (c Capture) filled() Capture {
 	if c.Verdict == "" && c.Percent == 0 {
 		c.Verdict = SampleDetected
 	}
-	if c.Keep == 0 {
-		c.Keep = caddy.Duration(defaultKeep)
-	}
-	if c.MaxSize == 0 {
-		c.MaxSize = defaultMaxSize
-	}
+	c.Retention = c.Retention.Filled()
 	return c
 }
 
@@ -77,12 +60,8 @@ func (c Capture) validate() error {
 		return fmt.Errorf("capture: sample %q: it is blocked, detected, all or a percentage", c.Verdict)
 	case !(c.Percent >= 0 && c.Percent <= 100):
 		return fmt.Errorf("capture: sample %g%%: it is above 0%% and at most 100%%", c.Percent)
-	case time.Duration(c.Keep) < leastKeep || time.Duration(c.Keep) > mostKeep:
-		return fmt.Errorf("capture: keep %s: it is 1h to 366d", time.Duration(c.Keep))
-	case c.MaxSize < leastMaxSize:
-		return fmt.Errorf("capture: max_size %d: it is at least 1MiB", c.MaxSize)
 	}
-	return nil
+	return c.Retention.Validate()
 }
 
 // wants tells whether a request with this verdict is kept.
@@ -125,18 +104,10 @@ func (h *Handler) parseCapture(d *caddyfile.Dispenser, args []string) error {
 					return d.WrapErr(err)
 				}
 			}
-		case "keep":
-			t, err := caddy.ParseDuration(args[0])
-			if err != nil || t < leastKeep {
-				return d.Errf("capture: keep %q: it is a duration as 7d, at least 1h", args[0])
+		case "keep", "max_size":
+			if err := c.Parse(name, args[0]); err != nil {
+				return d.WrapErr(err)
 			}
-			c.Keep = caddy.Duration(t)
-		case "max_size":
-			n, err := humanize.ParseBytes(args[0])
-			if err != nil || n < leastMaxSize || n > 1<<50 {
-				return d.Errf("capture: max_size %q: it is a size as 256MiB, at least 1MiB", args[0])
-			}
-			c.MaxSize = int64(n)
 		default:
 			return d.Errf("capture: unknown subdirective %q: it knows sample, keep and max_size", name)
 		}
@@ -172,27 +143,11 @@ func (c *Capture) sample(arg string) error {
 	return nil
 }
 
-// writers are shared by the handlers, and the configurations in turn, that capture alike into one folder with the same keys.
-var writers = caddy.NewUsagePool()
-
-type writerKey struct {
-	dir  string
-	keys *keyring.Ring
-	keep time.Duration
-	size int64
-}
-
-// writer is a capture.Writer in the pool.
-type writer struct{ *capture.Writer }
-
-// Destruct implements caddy.Destructor.
-func (w writer) Destruct() error { return w.Close() }
-
 // recorder is a handler's hold on a writer.
 type recorder struct {
 	config  Capture
-	key     writerKey
-	writer  *capture.Writer
+	writer  *records.Writer
+	release func() error
 	secrets capture.Secrets
 }
 
@@ -212,22 +167,15 @@ func (h *Handler) openCapture(ctx caddy.Context) error {
 		return err
 	}
 	c, logger := h.Capture.filled(), h.logger
-	key := writerKey{captureFolder(g.DataDir), g.Keys, time.Duration(c.Keep), c.MaxSize}
-	v, _, err := writers.LoadOrNew(key, func() (caddy.Destructor, error) {
-		w, err := capture.Open(capture.Options{
-			Dir: key.dir, Keys: g.Keys, Keep: key.keep, Size: key.size,
-			Error: func(err error) { logger.Error("capturing requests", zap.Error(err)) },
-			Done:  countCaptured,
-		})
-		if err != nil {
-			return nil, err
-		}
-		return writer{w}, nil
-	})
+	w, release, err := host.Records(capture.Options(records.Options{
+		Dir: captureFolder(g.DataDir), Keys: g.Keys, Keep: time.Duration(c.Keep), Size: c.MaxSize,
+		Error: func(err error) { logger.Error("capturing requests", zap.Error(err)) },
+		Done:  countCaptured,
+	}))
 	if err != nil {
 		return fmt.Errorf("gw_waf: capture: %w", err)
 	}
-	h.recorder = &recorder{config: c, key: key, writer: v.(writer).Writer, secrets: h.secrets()}
+	h.recorder = &recorder{config: c, writer: w, release: release, secrets: h.secrets()}
 	return nil
 }
 
@@ -236,8 +184,7 @@ func (h *Handler) closeCapture() error {
 	if h.recorder == nil {
 		return nil
 	}
-	_, err := writers.Delete(h.recorder.key)
-	return err
+	return h.recorder.release()
 }
 
 // secrets are the fields that the rules must not see, and the gateway's own cookies.

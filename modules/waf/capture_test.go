@@ -15,6 +15,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/keyring"
+	"github.com/convosphere/gateway/modules/internal/records"
 	"github.com/convosphere/gateway/modules/waf/capture"
 	"github.com/convosphere/gateway/test/golden"
 )
@@ -64,13 +65,13 @@ func capturing(t *testing.T, dir string, h *Handler, f func(*Handler)) {
 	}
 }
 
-func records(t *testing.T, dir string) (all []*capture.Record) {
+func kept(t *testing.T, dir string) (all []*capture.Record) {
 	t.Helper()
 	keys, err := keyring.Open(filepath.Join(dir, "keys"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	names, err := capture.Files(captureFolder(dir))
+	names, err := records.Files(captureFolder(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +104,7 @@ func TestCaptureKeepsWhatTheRulesSaw(t *testing.T) {
 		do(t, h, request("GET", "/x", "", ""))
 		do(t, h, request("POST", "/x", js, strings.Repeat("x", 200_000))) // 413 before it is read
 	})
-	all := records(t, dir)
+	all := kept(t, dir)
 	if len(all) != 4 {
 		t.Fatalf("%d records", len(all))
 	}
@@ -145,7 +146,7 @@ func TestCaptureSamples(t *testing.T) {
 			}
 			do(t, h, request("GET", "/x", "", ""))
 		})
-		if got := len(records(t, dir)); got != c.want {
+		if got := len(kept(t, dir)); got != c.want {
 			t.Errorf("%+v: %d records, want %d", c.capture, got, c.want)
 		}
 	}
@@ -172,7 +173,7 @@ func TestCapturesHoldNoSecrets(t *testing.T) {
 			do(t, h, r)
 		}
 	})
-	all := records(t, dir)
+	all := kept(t, dir)
 	if len(all) != 9 {
 		t.Fatalf("%d records", len(all))
 	}
@@ -240,7 +241,7 @@ func TestCaptureOverAReload(t *testing.T) {
 	if o := do(t, a, request("GET", "/c", "", "")); !o.reached {
 		t.Errorf("%+v", o)
 	}
-	all := records(t, dir)
+	all := kept(t, dir)
 	if len(all) != 2 || all[0].URI != "/a" || all[1].URI != "/b" {
 		t.Errorf("%+v", all)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/rawrequest"
+	"github.com/convosphere/gateway/modules/internal/records"
 	"github.com/convosphere/gateway/modules/internal/terminal"
 	"github.com/convosphere/gateway/modules/waf/capture"
 	"github.com/convosphere/gateway/modules/waf/explain"
@@ -171,9 +172,9 @@ func replayCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *comparison) replayAll(warn io.Writer, o *offline, keys capture.Sealer, args []string) error {
+func (c *comparison) replayAll(warn io.Writer, o *offline, keys records.Sealer, args []string) error {
 	for _, arg := range args {
-		names, err := capture.Files(arg)
+		names, err := records.Files(arg)
 		if err != nil {
 			return err
 		}
@@ -182,7 +183,7 @@ func (c *comparison) replayAll(warn io.Writer, o *offline, keys capture.Sealer, 
 		}
 		for _, name := range names {
 			err := c.replayFile(o, keys, name)
-			if errors.Is(err, capture.ErrTorn) { // the gateway may be writing it
+			if errors.Is(err, records.ErrTorn) { // the gateway may be writing it
 				fmt.Fprintf(warn, "warning: %s: %v\n", name, err)
 				continue
 			}
@@ -194,7 +195,7 @@ func (c *comparison) replayAll(warn io.Writer, o *offline, keys capture.Sealer, 
 	return nil
 }
 
-func (c *comparison) replayFile(o *offline, keys capture.Sealer, name string) error {
+func (c *comparison) replayFile(o *offline, keys records.Sealer, name string) error {
 	f, err := os.Open(name)
 	if err != nil {
 		return err

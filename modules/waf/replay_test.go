@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/convosphere/gateway/modules/internal/records"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/waf/capture"
 	"github.com/convosphere/gateway/modules/waf/tune"
@@ -55,7 +56,7 @@ func TestReplayShowsWhatChanges(t *testing.T) {
 	}
 
 	var rules []string
-	for _, r := range records(t, dir)[1].Verdict.Rules {
+	for _, r := range kept(t, dir)[1].Verdict.Rules {
 		if r/1000 == 942 {
 			rules = append(rules, fmt.Sprint(r))
 		}
@@ -103,7 +104,7 @@ func TestReplayRefusesWhatWasAltered(t *testing.T) {
 		do(t, h, request("GET", "/a", "", ""))
 		do(t, h, request("GET", "/b", "", ""))
 	})
-	names, err := capture.Files(captureFolder(dir))
+	names, err := records.Files(captureFolder(dir))
 	if err != nil || len(names) != 1 {
 		t.Fatal(names, err)
 	}

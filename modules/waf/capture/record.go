@@ -4,9 +4,11 @@ package capture
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
+	"io"
 	"time"
+
+	"github.com/convosphere/gateway/modules/internal/records"
 )
 
 // Record is one request as the rules saw it, and what they said.
@@ -37,29 +39,28 @@ type Verdict struct {
 	Score    int    `json:"score,omitempty"`
 }
 
-// mostRecord bounds what is written for one request, and what a reader takes for one.
-const mostRecord = 8 << 20
+// kind is what captures are sealed as.
+const kind = "waf.capture"
 
-var errTooLong = errors.New("the record is too long")
-
-func (r *Record) encode() ([]byte, error) {
-	b, err := json.Marshal(r)
-	if err == nil && len(b) > mostRecord {
-		err = errTooLong
-	}
-	return b, err
+// Options are those of a writer of captures.
+func Options(o records.Options) records.Options {
+	o.Kind = kind
+	return o
 }
 
-func decode(b []byte) (*Record, error) {
-	r := new(Record)
-	if err := json.Unmarshal(b, r); err != nil {
-		return nil, fmt.Errorf("a record is not as this version writes it: %w", err)
-	}
-	return r, nil
+// Read calls f with every record of the file, as records.Read does.
+func Read(r io.Reader, keys records.Sealer, f func(*Record) error) error {
+	return records.Read(r, kind, keys, func(plain []byte) error {
+		rec := new(Record)
+		if err := json.Unmarshal(plain, rec); err != nil {
+			return fmt.Errorf("it is not as this version writes it: %w", err)
+		}
+		return f(rec)
+	})
 }
 
-// Sealer encrypts for a place and opens what it encrypted for the same place: the key ring.
-type Sealer interface {
-	Seal(plain []byte, place string) ([]byte, error)
-	Unseal(sealed []byte, place string) ([]byte, error)
-}
+// Encode implements records.Record.
+func (r *Record) Encode() ([]byte, error) { return json.Marshal(r) }
+
+// Weight implements records.Record.
+func (r *Record) Weight() int64 { return int64(len(r.Body)) }

@@ -7,14 +7,12 @@ import (
 	"mime"
 	"net/url"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-)
 
-// removed stands for a secret.
-const removed = "removed"
+	"github.com/convosphere/gateway/modules/internal/redact"
+)
 
 // Secrets is what of a request is never kept.
 type Secrets struct {
@@ -25,26 +23,11 @@ type Secrets struct {
 // Headers that hold nothing but a secret.
 var secretHeaders = []string{"authorization", "proxy-authorization", "x-api-key", "x-auth-token", "x-access-token", "x-csrf-token", "x-xsrf-token", "x-gateway-assertion"}
 
-// Parts of the names of fields that hold secrets.
-var secretWords = []string{"password", "passwd", "passphrase", "passcode", "passwort", "pwd", "secret", "token", "credential", "otp", "apikey", "api_key", "api-key", "private_key", "authorization", "csrf"}
-
-func secretName(name string) bool {
-	name = strings.ToLower(name)
-	return name == "pass" || name == "pin" || name == "assertion" || holdsWord(name)
-}
-
-func holdsWord(lower string) bool {
-	return slices.ContainsFunc(secretWords, func(w string) bool { return strings.Contains(lower, w) })
-}
-
 // secretCookie tells of cookies that stand for a signed-in person, in whatever application.
 func secretCookie(name string) bool {
 	lower := strings.ToLower(name)
-	return secretName(name) || slices.ContainsFunc([]string{"sess", "sid", "auth", "jwt", "remember", "login"}, func(w string) bool { return strings.Contains(lower, w) })
+	return redact.Name(name) || slices.ContainsFunc([]string{"sess", "sid", "auth", "jwt", "remember", "login"}, func(w string) bool { return strings.Contains(lower, w) })
 }
-
-// anyToken is a token wherever somebody put it: a JWT (RFC 7519, compact form of an object), or one of the gateway's own that is none (identity/apitoken).
-var anyToken = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*|gw[ps]_[a-z2-7]{47}`)
 
 // The portal's API and its OAuth endpoints take passwords, codes, assertions and tokens in their bodies: none of them is kept, wherever in it a secret may stand.
 func isPortal(where string) bool {
@@ -79,9 +62,9 @@ func (s Secrets) header(c *cleaner, name, value string) string {
 	case slices.Contains(secretHeaders, name):
 		c.took(name)
 		if scheme, _, ok := strings.Cut(value, " "); ok && strings.HasSuffix(name, "authorization") && len(scheme) < 16 {
-			return scheme + " " + removed
+			return scheme + " " + redact.Removed
 		}
-		return removed
+		return redact.Removed
 	case name == "cookie":
 		return c.tokens(s.cookies(c, value))
 	case name == "referer":
@@ -100,7 +83,7 @@ func (s Secrets) cookies(c *cleaner, header string) string {
 		bare := strings.TrimSpace(name)
 		if ok && (slices.ContainsFunc(s.Cookies, func(n string) bool { return strings.EqualFold(n, bare) }) || secretCookie(bare)) {
 			c.took("cookie " + bare)
-			pairs[i] = name + "=" + removed
+			pairs[i] = name + "=" + redact.Removed
 		}
 	}
 	return strings.Join(pairs, ";")
@@ -115,14 +98,11 @@ type cleaner struct {
 func (c *cleaner) took(what string) { c.record.Removed = append(c.record.Removed, what) }
 
 func (c *cleaner) secret(name, dotted string) bool {
-	return secretName(name) || slices.ContainsFunc(c.fields, func(f string) bool { return strings.EqualFold(f, name) || strings.EqualFold(f, dotted) })
+	return redact.Name(name) || slices.ContainsFunc(c.fields, func(f string) bool { return strings.EqualFold(f, name) || strings.EqualFold(f, dotted) })
 }
 
 func (c *cleaner) tokens(v string) string {
-	if !strings.Contains(v, "eyJ") && !strings.Contains(v, "gwp_") && !strings.Contains(v, "gws_") {
-		return v
-	}
-	clean := anyToken.ReplaceAllString(v, removed)
+	clean := redact.Tokens(v)
 	if clean != v {
 		c.took("token")
 	}
@@ -145,7 +125,7 @@ func (c *cleaner) form(v string) string {
 		}
 		if ok && c.secret(strings.TrimSpace(name), "") {
 			c.took(name)
-			pair = raw + "=" + removed
+			pair = raw + "=" + redact.Removed
 		}
 		b.WriteString(pair + sep)
 	}
@@ -181,11 +161,11 @@ func (c *cleaner) body(where string) {
 // doubtful tells of a body that was not understood whether a secret's name may stand in it, also behind an escape.
 func doubtful(b []byte) bool {
 	lower := strings.ToLower(string(b))
-	if holdsWord(lower) || strings.Contains(lower, `\u00`) {
+	if redact.Word(lower) || strings.Contains(lower, `\u00`) {
 		return true
 	}
 	un, err := url.QueryUnescape(lower)
-	return err == nil && holdsWord(un)
+	return err == nil && redact.Word(un)
 }
 
 func (r *Record) header(name string) string {
@@ -210,7 +190,7 @@ func (c *cleaner) json() bool {
 		return false
 	}
 	for _, span := range slices.Backward(w.spans) {
-		c.record.Body = slices.Concat(c.record.Body[:span[0]], []byte(strconv.Quote(removed)), c.record.Body[span[1]:])
+		c.record.Body = slices.Concat(c.record.Body[:span[0]], []byte(strconv.Quote(redact.Removed)), c.record.Body[span[1]:])
 	}
 	return true
 }

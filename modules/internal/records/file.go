@@ -1,4 +1,4 @@
-package capture
+package records
 
 import (
 	"bufio"
@@ -27,18 +27,20 @@ const (
 	stamp  = "20060102T150405.000000000Z" // of the first record, UTC; so fine that files of a burst keep their order
 )
 
-func place(id []byte, n uint64) string { return fmt.Sprintf("waf.capture:%x:%d", id, n) }
+// place is what a record is sealed for: its kind, so that none is read as another kind's, its file and its number.
+func place(kind string, id []byte, n uint64) string { return fmt.Sprintf("%s:%x:%d", kind, id, n) }
 
 // file is one that is being written.
 type file struct {
 	f    *os.File
+	kind string
 	id   []byte
 	n    uint64
 	size int64
 	born time.Time
 }
 
-func create(dir string, now time.Time) (*file, error) {
+func create(dir, kind string, now time.Time) (*file, error) {
 	head := make([]byte, len(magic)+idSize)
 	copy(head, magic)
 	if _, err := rand.Read(head[len(magic):]); err != nil {
@@ -53,11 +55,11 @@ func create(dir string, now time.Time) (*file, error) {
 	if _, err := f.Write(head); err != nil {
 		return nil, errors.Join(fmt.Errorf("writing a capture file: %w", err), f.Close())
 	}
-	return &file{f: f, id: id, size: int64(len(head)), born: now}, nil
+	return &file{f: f, kind: kind, id: id, size: int64(len(head)), born: now}, nil
 }
 
 func (c *file) append(keys Sealer, plain []byte) error {
-	sealed, err := keys.Seal(plain, place(c.id, c.n))
+	sealed, err := keys.Seal(plain, place(c.kind, c.id, c.n))
 	if err != nil {
 		return err
 	}
@@ -75,9 +77,9 @@ func (c *file) append(keys Sealer, plain []byte) error {
 // ErrTorn says that a file ends within a record, as after a crash: all that came before is whole.
 var ErrTorn = errors.New("the file ends within a record")
 
-// Read calls f with every record of the file, in the order they came. It ends at the first one that was altered, since nothing after
-// it can be trusted to be in its place.
-func Read(r io.Reader, keys Sealer, f func(*Record) error) error {
+// Read calls f with every record of the file, in the order they came; f must not keep the bytes. It ends at the first one that was altered, since
+// nothing after it can be trusted to be in its place, and at one of another kind.
+func Read(r io.Reader, kind string, keys Sealer, f func(plain []byte) error) error {
 	in := bufio.NewReader(r)
 	head := make([]byte, len(magic)+idSize)
 	if _, err := io.ReadFull(in, head); err != nil || string(head[:len(magic)]) != magic {
@@ -92,16 +94,12 @@ func Read(r io.Reader, keys Sealer, f func(*Record) error) error {
 		if err != nil {
 			return err
 		}
-		plain, err := keys.Unseal(sealed, place(id, n))
+		plain, err := keys.Unseal(sealed, place(kind, id, n))
 		if err != nil {
 			return fmt.Errorf("record %d: %w", n+1, err)
 		}
-		rec, err := decode(plain)
-		if err != nil {
+		if err := f(plain); err != nil {
 			return fmt.Errorf("record %d: %w", n+1, err)
-		}
-		if err := f(rec); err != nil {
-			return err
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package capture
+package records
 
 import (
 	"errors"
@@ -13,6 +13,7 @@ import (
 // Options of a writer.
 type Options struct {
 	Dir  string // made with mode 0700
+	Kind string // of the records: those of one kind are not read as another's
 	Keys Sealer
 	Keep time.Duration // nothing is kept longer, all is kept for seven eighths of it
 	Size int64         // bytes of all files together; the oldest go first
@@ -24,14 +25,14 @@ type Options struct {
 
 const (
 	queueLen   = 512
-	queueBytes = 32 << 20 // of bodies that wait for the disk
+	queueBytes = 32 << 20 // of records that wait for the disk, as they weigh themselves
 	leastFile  = 64 << 10
 )
 
 // Writer writes records to files. Put never waits: it fails open, for capturing must not slow a request; what is lost is counted.
 type Writer struct {
 	o       Options
-	queue   chan *Record
+	queue   chan Record
 	waiting atomic.Int64 // bytes in the queue
 	written atomic.Int64
 	dropped atomic.Int64
@@ -55,7 +56,7 @@ func Open(o Options) (*Writer, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the capture folder: %w", err)
 	}
-	w := &Writer{o: o, queue: make(chan *Record, queueLen), done: make(chan struct{})}
+	w := &Writer{o: o, queue: make(chan Record, queueLen), done: make(chan struct{})}
 	if err := w.tidy(0); err != nil {
 		return nil, err
 	}
@@ -64,8 +65,8 @@ func Open(o Options) (*Writer, error) {
 }
 
 // Put hands over r, which the caller must not touch again. False: it was dropped.
-func (w *Writer) Put(r *Record) bool {
-	size := int64(len(r.Body))
+func (w *Writer) Put(r Record) bool {
+	size := r.Weight()
 	w.closing.RLock()
 	defer w.closing.RUnlock()
 	if !w.closed && w.waiting.Load() < queueBytes {
@@ -117,7 +118,7 @@ func (w *Writer) run() {
 			if !ok {
 				return
 			}
-			w.waiting.Add(-int64(len(r.Body)))
+			w.waiting.Add(-r.Weight())
 			if err := w.write(r); err != nil {
 				w.dropped.Add(1)
 				w.o.Error(err)
@@ -137,10 +138,13 @@ func (w *Writer) run() {
 	}
 }
 
-func (w *Writer) write(r *Record) error {
-	plain, err := r.encode()
+func (w *Writer) write(r Record) error {
+	plain, err := r.Encode()
 	if err != nil {
 		return err
+	}
+	if len(plain) > mostRecord {
+		return errTooLong
 	}
 	now, need := w.o.Now(), int64(len(plain))+64 // 4 of the length, and what sealing adds
 	if need > w.o.Size {
@@ -154,7 +158,7 @@ func (w *Writer) write(r *Record) error {
 		if err := w.tidy(max(w.fileSize(), need+int64(len(magic)+idSize))); err != nil {
 			return err
 		}
-		if w.current, err = create(w.o.Dir, now); err != nil {
+		if w.current, err = create(w.o.Dir, w.o.Kind, now); err != nil {
 			return err
 		}
 	}
