@@ -23,6 +23,7 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		audience   <name>
 //		issuer     <name>
 //		max_answer <size>
+//		body_memory <size>
 //
 //		public [<methods>] <path>...
 //
@@ -30,6 +31,8 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //			permission <permission>
 //			resource   <object> [in <object>]
 //			target     <name>
+//			classification public | internal | confidential | restricted
+//			body       [<size>]
 //			filter     <member> <permission> <object> [in <object>]
 //			on <status> grant  <relation> <object> [to <subject>] [if <value> == <text>]
 //			on <status> revoke [<relation>] <object> [from <subject>] [if <value> == <text>]
@@ -43,6 +46,8 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //				permission <permission>
 //				resource   <object> [in <object>]
 //				target     <name>
+//				classification …
+//				body       [<size>]
 //				drop
 //			}
 //			out <type>... {
@@ -80,7 +85,9 @@ func (h *Handler) parseOne(d *caddyfile.Dispenser) error {
 	case "issuer":
 		return one(d, &h.Issuer)
 	case "max_answer":
-		return h.parseSize(d)
+		return parseSize(d, &h.MaxAnswer)
+	case "body_memory":
+		return parseSize(d, &h.BodyMemory)
 	case "public":
 		return h.parsePublic(d)
 	case "route":
@@ -88,7 +95,7 @@ func (h *Handler) parseOne(d *caddyfile.Dispenser) error {
 	case "socket":
 		return h.parseSocket(d)
 	}
-	return d.Errf("unknown subdirective %q: gw_authorize knows audience, issuer, max_answer, public, route and socket", d.Val())
+	return d.Errf("unknown subdirective %q: gw_authorize knows audience, issuer, max_answer, body_memory, public, route and socket", d.Val())
 }
 
 func one(d *caddyfile.Dispenser, to *string) error {
@@ -111,16 +118,37 @@ func end(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func (h *Handler) parseSize(d *caddyfile.Dispenser) error {
-	var text string
-	if err := one(d, &text); err != nil {
-		return err
+func parseSize(d *caddyfile.Dispenser, to *int64) error {
+	name := d.Val()
+	if *to != 0 {
+		return d.Errf("%s is given twice", name)
 	}
-	n, err := humanize.ParseBytes(text)
+	if !d.NextArg() {
+		return d.ArgErr()
+	}
+	n, err := humanize.ParseBytes(d.Val())
 	if err != nil || n == 0 || n > 1<<30 {
-		return d.Errf("max_answer %q: write a size up to 1GiB, as 8MiB", text)
+		return d.Errf("%s %q: write a size up to 1GiB, as 8MiB", name, d.Val())
 	}
-	h.MaxAnswer = int64(n)
+	*to = int64(n)
+	return end(d)
+}
+
+// parseBody reads what stands behind body.
+func parseBody(d *caddyfile.Dispenser, to **Body) error {
+	if *to != nil {
+		return d.Err("body is given twice")
+	}
+	*to = new(Body)
+	args := d.RemainingArgs()
+	if len(args) == 0 {
+		return nil
+	}
+	n, err := humanize.ParseBytes(args[0])
+	if err != nil || n == 0 || n > largestBody || len(args) > 1 {
+		return d.Err("write `body`, or `body <size>` up to 1MiB, as `body 16KiB`")
+	}
+	(*to).Max = int64(n)
 	return nil
 }
 

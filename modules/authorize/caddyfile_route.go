@@ -17,6 +17,8 @@ func (h *Handler) parseRoute(d *caddyfile.Dispenser) error {
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		var err error
 		switch d.Val() {
+		case "body":
+			err = parseBody(d, &r.Body)
 		case "filter":
 			err = r.parseFilter(d)
 		case "on":
@@ -24,7 +26,7 @@ func (h *Handler) parseRoute(d *caddyfile.Dispenser) error {
 		default:
 			var known bool
 			if known, err = r.Rule.parseOne(d); err == nil && !known {
-				err = d.Errf("unknown subdirective %q: route knows permission, resource, target, filter and on", d.Val())
+				err = d.Errf("unknown subdirective %q: route knows permission, resource, target, classification, body, filter and on", d.Val())
 			}
 		}
 		if err != nil {
@@ -41,6 +43,8 @@ func (r *Rule) parseOne(d *caddyfile.Dispenser) (known bool, err error) {
 		return true, one(d, &r.Permission)
 	case "target":
 		return true, one(d, &r.Target)
+	case "classification":
+		return true, one(d, &r.Classification)
 	case "resource":
 		if r.Resource != "" {
 			return true, d.Err("resource is given twice")

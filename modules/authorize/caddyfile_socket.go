@@ -48,7 +48,7 @@ func (s *Socket) parseOne(d *caddyfile.Dispenser) error {
 	}
 	known, err := s.Rule.parseOne(d)
 	if err == nil && !known {
-		err = d.Errf("unknown subdirective %q: socket knows permission, resource, target, type, in, out and pass", d.Val())
+		err = d.Errf("unknown subdirective %q: socket knows permission, resource, target, classification, type, in, out and pass", d.Val())
 	}
 	return err
 }
@@ -70,6 +70,8 @@ func (m *MessageRule) parseOne(d *caddyfile.Dispenser, out bool) error {
 	case do == "drop":
 		m.Drop = true
 		return end(d)
+	case do == "body":
+		return parseBody(d, &m.Body)
 	case out && (do == "grant" || do == "revoke"):
 		e, err := parseEffect(d, do, d.RemainingArgs())
 		m.Do = append(m.Do, e)
@@ -77,9 +79,9 @@ func (m *MessageRule) parseOne(d *caddyfile.Dispenser, out bool) error {
 	}
 	known, err := m.Rule.parseOne(d)
 	if err == nil && !known {
-		what := "in knows permission, resource, target and drop"
+		what := "in knows permission, resource, target, classification, body and drop"
 		if out {
-			what = "out knows permission, resource, target, drop, grant and revoke"
+			what = "out knows permission, resource, target, classification, body, drop, grant and revoke"
 		}
 		err = d.Errf("unknown subdirective %q: %s", d.Val(), what)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/authorize/strictjson"
 	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/gate"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/internal/wsframe"
 	"github.com/convosphere/gateway/modules/policy/engine"
@@ -18,10 +19,11 @@ import (
 
 // guard decides the messages of one open socket.
 type guard struct {
-	h     *Handler
-	rules *socket // nil: the route has no socket block
-	base  engine.Input
-	rc    *reqctx.Request
+	h      *Handler
+	rules  *socket // nil: the route has no socket block
+	base   engine.Input
+	rc     *reqctx.Request
+	caller string // for whom memory is counted
 
 	mu   sync.Mutex // the two directions run beside each other
 	kept map[question]verdict
@@ -52,7 +54,7 @@ var anyMessage = &messageRule{rule: rule{permission: defaultWrite}}
 func (h *Handler) watch(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, rt *route, in engine.Input) (http.ResponseWriter, *http.Request) {
 	w, r, tap := wsframe.Attach(w, r)
 	in.Permission, in.Resource, in.Parent, in.Target = "", engine.Object{}, engine.Object{}, ""
-	g := &guard{h: h, rules: rt.socket, base: in, rc: rc, kept: map[question]verdict{}}
+	g := &guard{h: h, rules: rt.socket, base: in, rc: rc, caller: rc.Caller(r), kept: map[question]verdict{}}
 	tap.OnMessage(g.message)
 	return w, r
 }
@@ -71,7 +73,7 @@ func (g *guard) message(ctx context.Context, m *wsframe.Message) error {
 
 func (g *guard) in(ctx context.Context, m *wsframe.Message) error {
 	if g.rules == nil {
-		return g.ask(ctx, anyMessage, "", "in", nil)
+		return g.ask(ctx, anyMessage, &said{direction: "in"})
 	}
 	if m.Binary {
 		return g.refused("binary message", "Binary messages are not taken")
@@ -84,7 +86,7 @@ func (g *guard) in(ctx context.Context, m *wsframe.Message) error {
 	if rule == nil {
 		return g.refused("unknown message type", "Unknown type of message")
 	}
-	return g.ask(ctx, rule, kind, "in", members(v))
+	return g.ask(ctx, rule, &said{"in", kind, v, m.Data})
 }
 
 // out leaves out what it can't read: the client gets nothing that was not decided.
@@ -108,7 +110,7 @@ func (g *guard) out(ctx context.Context, m *wsframe.Message) error {
 		return wsframe.Drop
 	}
 	if rule.rule.permission != "" {
-		if err := g.ask(ctx, rule, kind, "out", members(v)); err != nil {
+		if err := g.ask(ctx, rule, &said{"out", kind, v, m.Data}); err != nil {
 			return err
 		}
 	}
@@ -149,17 +151,32 @@ func (s *socket) read(data []byte) (v *strictjson.Value, kind string, err error)
 	return v, t.Text, nil
 }
 
+// said is a message that is decided on.
+type said struct {
+	direction, kind string
+	doc             *strictjson.Value // nil where the socket has no rules
+	text            []byte
+}
+
 // ask decides a message: nil lets it pass.
-func (g *guard) ask(ctx context.Context, rule *messageRule, kind, direction string, v values) error {
+func (g *guard) ask(ctx context.Context, rule *messageRule, m *said) error {
 	in := g.base
-	in.Message = &engine.Message{Type: kind, Direction: direction}
-	if err := rule.rule.fill(&in, v); err != nil {
-		if direction == "out" {
-			return wsframe.Drop
-		}
+	in.Message = &engine.Message{Type: m.kind, Direction: m.direction}
+	err := rule.rule.fill(&in, members(m.doc))
+	done := func() {}
+	if err == nil && rule.body > 0 {
+		done, err = g.h.bodies.show(ctx, &in, g.caller, m.doc, m.text, rule.body)
+	}
+	switch {
+	case errors.Is(err, gate.ErrBusy), errors.Is(err, gate.ErrClient), ctx.Err() != nil: // fail closed
+		return &wsframe.Close{Code: wsframe.CodeTryLater, Reason: "Temporarily unavailable"}
+	case err != nil && m.direction == "out":
+		return wsframe.Drop
+	case err != nil:
 		return g.refused("malformed message", "The message is malformed")
 	}
 	d := g.decide(ctx, rule, &in)
+	done()
 	switch {
 	case d.Allow:
 		return nil
@@ -181,6 +198,9 @@ func (g *guard) decide(ctx context.Context, rule *messageRule, in *engine.Input)
 	g.mu.Unlock()
 	if ok && v.stamp == stamp && v.decision.Revision == g.h.policy.Revision() && now.Before(v.until) {
 		return v.decision
+	}
+	if rule.body > 0 { // no two messages are alike
+		return g.h.decide(ctx, in)
 	}
 	d := g.h.decide(ctx, in)
 	if d.Failure != engine.None {

@@ -321,7 +321,7 @@ func TestGuardRemembers(t *testing.T) {
 func TestGuardTellsDownFromRefused(t *testing.T) {
 	p := &counting{decision: engine.Refused(engine.Grants, "x", "r1")}
 	g := &guard{h: &Handler{policy: p, now: time.Now, ground: &ground.Ground{}}, rc: &reqctx.Request{}, kept: map[question]verdict{}}
-	err := g.ask(context.Background(), anyMessage, "", "in", nil)
+	err := g.ask(context.Background(), anyMessage, &said{direction: "in"})
 	if err == nil || !strings.Contains(err.Error(), "1013") {
 		t.Error(err)
 	}

@@ -28,12 +28,23 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.malformed(w, r, rc, err)
 	}
 	rc.Route = rt.name
-	vars := rt.vars(segs)
+	body, free, err := h.bodies.take(w, r, rc, rt.body)
+	defer free()
+	defer body.decided()
+	if err != nil {
+		return h.unread(w, r, rc, err)
+	}
+	vars := rt.vars(segs, &body)
 	in, err := input(r, rc, rt, vars)
 	if err != nil {
 		return h.malformed(w, r, rc, err)
 	}
+	in.Body, in.Truncated = body.value, body.truncated
 	d := h.decide(r.Context(), &in)
+	in.Body, in.Truncated, body.value = nil, false, nil // what follows is about the answer
+	if len(rt.effects) == 0 {
+		body.decided()
+	}
 	rc.Decision = &reqctx.Decision{Allow: d.Allow, Reason: d.Reason}
 	if !d.Allow {
 		return h.refuse(w, r, rc, d)
@@ -89,7 +100,7 @@ func (h *Handler) route(r *http.Request) (*route, []string, error) {
 
 func input(r *http.Request, rc *reqctx.Request, rt *route, v values) (engine.Input, error) {
 	in := engine.Input{
-		Method: r.Method, Path: r.URL.Path, Route: rt.name, Host: hostname(r.Host),
+		RequestID: rc.ID, Method: r.Method, Path: r.URL.Path, Route: rt.name, Host: hostname(r.Host),
 		Identity: rc.Identity, Client: rc.Client,
 	}
 	return in, rt.rule.fill(&in, v)
@@ -99,8 +110,22 @@ func input(r *http.Request, rc *reqctx.Request, rt *route, v values) (engine.Inp
 func (h *Handler) malformed(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, why error) error {
 	malformed.Inc()
 	rc.Decision = &reqctx.Decision{Reason: why.Error()}
-	problem.Write(w, r, problem.Problem{Status: http.StatusBadRequest})
+	status := http.StatusBadRequest
+	var body *errBody
+	if errors.As(why, &body) {
+		status = body.status
+	}
+	problem.Write(w, r, problem.Problem{Status: status})
 	return nil
+}
+
+// unread answers a request whose body the policy could not be shown.
+func (h *Handler) unread(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, why error) error {
+	var body *errBody
+	if errors.As(why, &body) {
+		return h.malformed(w, r, rc, why)
+	}
+	return h.refuse(w, r, rc, engine.Decision{Reason: "no room for the body: " + why.Error(), Failure: engine.Timeout})
 }
 
 // retryAfter is what a client waits where a part is down that must not be skipped.
@@ -112,6 +137,9 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, rc *reqctx.Requ
 	case d.Failure.Unavailable():
 		unavailable.Inc()
 		problem.Write(w, r, problem.Problem{Status: http.StatusServiceUnavailable, RetryAfter: retryAfter})
+	case d.Reason == engine.ReasonUnseen:
+		malformed.Inc()
+		problem.Write(w, r, problem.Problem{Status: http.StatusRequestEntityTooLarge})
 	case d.Obligations.StepUp && rc.Identity != nil:
 		stepUp.Inc()
 		problem.StepUp(w, r, "A second factor is needed", reqctx.ACRMulti, d.Obligations.MaxAge)

@@ -12,7 +12,7 @@ import (
 // Kept for the life of the process: a reload must not set them back.
 var (
 	requests = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "gateway_authorize_requests_total", Help: "Requests by result: allow, anonymous (401), step_up (401), forbidden (403), malformed (400), unavailable (503).",
+		Name: "gateway_authorize_requests_total", Help: "Requests by result: allow, anonymous (401), step_up (401), forbidden (403), malformed (400, 413, 415), unavailable (503).",
 	}, []string{"result"})
 	messages = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gateway_authorize_messages_total", Help: "Socket messages by direction and result: pass, drop, close.",

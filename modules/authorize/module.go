@@ -30,6 +30,9 @@ type Handler struct {
 	// The most bytes of an answer that is held back, to be filtered or because it changes grants. Default: 8 MiB.
 	MaxAnswer int64 `json:"max_answer,omitempty"`
 
+	// How much memory the bodies may take together that policies are asked about. What finds no room is 503. Default: 64 MiB.
+	BodyMemory int64 `json:"body_memory,omitempty"`
+
 	// What requests need. A path that is not listed needs somebody signed in (app:read, app:write).
 	Routes []Route `json:"routes,omitempty"`
 
@@ -39,6 +42,7 @@ type Handler struct {
 	ground   *ground.Ground
 	policy   policy
 	router   *router
+	bodies   bodies
 	asserter *asserter
 	logger   *zap.Logger
 	now      func() time.Time
@@ -91,6 +95,13 @@ func (h *Handler) setup(g *ground.Ground, p policy, logger *zap.Logger, now func
 	if h.MaxAnswer < 0 {
 		return fmt.Errorf("gw_authorize: max_answer must not be negative")
 	}
+	if h.BodyMemory == 0 {
+		h.BodyMemory = defaultBodyMemory
+	}
+	if h.BodyMemory < largestBody {
+		return fmt.Errorf("gw_authorize: body_memory must be at least %d", largestBody)
+	}
+	h.bodies = newBodies(h.BodyMemory)
 	if h.router, err = compileRoutes(h.Routes, h.Sockets); err != nil {
 		return fmt.Errorf("gw_authorize: %w", err)
 	}

@@ -17,6 +17,9 @@ type Route struct {
 
 	Rule
 
+	// The policy sees the JSON of requests.
+	Body *Body `json:"body,omitempty"`
+
 	// What of a list in the answer the person may have.
 	Filter *Filter `json:"filter,omitempty"`
 
@@ -38,6 +41,7 @@ type route struct {
 	name    string // "GET /api/rooms/{room}", for events and metrics
 	pattern *pattern
 	rule    rule
+	body    int64 // bytes of it that the policy sees; 0 none
 	filter  *filter
 	effects effects
 	socket  *socket
@@ -65,7 +69,14 @@ func (rt Route) compile() (*route, error) {
 	if len(rt.Methods) == 0 {
 		r.name = "* " + rt.Path
 	}
-	if r.rule, err = rt.Rule.compile(p.has); err != nil {
+	if r.body, err = rt.Body.max(); err != nil {
+		return nil, fmt.Errorf("route %s: %w", r.name, err)
+	}
+	asked := func(name string) bool {
+		member, ok := strings.CutPrefix(name, requestJSON)
+		return ok && member != "" && r.body > 0 || p.has(name)
+	}
+	if r.rule, err = rt.Rule.compile(asked); err != nil {
 		return nil, fmt.Errorf("route %s: %w", r.name, err)
 	}
 	if rt.Filter != nil {
@@ -75,10 +86,10 @@ func (rt Route) compile() (*route, error) {
 	}
 	known := func(name string) bool {
 		path, ok := strings.CutPrefix(name, responseJSON)
-		return ok && path != "" || p.has(name)
+		return ok && path != "" || asked(name)
 	}
 	for _, e := range rt.On {
-		c, err := e.compile(known, p.has)
+		c, err := e.compile(known, asked)
 		if err == nil {
 			err = checkStatus(e.Status)
 		}
@@ -90,9 +101,15 @@ func (rt Route) compile() (*route, error) {
 	return r, nil
 }
 
-// vars are the variables that the path gives.
-func (r *route) vars(segs []string) values {
+// requestJSON is what names a member of the request's body.
+const requestJSON = "http.gw.request.json."
+
+// vars are the variables that the path and the body give.
+func (r *route) vars(segs []string, body *sent) values {
 	return func(name string) (string, error) {
+		if member, ok := strings.CutPrefix(name, requestJSON); ok {
+			return body.member(member)
+		}
 		if s, ok := r.pattern.value(name, segs); ok {
 			return s, nil
 		}

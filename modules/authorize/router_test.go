@@ -79,7 +79,7 @@ func TestVariables(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := &route{pattern: p}
-	if got, err := o.fill(r.vars(segs)); err != nil || got.String() != "room:a/b{id}" {
+	if got, err := o.fill(r.vars(segs, new(sent))); err != nil || got.String() != "room:a/b{id}" {
 		t.Error(got, err)
 	}
 }

@@ -3,6 +3,7 @@ package authorize
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/convosphere/gateway/modules/policy/engine"
@@ -22,19 +23,31 @@ type Rule struct {
 
 	// The name of the person that the request is about: who is put into a room.
 	Target string `json:"target,omitempty"`
+
+	// How what is answered is classified: public, internal, confidential or restricted. Default: none, which policies take as they like; for
+	// messages that of the handshake.
+	Classification string `json:"classification,omitempty"`
 }
+
+// classifications, from what may be known to all to what must not.
+var classifications = []string{"public", "internal", "confidential", "restricted"}
 
 // rule is a Rule ready for use.
 type rule struct {
 	permission       string
 	resource, parent *objectTemplate
 	target           *template
+	classification   string
 }
 
 func (r Rule) compile(known func(string) bool) (c rule, err error) {
 	if c.permission = r.Permission; strings.TrimSpace(r.Permission) == "" {
 		return c, errors.New("permission is missing")
 	}
+	if r.Classification != "" && !slices.Contains(classifications, r.Classification) {
+		return c, fmt.Errorf("classification %q: it is one of %s", r.Classification, strings.Join(classifications, ", "))
+	}
+	c.classification = r.Classification
 	if r.Parent != "" && r.Resource == "" {
 		return c, errors.New("a parent needs a resource")
 	}
@@ -59,6 +72,9 @@ func (r Rule) compile(known func(string) bool) (c rule, err error) {
 // fill sets what the rule says into the input of a decision.
 func (c *rule) fill(in *engine.Input, v values) (err error) {
 	in.Permission = c.permission
+	if c.classification != "" {
+		in.Classification = c.classification
+	}
 	if in.Resource, err = c.resource.fill(v); err != nil {
 		return err
 	}

@@ -34,6 +34,9 @@ type MessageRule struct {
 	// A refused message is left out; otherwise it closes the socket with 1008.
 	Drop bool `json:"drop,omitempty"`
 
+	// The policy sees the message itself.
+	Body *Body `json:"body,omitempty"`
+
 	// What the message changes, before it is passed on. Only of the back end's.
 	Do []Effect `json:"do,omitempty"`
 }
@@ -48,6 +51,7 @@ type socket struct {
 type messageRule struct {
 	rule    rule // without a permission, nothing is asked
 	drop    bool
+	body    int64 // bytes of it that the policy sees; 0 none
 	effects effects
 }
 
@@ -93,6 +97,9 @@ func (m MessageRule) compile(into map[string]*messageRule, passed map[string]boo
 		if c.rule, err = m.Rule.compile(anyMember); err != nil {
 			return err
 		}
+	}
+	if c.body, err = m.Body.max(); err != nil {
+		return err
 	}
 	for _, e := range m.Do {
 		if e.Status != 0 {

@@ -51,9 +51,15 @@ const (
 // ErrAmbiguous says that readers would differ about which member is meant.
 var ErrAmbiguous = errors.New("two members differ only in upper and lower case")
 
+// ErrMany says that the text holds more values than it may.
+var ErrMany = errors.New("too many values")
+
 // Parse reads one value that fills data. The result holds copies: data may be used again.
-func Parse(data []byte) (*Value, error) {
-	p := parser{data: data}
+func Parse(data []byte) (*Value, error) { return ParseAtMost(data, maxValues) }
+
+// ParseAtMost is Parse for a text of at most so many values, the ones inside of others counted: else the error is ErrMany.
+func ParseAtMost(data []byte, values int) (*Value, error) {
+	p := parser{data: data, left: values}
 	p.space()
 	v, err := p.value(0)
 	if err != nil {
@@ -122,7 +128,6 @@ var (
 	errEnd     = errors.New("the text ends too early")
 	errSyntax  = errors.New("not JSON")
 	errDepth   = errors.New("nested too deep")
-	errMany    = errors.New("too many values")
 	errTwice   = errors.New("a member is given twice")
 	errUTF8    = errors.New("not UTF-8")
 	errHalf    = errors.New("half a surrogate pair")
@@ -130,9 +135,9 @@ var (
 )
 
 type parser struct {
-	data   []byte
-	at     int
-	values int
+	data []byte
+	at   int
+	left int // values that may still come
 }
 
 func (p *parser) space() {
@@ -157,8 +162,8 @@ func (p *parser) value(depth int) (v Value, err error) {
 	if depth > MaxDepth {
 		return v, errDepth
 	}
-	if p.values++; p.values > maxValues {
-		return v, errMany
+	if p.left--; p.left < 0 {
+		return v, ErrMany
 	}
 	c, err := p.peek()
 	if err != nil {

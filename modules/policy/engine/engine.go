@@ -124,10 +124,13 @@ func (e *Engine) decide(ctx context.Context, s *Snapshot, in *Input) (d Decision
 	return d, err
 }
 
+// ReasonUnseen is the reason of a decision that would have allowed what it has not seen.
+const ReasonUnseen = "the body is larger than the policy may see"
+
 // unseen refuses, where the body was not seen, what does not hold without it. Fail closed.
 func (d *Decision) unseen() {
 	if d.Allow && !d.truncated {
-		d.Allow, d.Reason, d.Obligations = false, "the body is larger than the policy may see", Obligations{}
+		d.Allow, d.Reason, d.Obligations = false, ReasonUnseen, Obligations{}
 	}
 }
 

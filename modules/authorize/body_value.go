@@ -1,0 +1,104 @@
+package authorize
+
+import (
+	"encoding/json"
+	"errors"
+	"strconv"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/convosphere/gateway/modules/authorize/strictjson"
+)
+
+// longestNumber is more than a double is ever written with.
+const longestNumber = 64
+
+var (
+	errNumber = errors.New("a number that is not one to every reader")
+	errFolded = errors.New("two members differ only in upper and lower case")
+)
+
+// bodyValue is JSON as the policy sees it. Readers that tell no case in names, as Go's do, would take either of two members for the one
+// that the policy looked at, and large numbers become infinite to most: both are refused.
+func bodyValue(v *strictjson.Value) (ast.Value, error) {
+	switch v.Kind {
+	case strictjson.Null:
+		return ast.NullValue, nil
+	case strictjson.Bool:
+		return ast.Boolean(v.Text == "true"), nil
+	case strictjson.String:
+		return ast.String(v.Text), nil
+	case strictjson.Number:
+		if len(v.Text) > longestNumber {
+			return nil, errNumber
+		}
+		if _, err := strconv.ParseFloat(v.Text, 64); err != nil { // out of range
+			return nil, errNumber
+		}
+		return ast.Number(json.Number(v.Text)), nil
+	case strictjson.Array:
+		items := make([]*ast.Term, len(v.Items))
+		for i := range v.Items {
+			item, err := bodyValue(&v.Items[i])
+			if err != nil {
+				return nil, err
+			}
+			items[i] = ast.NewTerm(item)
+		}
+		return ast.NewArray(items...), nil
+	}
+	return bodyObject(v.Members)
+}
+
+func bodyObject(members []strictjson.Member) (ast.Value, error) {
+	pairs := make([][2]*ast.Term, len(members))
+	seen := make(map[string]bool, len(members))
+	for i := range members {
+		m := &members[i]
+		name := foldName(m.Name)
+		if seen[name] {
+			return nil, errFolded
+		}
+		seen[name] = true
+		value, err := bodyValue(&m.Value)
+		if err != nil {
+			return nil, err
+		}
+		pairs[i] = [2]*ast.Term{ast.StringTerm(m.Name), ast.NewTerm(value)}
+	}
+	return ast.NewObject(pairs...), nil
+}
+
+// foldName makes names equal that strings.EqualFold says are: each letter becomes the first of those that differ only in case.
+func foldName(s string) string {
+	plain := true
+	for i := 0; i < len(s) && plain; i++ {
+		plain = s[i] < utf8.RuneSelf && (s[i] < 'a' || s[i] > 'z')
+	}
+	if plain {
+		return s
+	}
+	out := make([]rune, 0, len(s))
+	for _, r := range s {
+		first := r
+		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
+			first = min(first, next)
+		}
+		out = append(out, first)
+	}
+	return string(out)
+}
+
+// valuesIn is the most values that JSON of that text can hold: every one but the first follows a comma, a colon or a bracket.
+func valuesIn(text []byte) int {
+	n := 1
+	for _, c := range text {
+		switch c {
+		case ',', ':', '[', '{':
+			n++
+		}
+	}
+	return n
+}
