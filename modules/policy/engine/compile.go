@@ -35,7 +35,8 @@ func Compile(ctx context.Context, src *Source, opts ...Option) (*Snapshot, error
 		return nil, err
 	}
 	p.text, p.functions, p.runtime = src.Modules, o.builtins(), o.runtime()
-	p.steady = len(o.allow) == 0 && !readsClockInSilence(modules)
+	p.waits = len(o.allow) > 0
+	p.steady = !p.waits && !readsClockInSilence(modules)
 	return p.snapshot(ctx, src.Data, revision)
 }
 
@@ -82,9 +83,24 @@ func newProgram(modules map[string]*ast.Module, caps *ast.Capabilities) (*progra
 	}
 	p.reads = readsOf(p.compiler.Modules)
 	p.partial.modules = deciding
-	p.queryCompiler = p.compiler.QueryCompiler()
-	if p.query, err = p.queryCompiler.Compile(ast.MustParseBody(string(result) + " = " + query)); err != nil {
-		return nil, fmt.Errorf("preparing the policy: %w", err)
+	if p.decision, err = prepare(p.compiler, query); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// prepared asks a compiled policy for what is at a path.
+type prepared struct {
+	compiler *ast.Compiler
+	query    ast.Body
+	queries  ast.QueryCompiler
+}
+
+func prepare(c *ast.Compiler, path string) (*prepared, error) {
+	p := &prepared{compiler: c, queries: c.QueryCompiler()}
+	var err error
+	if p.query, err = p.queries.Compile(ast.MustParseBody(string(result) + " = " + path)); err != nil {
+		return nil, fmt.Errorf("preparing %s: %w", path, err)
 	}
 	return p, nil
 }

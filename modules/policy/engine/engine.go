@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -143,17 +144,14 @@ type Options struct {
 
 // Evaluate decides about a document as Value makes it, without memory. A panic is the caller's.
 func (s *Snapshot) Evaluate(ctx context.Context, document ast.Value, o Options) (d Decision, err error) {
-	if o.Timeout <= 0 {
-		o.Timeout = DefaultTimeout
-	}
 	if o.Now.IsZero() {
 		o.Now = time.Now()
 	}
 	unsteady := builtins.NDBCache{} // what was asked of the clock, or of chance
-	values, err := s.run(ctx, document, unsteady, o)
+	values, err := s.run(ctx, s.decision, document, unsteady, o)
 	switch {
 	case topdown.IsCancel(err):
-		return Refused(Timeout, "the policy took too long", s.Revision), fmt.Errorf("no decision within %s", o.Timeout)
+		return Refused(Timeout, "the policy took too long", s.Revision), fmt.Errorf("no decision within %s", cmp.Or(o.Timeout, DefaultTimeout))
 	case errors.Is(err, errGrants):
 		return Refused(Grants, "grants can't be read", s.Revision), err
 	case err != nil:
@@ -168,24 +166,12 @@ func (s *Snapshot) Evaluate(ctx context.Context, document ast.Value, o Options) 
 	return d, err
 }
 
-// run evaluates the query and gives all of its values.
-func (s *Snapshot) run(ctx context.Context, document ast.Value, unsteady builtins.NDBCache, o Options) (values []ast.Value, err error) {
-	limit := startLimit(o.Timeout)
+// run evaluates a query and gives all of its values. unsteady takes what was asked of the clock, or of chance; nil: nobody asks.
+func (s *Snapshot) run(ctx context.Context, p *prepared, document ast.Value, unsteady builtins.NDBCache, o Options) (values []ast.Value, err error) {
+	limit := startLimit(o.Timeout, s.waits)
 	defer limit.stop()
-	q := topdown.NewQuery(s.query).
-		WithQueryCompiler(s.queryCompiler).
-		WithCompiler(s.compiler).
-		WithStore(s.store).
-		WithTransaction(s.read).
-		WithBuiltins(s.functions).
-		WithRuntime(s.runtime).
-		WithInput(ast.NewTerm(document)).
-		WithTime(o.Now).
-		WithCancel(limit.cancel).
-		WithStrictBuiltinErrors(true).
-		WithNDBuiltinCache(unsteady).
-		WithMetrics(noMetrics).
-		WithPrintHook(silent{})
+	rules := newRuleCache()
+	q := s.evaluation(p, document, limit, o.Now).WithBaseCache(s.data).WithVirtualCache(rules).WithNDBuiltinCache(unsteady)
 	if o.Tracer != nil {
 		// Without the index each rule is tried, so that a trace shows why it did not hold.
 		q = q.WithQueryTracer(o.Tracer).WithIndexing(false)
@@ -198,7 +184,25 @@ func (s *Snapshot) run(ctx context.Context, document ast.Value, unsteady builtin
 		}
 		return nil
 	})
+	rules.release()
 	return values, err
+}
+
+// evaluation is what all evaluations have in common. An error of a built-in function is one of the evaluation.
+func (s *Snapshot) evaluation(p *prepared, document ast.Value, l *limit, now time.Time) *topdown.Query {
+	return topdown.NewQuery(p.query).
+		WithQueryCompiler(p.queries).
+		WithCompiler(p.compiler).
+		WithStore(s.store).
+		WithTransaction(s.read).
+		WithBuiltins(s.functions).
+		WithRuntime(s.runtime).
+		WithInput(ast.NewTerm(document)).
+		WithTime(now).
+		WithCancel(l).
+		WithStrictBuiltinErrors(true).
+		WithMetrics(noMetrics).
+		WithPrintHook(silent{})
 }
 
 // answer takes the one answer out of the values, strictly.

@@ -6,30 +6,17 @@ import (
 	"fmt"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
 // maskPath is where a policy says what of an input must not be logged, as OPA's decision logs have it.
 const maskPath = "data.system.log.mask"
 
-// maskQuery asks for it.
-type maskQuery struct {
-	compiler      *ast.Compiler
-	query         ast.Body
-	queryCompiler ast.QueryCompiler
-}
-
 // newMaskQuery returns nil where the policy masks nothing.
-func newMaskQuery(c *ast.Compiler) (*maskQuery, error) {
+func newMaskQuery(c *ast.Compiler) (*prepared, error) {
 	if len(c.GetRulesWithPrefix(ast.MustParseRef(maskPath))) == 0 {
 		return nil, nil
 	}
-	m := &maskQuery{compiler: c, queryCompiler: c.QueryCompiler()}
-	var err error
-	if m.query, err = m.queryCompiler.Compile(ast.MustParseBody(string(result) + " = " + maskPath)); err != nil {
-		return nil, fmt.Errorf("preparing %s: %w", maskPath, err)
-	}
-	return m, nil
+	return prepare(c, maskPath)
 }
 
 // Masks asks the policy what of this must not be logged. The document is {"input", "result", "path", "decision_id"}; the answer's elements are
@@ -43,7 +30,7 @@ func (s *Snapshot) Masks(ctx context.Context, document ast.Value, o Options) (ma
 			masks, err = nil, fmt.Errorf("%s panicked: %v", maskPath, r)
 		}
 	}()
-	values, err := s.runMasks(ctx, document, o)
+	values, err := s.run(ctx, s.masks, document, nil, o)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("evaluating %s: %w", maskPath, err)
@@ -61,32 +48,4 @@ func (s *Snapshot) Masks(ctx context.Context, document ast.Value, o Options) (ma
 		return nil, errors.New(maskPath + " is no set")
 	}
 	return list, nil
-}
-
-func (s *Snapshot) runMasks(ctx context.Context, document ast.Value, o Options) (values []ast.Value, err error) {
-	if o.Timeout <= 0 {
-		o.Timeout = DefaultTimeout
-	}
-	limit := startLimit(o.Timeout)
-	defer limit.stop()
-	q := topdown.NewQuery(s.masks.query).
-		WithQueryCompiler(s.masks.queryCompiler).
-		WithCompiler(s.masks.compiler).
-		WithStore(s.store).
-		WithTransaction(s.read).
-		WithBuiltins(s.functions).
-		WithRuntime(s.runtime).
-		WithInput(ast.NewTerm(document)).
-		WithTime(o.Now).
-		WithCancel(limit.cancel).
-		WithStrictBuiltinErrors(true).
-		WithMetrics(noMetrics).
-		WithPrintHook(silent{})
-	err = q.Iter(context.WithoutCancel(ctx), func(r topdown.QueryResult) error {
-		if t := r[result]; t != nil {
-			values = append(values, t.Value)
-		}
-		return nil
-	})
-	return values, err
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/open-policy-agent/opa/v1/topdown/builtins"
 )
 
@@ -23,12 +22,10 @@ var unknown = []*ast.Term{
 
 // partialProgram is the policy compiled for partial evaluation, the first time that a list is long: in rules without else. Snapshots of a program share it.
 type partialProgram struct {
-	once          sync.Once
-	modules       map[string]*ast.Module // as they were parsed
-	compiler      *ast.Compiler
-	query         ast.Body
-	queryCompiler ast.QueryCompiler
-	err           error
+	once     sync.Once
+	modules  map[string]*ast.Module // as they were parsed
+	decision *prepared
+	err      error
 }
 
 // lists is what was found out about questions, by what they are made of but the element.
@@ -51,13 +48,12 @@ func (p *partialProgram) compile(caps *ast.Capabilities) (err error) {
 			return errNamespace
 		}
 	}
-	p.compiler = ast.NewCompiler().WithCapabilities(caps)
-	if p.compiler.Compile(unordered(p.modules)); p.compiler.Failed() {
-		return fmt.Errorf("compiling the policy without else: %w", p.compiler.Errors)
+	c := ast.NewCompiler().WithCapabilities(caps)
+	if c.Compile(unordered(p.modules)); c.Failed() {
+		return fmt.Errorf("compiling the policy without else: %w", c.Errors)
 	}
-	p.queryCompiler = p.compiler.QueryCompiler()
-	if p.query, err = p.queryCompiler.Compile(ast.MustParseBody(query + " = " + string(result))); err != nil {
-		return fmt.Errorf("preparing the policy without else: %w", err)
+	if p.decision, err = prepare(c, query); err != nil {
+		return fmt.Errorf("without else: %w", err)
 	}
 	return nil
 }
@@ -108,25 +104,13 @@ func (s *Snapshot) partially(ctx context.Context, base *Input, now time.Time, ti
 			err = fmt.Errorf("the policy engine panicked: %v", v)
 		}
 	}()
-	limit := startLimit(timeout)
+	limit := startLimit(timeout, s.waits)
 	defer limit.stop()
 	asked := builtins.NDBCache{}
-	queries, support, err := topdown.NewQuery(s.partial.query).
-		WithQueryCompiler(s.partial.queryCompiler).
-		WithCompiler(s.partial.compiler).
-		WithStore(s.store).
-		WithTransaction(s.read).
-		WithBuiltins(s.functions).
-		WithRuntime(s.runtime).
-		WithInput(ast.NewTerm(base.knownPart(s.reads))).
+	queries, support, err := s.evaluation(s.partial.decision, base.knownPart(s.reads), limit, now).
+		WithNDBuiltinCache(asked).
 		WithUnknowns(unknown).
 		WithPartialNamespace(namespace).
-		WithTime(now).
-		WithCancel(limit.cancel).
-		WithStrictBuiltinErrors(true).
-		WithNDBuiltinCache(asked).
-		WithMetrics(noMetrics).
-		WithPrintHook(silent{}).
 		PartialRun(context.WithoutCancel(ctx))
 	if err != nil {
 		return r, false, err
@@ -152,7 +136,7 @@ func (p *partialProgram) leaves(over any) (found bool) {
 	ast.WalkRefs(over, func(ref ast.Ref) bool {
 		found = found || ref[0].Equal(ast.DefaultRootDocument) &&
 			!(len(ref) > 1 && ref[1].Equal(ast.StringTerm(namespace))) &&
-			len(p.compiler.GetRulesDynamicWithOpts(ref, ast.RulesOptions{IncludeHiddenModules: true})) > 0
+			len(p.decision.compiler.GetRulesDynamicWithOpts(ref, ast.RulesOptions{IncludeHiddenModules: true})) > 0
 		return found
 	})
 	return found

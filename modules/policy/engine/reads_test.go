@@ -122,8 +122,8 @@ func TestPartsThatAreNotReadChangeNothing(t *testing.T) {
 		rules := ""
 		for i := range rapid.IntRange(1, 3).Draw(t, "rules") {
 			body := ""
-			for range rapid.IntRange(1, 3).Draw(t, "length") {
-				body += "\n\t" + rapid.SampledFrom(conditions).Draw(t, "condition")
+			for _, c := range rapid.SliceOfNDistinct(rapid.SampledFrom(conditions), 1, 3, rapid.ID).Draw(t, "conditions") {
+				body += "\n\t" + c
 			}
 			rules += fmt.Sprintf("decided contains %d if {%s\n}\n\n", i, body)
 		}

@@ -15,17 +15,17 @@ import (
 
 // program is a compiled policy without data. It never changes: snapshots with other data share it.
 type program struct {
-	text          map[string]string // the modules, as they were written
-	compiler      *ast.Compiler     // of all modules but those below `system`
-	system        *ast.Compiler     // of all modules, without the schema of the input; nil where none is below `system`
-	masks         *maskQuery        // what of an input must not be logged; nil: the policy does not say
-	reads         reads             // what of the input the first looks at
-	query         ast.Body
-	queryCompiler ast.QueryCompiler
-	functions     map[string]*topdown.Builtin
-	runtime       *ast.Term
-	steady        bool // what it decides may be remembered, as far as the modules tell
-	partial       partialProgram
+	text      map[string]string // the modules, as they were written
+	compiler  *ast.Compiler     // of all modules but those below `system`
+	system    *ast.Compiler     // of all modules, without the schema of the input; nil where none is below `system`
+	masks     *prepared         // what of an input must not be logged; nil: the policy does not say
+	reads     reads             // what of the input the first looks at
+	decision  *prepared         // what asks the first
+	functions map[string]*topdown.Builtin
+	runtime   *ast.Term
+	waits     bool // it may wait for the network
+	steady    bool // what it decides may be remembered, as far as the modules tell
+	partial   partialProgram
 }
 
 // Snapshot is a compiled policy with its data. It never changes, so evaluations share it without a lock; what it has decided it
@@ -34,6 +34,7 @@ type Snapshot struct {
 	*program
 	Revision string
 	store    storage.Store
+	data     topdown.BaseCache   // the same data
 	read     storage.Transaction // one read transaction for all: nobody ever writes to this store
 	memory   *memory             // decisions made before; nil: not to be remembered
 	lists    lists               // what is known of questions about lists
@@ -66,7 +67,7 @@ func (p *program) snapshot(ctx context.Context, data map[string]any, revision st
 	if err != nil {
 		return nil, fmt.Errorf("opening the policy's data: %w", err)
 	}
-	s := &Snapshot{program: p, Revision: revision, store: store, read: read}
+	s := &Snapshot{program: p, Revision: revision, store: store, data: baseData{object}, read: read}
 	if p.steady {
 		s.memory = newMemory()
 	}
