@@ -2,8 +2,11 @@ package grant
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,7 +15,7 @@ import (
 
 // Apply removes and then adds, all or nothing. In remove an empty Subject or Relation means any. What it returns nil for is
 // durable, and seen by this process at once. What is there already holds until the later of the two ends: an addition takes
-// nothing away. To end a grant earlier, remove it and add it in one call.
+// nothing away. To end a grant earlier, remove it and add it in one call. Errors: ErrMalformed, ErrFull.
 func (s *Store) Apply(ctx context.Context, add, remove []Grant) error {
 	for _, g := range add {
 		if err := g.check(); err != nil {
@@ -24,37 +27,68 @@ func (s *Store) Apply(ctx context.Context, add, remove []Grant) error {
 			return err
 		}
 	}
-	changed := changes(add, remove)
-	if len(changed) == 0 {
-		return nil
-	}
 	now := s.now()
+	touched := touched{}
 	err := s.db.InTx(ctx, func(tx *database.Tx) error {
 		for _, g := range remove {
-			if _, err := tx.Exec(ctx, `DELETE FROM grants WHERE object = ? AND (subject = ? OR CAST(? AS TEXT) = '') AND (relation = ? OR CAST(? AS TEXT) = '')`,
-				g.Object, g.Subject, g.Subject, g.Relation, g.Relation); err != nil {
-				return fmt.Errorf("removing a grant: %w", err)
-			}
-		}
-		for _, g := range add {
-			if err := insert(ctx, tx, g, now); err != nil {
+			if err := drop(ctx, tx, g, touched); err != nil {
 				return err
 			}
 		}
-		return tx.Append(ctx, now, changed...)
+		for _, g := range add {
+			if err := s.insert(ctx, tx, g, now, touched); err != nil {
+				return err
+			}
+		}
+		if len(touched) == 0 {
+			return nil
+		}
+		return tx.Append(ctx, now, touched.changes()...)
 	})
 	// Also after an error: whether a commit that failed has happened is not known.
-	for _, c := range changed {
-		s.changed(c.Key)
+	for object := range touched {
+		s.changed(object)
 	}
-	s.feed.Wake()
+	if len(touched) > 0 {
+		s.feed.Wake()
+	}
 	return err
+}
+
+// touched are the objects whose grants are others now. What was there already, or was not there to be removed, touches nothing.
+type touched map[string]struct{}
+
+func (t touched) by(object string, result sql.Result) (bool, error) {
+	n, err := result.RowsAffected()
+	if n > 0 {
+		t[object] = struct{}{}
+	}
+	return n > 0, err
+}
+
+func (t touched) changes() (list []database.Change) {
+	for _, object := range slices.Sorted(maps.Keys(t)) {
+		list = append(list, database.Change{Topic: Topic, Key: object})
+	}
+	return list
+}
+
+func drop(ctx context.Context, tx *database.Tx, g Grant, touched touched) error {
+	result, err := tx.Exec(ctx, `DELETE FROM grants WHERE object = ? AND (subject = ? OR CAST(? AS TEXT) = '') AND (relation = ? OR CAST(? AS TEXT) = '')`,
+		g.Object, g.Subject, g.Subject, g.Relation, g.Relation)
+	if err == nil {
+		_, err = touched.by(g.Object, result)
+	}
+	if err != nil {
+		return fmt.Errorf("removing a grant: %w", err)
+	}
+	return nil
 }
 
 // errParent says that an object can't be in two places.
 var errParent = errors.New("the object has another parent")
 
-func insert(ctx context.Context, tx *database.Tx, g Grant, now time.Time) error {
+func (s *Store) insert(ctx context.Context, tx *database.Tx, g Grant, now time.Time, touched touched) error {
 	if g.Relation == Parent {
 		var other int
 		if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM grants WHERE object = ? AND relation = ? AND subject <> ?`, g.Object, Parent, g.Subject).Scan(&other); err != nil {
@@ -64,10 +98,14 @@ func insert(ctx context.Context, tx *database.Tx, g Grant, now time.Time) error 
 			return fmt.Errorf("adding a grant: %w", errParent)
 		}
 	}
-	if _, err := tx.Exec(ctx, upsert, g.Object, g.Subject, g.Relation, kind(g.Object), database.Micros(now), database.Micros(g.Expires)); err != nil {
+	result, err := tx.Exec(ctx, upsert, g.Object, g.Subject, g.Relation, kind(g.Object), database.Micros(now), database.Micros(g.Expires))
+	if err != nil {
 		return fmt.Errorf("adding a grant: %w", err)
 	}
-	return nil
+	if added, err := touched.by(g.Object, result); err != nil || !added {
+		return err
+	}
+	return s.checkLimits(ctx, tx, g)
 }
 
 // upsert leaves a grant that never ends as it is.
@@ -79,19 +117,4 @@ const upsert = `INSERT INTO grants (object, subject, relation, kind, at, expires
 func kind(object string) string {
 	k, _, _ := strings.Cut(object, ":")
 	return k
-}
-
-// changes names each object once.
-func changes(lists ...[]Grant) []database.Change {
-	var out []database.Change
-	seen := map[string]bool{}
-	for _, list := range lists {
-		for _, g := range list {
-			if !seen[g.Object] {
-				seen[g.Object] = true
-				out = append(out, database.Change{Topic: Topic, Key: g.Object})
-			}
-		}
-	}
-	return out
 }

@@ -8,72 +8,66 @@ import (
 )
 
 const (
-	maxWhole   = 4096             // relations to one object that are remembered whole; of larger ones the database is asked
-	maxWeight  = 1 << 18          // relations remembered in all, each object counting for one more
+	maxWhole   = 4096             // relations to one object that are remembered whole; of larger ones what concerns those who ask
 	maxAge     = 15 * time.Minute // far below what the feed keeps: a change it missed is not missed for ever
 	stampSlots = 4096
+	kindSlots  = 256
 )
 
-// facts are what is known of one object. They never change once in the cache.
-type facts struct {
-	of     map[string][]string // subject → relations
-	parent string
-	whole  bool // nothing is missing
-	count  int
-	read   time.Time
-	until  int64 // microseconds since 1970: something of it has expired by then; 0: never
+// key is what facts are remembered by. Objects come from requests and may hold anything.
+type key struct {
+	object  string // of a list: the type of its objects
+	subject string // of a part or a list: whom it concerns
+	what    byte
 }
 
-func (f *facts) add(subject, relation string, expires int64) {
-	f.count++
-	if expires != 0 && (f.until == 0 || expires < f.until) {
-		f.until = expires
-	}
-	if relation == Parent {
-		f.parent = subject
-		return
-	}
-	f.of[subject] = append(f.of[subject], relation)
-}
+// What facts are about.
+const (
+	whole byte = iota // an object; or that it is too large to be known whole
+	part              // what of a large object concerns one subject
+	list              // a subject's objects of one type
+)
 
-func (f *facts) relations(subject string) []string {
-	own, all := f.of[subject], f.of[Everyone]
-	if len(own) == 0 || subject == Everyone {
-		return all
-	}
-	if len(all) == 0 {
-		return own
-	}
-	both := make([]string, 0, len(own)+len(all))
-	return append(append(both, own...), all...)
-}
-
-// cache remembers facts by object, in two generations: what is not asked for while the young one fills up is forgotten. So
-// it is bounded, and a scan over many objects does not push out what is in use.
+// cache remembers facts, in two generations: what is not asked for while the young one fills up is forgotten. So it is
+// bounded, and a scan over many objects does not push out what is in use.
 type cache struct {
 	seed   maphash.Seed
+	limit  int // bytes, of both generations
 	closed atomic.Bool
 
 	// Stamps count changes by slot of an object's hash: a change elsewhere may look like one here, never the reverse.
 	slots   [stampSlots]atomic.Uint64
 	ends    [stampSlots]deadline // when something of what was read has expired, by slot: a change, too
-	all     atomic.Uint64        // changes that concern every object
+	kinds   [kindSlots]atomic.Uint64
+	all     atomic.Uint64 // changes that concern every object
 	version atomic.Uint64
 	end     deadline // the first of ends
 
-	mu     sync.RWMutex
-	young  map[string]*facts
-	old    map[string]*facts
-	weight int // of young
+	mu    sync.RWMutex
+	young map[key]*facts
+	old   map[key]*facts
+	bytes int // of young
 }
 
-func newCache() *cache {
-	return &cache{seed: maphash.MakeSeed(), young: map[string]*facts{}, old: map[string]*facts{}}
+func newCache(limit int) *cache {
+	return &cache{seed: maphash.MakeSeed(), limit: limit, young: map[key]*facts{}, old: map[key]*facts{}}
 }
 
 func (c *cache) slot(object string) uint64 { return maphash.String(c.seed, object) % stampSlots }
 
 func (c *cache) stamp(object string) uint64 { return c.slots[c.slot(object)].Load() }
+
+func (c *cache) kindSlot(kind string) *atomic.Uint64 {
+	return &c.kinds[maphash.String(c.seed, kind)%kindSlots]
+}
+
+// stampOf is the stamp of what facts are about: they are out of date where it is another.
+func (c *cache) stampOf(k key) uint64 {
+	if k.what == list {
+		return c.kindSlot(k.object).Load()
+	}
+	return c.stamp(k.object)
+}
 
 // stampAt is stamp, after what has expired by now was counted as the change that it is.
 func (c *cache) stampAt(object string, now time.Time) uint64 {
@@ -99,66 +93,77 @@ func (c *cache) expect(object string, f *facts) {
 	}
 }
 
-func (c *cache) get(object string, now time.Time) *facts {
+func (c *cache) get(k key, now time.Time) *facts {
 	c.mu.RLock()
-	f, young := c.young[object]
+	f, young := c.young[k]
 	if f == nil {
-		f = c.old[object]
+		f = c.old[k]
 	}
 	c.mu.RUnlock()
-	if f == nil || now.Sub(f.read) > maxAge || f.until != 0 && f.until <= now.UnixMicro() {
+	switch at := now.UnixMicro(); {
+	case f == nil, at-f.read > maxAge.Microseconds(), f.until != 0 && f.until <= at:
+		return nil
+	case k.what != whole && f.stamp != c.stampOf(k): // nobody tells which parts and lists a change concerns
 		return nil
 	}
 	if !young {
-		c.promote(object, f)
+		c.promote(k, f)
 	}
 	return f
 }
 
 // promote takes what is asked for again into the young generation, unless it was forgotten meanwhile.
-func (c *cache) promote(object string, f *facts) {
+func (c *cache) promote(k key, f *facts) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.old[object] == f {
-		delete(c.old, object)
-		c.insert(object, f)
+	if c.old[k] == f {
+		delete(c.old, k)
+		c.insert(k, f)
 	}
 }
 
 // put remembers facts that were read when the stamp was so.
-func (c *cache) put(object string, f *facts, stamp uint64, now time.Time) {
-	f.read = now
+func (c *cache) put(k key, f *facts, stamp uint64, now time.Time) {
+	f.read, f.stamp = now.UnixMicro(), stamp
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stamp(object) != stamp || c.closed.Load() {
+	if c.stampOf(k) != stamp || c.closed.Load() {
 		return // changed while it was read: what was read may be from before
 	}
-	delete(c.old, object)
-	c.insert(object, f)
+	delete(c.old, k)
+	c.insert(k, f)
 }
 
-func (c *cache) insert(object string, f *facts) {
-	if previous := c.young[object]; previous != nil {
-		c.weight -= previous.count + 1
-	}
-	c.young[object] = f
-	c.weight += f.count + 1
-	if c.weight > maxWeight/2 {
-		c.old, c.young, c.weight = c.young, map[string]*facts{}, 0
+func (c *cache) insert(k key, f *facts) {
+	c.drop(k)
+	c.young[k] = f
+	c.bytes += f.size(k)
+	if c.bytes > c.limit/2 {
+		c.old, c.young, c.bytes = c.young, map[key]*facts{}, 0
 	}
 }
 
-// forget drops an object, and marks it changed for those who are reading it now.
+func (c *cache) drop(k key) {
+	if f := c.young[k]; f != nil {
+		c.bytes -= f.size(k)
+		delete(c.young, k)
+	}
+}
+
+// forget drops an object, and marks it changed for those who are reading it now. That it is too large to be known whole is kept.
 func (c *cache) forget(object string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.slots[c.slot(object)].Add(1)
+	c.kindSlot(kind(object)).Add(1)
 	c.version.Add(1)
-	if f := c.young[object]; f != nil {
-		c.weight -= f.count + 1
-		delete(c.young, object)
+	k := key{object: object}
+	if f := c.young[k]; f != nil && f.whole {
+		c.drop(k)
 	}
-	delete(c.old, object)
+	if f := c.old[k]; f != nil && f.whole {
+		delete(c.old, k)
+	}
 }
 
 // bump makes every stamp differ from all before.
@@ -168,5 +173,5 @@ func (c *cache) close() {
 	c.closed.Store(true)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.young, c.old, c.weight = map[string]*facts{}, map[string]*facts{}, 0
+	c.young, c.old, c.bytes = map[key]*facts{}, map[key]*facts{}, 0
 }

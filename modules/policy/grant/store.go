@@ -2,7 +2,6 @@ package grant
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
@@ -15,6 +14,8 @@ type Store struct {
 	db     *database.DB
 	feed   Feed
 	now    func() time.Time
+	limits Limits
+	budget budget
 	cache  *cache
 	cancel func()
 	ended  chan struct{} // closed when the upkeep has ended
@@ -31,7 +32,13 @@ type Feed interface {
 
 // New makes a store over the database and its feed. Close it.
 func New(db *database.DB, feed Feed, now func() time.Time) *Store {
-	s := &Store{db: db, feed: feed, now: now, cache: newCache(), ended: make(chan struct{})}
+	return NewWithin(db, feed, now, Limits{})
+}
+
+// NewWithin is New with limits of one's own.
+func NewWithin(db *database.DB, feed Feed, now func() time.Time, limits Limits) *Store {
+	limits = limits.orDefaults()
+	s := &Store{db: db, feed: feed, now: now, limits: limits, cache: newCache(limits.Memory), ended: make(chan struct{})}
 	unsubscribe := feed.Subscribe(Topic, s.changed)
 	ctx, stop := context.WithCancel(context.Background()) // it ends with Close
 	s.cancel = func() {
@@ -58,7 +65,7 @@ func (s *Store) changed(object string) {
 // trusted tells whether what is in memory still holds. Where changes can't be seen, it does not.
 func (s *Store) trusted() bool { return s.feed.Fresh() && !s.cache.closed.Load() }
 
-// Relations returns those of the subject and of everyone to the object. An empty subject has none.
+// Relations returns those of the subject and of everyone to the object, sorted. An empty subject has none. Nobody writes to what it returns.
 func (s *Store) Relations(ctx context.Context, subject, object string) ([]string, error) {
 	if subject == "" {
 		return nil, nil
@@ -89,27 +96,42 @@ func (s *Store) find(ctx context.Context, object, subject string) (*facts, error
 }
 
 func (s *Store) look(ctx context.Context, object, subject string) (*facts, error) {
+	if !IsObject(object) {
+		return &facts{}, nil // nothing was ever granted on it
+	}
 	if !s.trusted() {
 		return s.read(ctx, object, subject)
 	}
-	if f := s.cache.get(object, s.now()); f != nil {
-		if f.whole {
-			return f, nil
+	k := key{object: object}
+	f := s.cache.get(k, s.now())
+	if f == nil {
+		// The stamp is taken before the database is asked: what changed since then is not remembered, though it is answered, as a
+		// question that came a moment earlier would be.
+		stamp := s.cache.stampOf(k)
+		var err error
+		if f, err = s.readAll(ctx, object); err != nil {
+			return nil, err
 		}
-		return s.read(ctx, object, subject)
+		s.cache.put(k, f, stamp, s.now())
 	}
-	// The stamp is taken before the database is asked: what changed since then is not remembered, though it is answered, as a
-	// question that came a moment earlier would be.
-	stamp := s.cache.stamp(object)
-	f, err := s.readAll(ctx, object)
-	if err != nil {
-		return nil, err
+	if f.whole {
+		return f, nil
 	}
-	s.cache.put(object, f, stamp, s.now())
-	if !f.whole {
-		return s.read(ctx, object, subject)
+	return s.part(ctx, object, subject)
+}
+
+// part is what of a large object concerns one subject.
+func (s *Store) part(ctx context.Context, object, subject string) (*facts, error) {
+	k := key{object, subject, part}
+	if f := s.cache.get(k, s.now()); f != nil {
+		return f, nil
 	}
-	return f, nil
+	stamp := s.cache.stampOf(k)
+	f, err := s.read(ctx, object, subject)
+	if err == nil {
+		s.cache.put(k, f, stamp, s.now())
+	}
+	return f, err
 }
 
 // lookup bounds how long a question waits for the database.
@@ -122,51 +144,49 @@ func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // readAll reads every relation to the object, but of one with very many only that there are many.
 func (s *Store) readAll(ctx context.Context, object string) (*facts, error) {
-	ctx, cancel := detached(ctx)
-	defer cancel()
-	rows, err := s.db.Query(ctx, `SELECT subject, relation, expires FROM grants WHERE object = ? AND (expires = 0 OR expires > ?) LIMIT ?`,
+	rows, err := s.rows(ctx, `SELECT subject, relation, expires FROM grants WHERE object = ? AND (expires = 0 OR expires > ?) LIMIT ?`,
 		object, database.Micros(s.now()), maxWhole+1)
-	if err != nil {
-		return nil, fmt.Errorf("reading grants: %w", err)
-	}
-	f, err := collect(rows)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if f.count > maxWhole {
+	case len(rows) > maxWhole:
 		return &facts{}, nil
 	}
+	f := newFacts(rows)
 	f.whole = true
 	return f, nil
 }
 
 // read asks the database for what concerns one subject.
 func (s *Store) read(ctx context.Context, object, subject string) (*facts, error) {
+	now := database.Micros(s.now())
+	rows, err := s.rows(ctx, `SELECT subject, relation, expires FROM grants WHERE object = ? AND subject IN (?, ?) AND relation <> ? AND (expires = 0 OR expires > ?)
+		UNION ALL SELECT subject, relation, expires FROM grants WHERE object = ? AND relation = 'parent'`, object, subject, Everyone, Parent, now, object)
+	if err != nil {
+		return nil, err
+	}
+	return newFacts(rows), nil
+}
+
+func (s *Store) rows(ctx context.Context, query string, args ...any) (list []row, err error) {
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	rows, err := s.db.Query(ctx, `SELECT subject, relation, expires FROM grants WHERE object = ? AND (subject = ? OR subject = ? OR relation = ?)
-		AND (expires = 0 OR expires > ?)`, object, subject, Everyone, Parent, database.Micros(s.now()))
+	rows, err := s.db.Query(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading grants: %w", err)
 	}
-	return collect(rows)
-}
-
-func collect(rows *sql.Rows) (*facts, error) {
 	defer rows.Close()
-	f := &facts{of: map[string][]string{}}
 	for rows.Next() {
-		var subject, relation string
-		var expires int64
-		if err := rows.Scan(&subject, &relation, &expires); err != nil {
+		var r row
+		if err := rows.Scan(&r.subject, &r.relation, &r.expires); err != nil {
 			return nil, fmt.Errorf("reading grants: %w", err)
 		}
-		f.add(subject, relation, expires)
+		list = append(list, r)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("reading grants: %w", err)
 	}
-	return f, nil
+	return list, nil
 }
 
 // Stamp changes whenever an answer about one of the objects, or about emergency access, may have changed. Whoever remembers a decision remembers the

@@ -246,17 +246,19 @@ func TestMemoryGetsOld(t *testing.T) {
 	}
 }
 
+var roomA = key{object: "room:a"}
+
 // What was read before a change is not remembered after it.
 func TestFillThatWasOvertakenIsNotKept(t *testing.T) {
-	c := newCache()
+	c := newCache(DefaultMemory)
 	stamp := c.stamp("room:a")
 	c.forget("room:a")
-	c.put("room:a", &facts{whole: true}, stamp, time.Now())
-	if c.get("room:a", time.Now()) != nil {
+	c.put(roomA, &facts{whole: true}, stamp, time.Now())
+	if c.get(roomA, time.Now()) != nil {
 		t.Fatal("it was kept")
 	}
-	c.put("room:a", &facts{whole: true}, c.stamp("room:a"), time.Now())
-	if c.get("room:a", time.Now()) == nil {
+	c.put(roomA, &facts{whole: true}, c.stamp("room:a"), time.Now())
+	if c.get(roomA, time.Now()) == nil {
 		t.Fatal("it was not kept")
 	}
 }
@@ -293,17 +295,43 @@ func TestReadersNeverSeeAnOldAnswerAfterAChange(t *testing.T) {
 }
 
 func TestCacheIsBounded(t *testing.T) {
-	c := newCache()
+	const limit = 1 << 20
+	c := newCache(limit)
 	now := time.Now()
-	for i := range 3 * maxWeight {
+	put := func(k key, f *facts) { c.put(k, f, c.stampOf(k), now) }
+	used := key{object: "room:used"}
+	put(used, &facts{whole: true})
+	held := make([]Held, 100)
+	for i := range 10 * limit / overhead {
 		o := fmt.Sprint("room:", i)
-		c.put(o, &facts{whole: true}, c.stamp(o), now)
-		if i%1000 == 0 && i > 0 && c.get("room:0", now) == nil {
+		object := newFacts([]row{{o, "owner", 0}, {Everyone, "viewer", 0}})
+		object.whole = true
+		put(key{object: o}, object)
+		put(key{"room:big", o, part}, newFacts(nil))
+		put(key{"room", o, list}, &facts{held: held[:i%100]})
+		if i%100 == 0 && c.get(used, now) == nil {
 			t.Fatal("what is in use was forgotten")
 		}
+		if c.bytes < 0 || c.bytes > limit/2 {
+			t.Fatalf("%d bytes in one generation", c.bytes)
+		}
 	}
-	if n := len(c.young) + len(c.old); n > maxWeight {
-		t.Fatalf("%d objects remembered", n)
+	sum := 0
+	for _, generation := range []map[key]*facts{c.young, c.old} {
+		for k, f := range generation {
+			sum += f.size(k)
+		}
+	}
+	if sum > limit+overhead+100*48 {
+		t.Fatalf("%d bytes remembered", sum)
+	}
+	for k := range c.young {
+		c.forget(k.object)
+	}
+	for k, f := range c.young {
+		if k.what == whole {
+			t.Fatalf("%v: %v is not forgotten", k, f)
+		}
 	}
 }
 
@@ -326,8 +354,20 @@ func TestLargeObjects(t *testing.T) {
 			t.Fatal(p, err)
 		}
 	}
-	if f := s.cache.get("room:big", time.Now()); f == nil || f.whole || f.count != 0 {
+	if f := s.cache.get(key{object: "room:big"}, time.Now()); f == nil || f.whole || f.count != 0 {
 		t.Fatalf("%+v", f)
+	}
+	// What concerns who asked is remembered, and forgotten when the object changes.
+	k := key{"room:big", "user17", part}
+	if f := s.cache.get(k, time.Now()); f == nil || f.count != 3 {
+		t.Fatalf("%+v", f)
+	}
+	apply(t, s, []Grant{{"user17", "owner", "room:big", never}}, nil)
+	if s.cache.get(k, time.Now()) != nil {
+		t.Fatal("not forgotten")
+	}
+	if got := relations(t, s, "user17", "room:big"); got != "member owner viewer" {
+		t.Fatal(got)
 	}
 }
 

@@ -7,10 +7,13 @@ UPDATE grants SET kind = substr(object, 1, (SELECT i FROM n WHERE substr(grants.
 DROP INDEX grants_subject;
 -- All that a list of a subject's objects needs, so that it is read from the index alone.
 CREATE INDEX grants_subject ON grants (subject, kind, object, relation, expires);
+-- Where an object is, without its members.
+CREATE INDEX grants_parent ON grants (object, subject) WHERE relation = 'parent';
 CREATE INDEX grants_expires ON grants (expires) WHERE expires <> 0;
 
 -- +goose Down
 DROP INDEX grants_expires;
+DROP INDEX grants_parent;
 DROP INDEX grants_subject;
 CREATE INDEX grants_subject ON grants (subject, relation);
 ALTER TABLE grants DROP COLUMN kind;
