@@ -1,34 +1,25 @@
 package gateway_test
 
-import data.gateway
+operating(role, seconds_ago) := with_factor(asked_by(role, "account:admin"), seconds_ago)
 
-administering(role, seconds_ago) := object.union(
-	ask("account:admin"),
-	{"identity": object.union(person(role), {"mfa_time": now - seconds_ago})},
-)
-
-test_admins_administer_accounts if {
-	d := gateway.decision with input as administering("admin", 60) with time.now_ns as now * 1000000000
-	d.allow == true
-}
+test_admins_administer_accounts if allowed_for(operating("admin", 60), "role")
 
 test_nobody_else_administers_accounts if {
 	every role in ["user", "premium", "moderator", "guest", "root"] {
-		d := gateway.decision with input as administering(role, 60) with time.now_ns as now * 1000000000
-		d == {"allow": false, "reason": "no role permits it", "obligations": {}}
+		refused_for(operating(role, 60), "no role permits it")
 	}
 	refused_for(ask("account:admin"), "nobody is signed in")
 }
 
 test_accounts_are_administered_with_a_fresh_second_factor_alone if {
-	d := gateway.decision with input as administering("admin", 601) with time.now_ns as now * 1000000000
-	d.allow == false
-	d.obligations.step_up == true
-	e := gateway.decision with input as asked_by("admin", "account:admin")
-	e.allow == false
-	e.obligations.step_up == true
+	step_up_for(operating("admin", 601), "a recent second factor is needed", {"max_age": 600})
+	step_up_for(asked_by("admin", "account:admin"), "a recent second factor is needed", {"max_age": 600})
 }
 
 test_no_grant_makes_an_administrator_of_accounts if {
-	refused_for(object.union(administering("user", 60), {"grants": {"resource": ["owner"], "parent": ["owner"]}}), "no role permits it")
+	refused_for(object.union(operating("user", 60), {"grants": {"resource": ["owner"], "parent": ["owner"]}}), "no role permits it")
+}
+
+test_emergency_access_makes_no_administrator_of_accounts if {
+	refused_for(in_break_glass(operating("moderator", 60)), "no role permits it")
 }

@@ -1,45 +1,75 @@
 # METADATA
 # title: The decision of the gateway
 # description: |
-#   Deny by default. A request is allowed when there is a ground for it: the other files say what the grounds are, one
-#   subject each. The reason of a decision is written into events and never holds anything from the input.
+#   Deny by default. A request is allowed when there is a ground for it, the token's scopes hold it, and nothing that its
+#   classification asks for is missing: the other files say what these are, one subject each. The reason of a decision names
+#   the one rule that gave it, is written into events, and never holds anything from the input.
 # scope: package
 package gateway
 
 # METADATA
 # title: May this request, or socket message, pass?
 # description: |
-#   {"allow": boolean, "reason": string, "obligations": {"step_up": boolean, "max_age": number, "mask": [string], "tier": string, "log": string}}
+#   {"allow": boolean, "reason": string, "obligations": {"step_up": boolean, "max_age": number, "mask": [string],
+#   "encrypt": [string], "tier": string, "log": string, "expires": number, "incident": string}}
+#
+#   The first body is the short way of most requests. It must say what `considered` says (a test holds it), and looks at nothing
+#   twice: `permission` and `person` are passed on, since each look-up costs as much as the rest of a rule.
 # entrypoint: true
-decision := {"allow": true, "reason": reason, "obligations": {"tier": tier}} if {
-	reason := ground(class)
-	in_scope
-	not second_factor_missing
-} else := {"allow": false, "reason": "a recent second factor is needed", "obligations": {"step_up": true, "max_age": age}} if {
-	ground(class)
-	in_scope
-	age := data.second_factor_seconds[input.request.permission]
-} else := {"allow": false, "reason": refusal, "obligations": {}}
+decision := {"allow": true, "reason": reason, "obligations": person.obligations} if {
+	permission := data.permissions[input.request.permission]
+	person := role
+	reason := ground(permission.by, permission, person)
+	not out_of_scope
+	not permission.classification
+	not person.classifications
+	not input.request.classification
+	not input.identity.break_glass
+} else := considered
 
 # METADATA
-# title: How the permission that the route asks for is decided
-# description: nobody, everyone, signed-in, role, access, parent-access, or rule (it has rules of its own); undefined where it is not known
-class := data.permissions[input.request.permission]
+# title: The same, with all that may have to be looked at
+considered := {"allow": false, "reason": refusal, "obligations": {}} if {
+	not grounded
+} else := {"allow": false, "reason": min(hindrances), "obligations": {}} if {
+	count(hindrances) > 0
+} else := {"allow": false, "reason": min({lack.reason | some lack in lacks}), "obligations": step_up} if {
+	count(lacks) > 0
+} else := {"allow": true, "reason": basis, "obligations": object.union(role.obligations, duties)}
 
 # METADATA
-# title: The grounds of permissions that have rules of their own
-ground("rule") := concat(", ", grounds) if count(grounds) > 0
+# title: There is a basis to allow the request, which the token's scopes hold
+grounded if {
+	basis
+	not out_of_scope
+}
+
+# METADATA
+# title: What the request is allowed by, before its classification is looked at
+# description: What is a person's own comes before what a role gives anywhere, and emergency access is the last.
+basis := reason if {
+	permission := data.permissions[input.request.permission]
+	reason := ground(permission.by, permission, role)
+} else := "role, anywhere" if {
+	anywhere
+} else := "emergency access" if {
+	emergency
+}
+
+# METADATA
+# title: Data says how the permission that the route asks for is decided
+known if data.permissions[input.request.permission]
 
 # METADATA
 # title: Why a request without a ground is refused
 refusal := "the permission is not known" if {
-	not class
+	not known
 } else := "closed to everyone" if {
-	class == "nobody"
+	data.permissions[input.request.permission].by == "nobody"
 } else := "nobody is signed in" if {
 	not input.identity
 } else := "outside the token's scopes" if {
-	not in_scope
+	out_of_scope
 } else := "no role permits it" if {
-	not permitted
+	not role_permits
 } else := "no grant on the resource"

@@ -1,25 +1,31 @@
 package gateway
 
 # METADATA
-# title: Authors delete what they wrote, as long as they have access to the room
-grounds contains "author" if {
-	input.request.permission == "message:delete"
-	permitted
+# title: Authors change what they wrote, as long as they have access to the room; nobody else does
+rule("message:update", permission) := "author, changes" if {
 	"author" in input.grants.resource
-	parent_access
+	access_to_parent(permission)
 }
 
 # METADATA
-# title: The owner of a room deletes any message in it
-grounds contains "owner of the parent" if {
-	input.request.permission == "message:delete"
-	permitted
-	"owner" in input.grants.parent
+# title: Authors delete what they wrote, as long as they have access to the room; who is in charge of the room deletes any message in it
+rule("message:delete", permission) := "author, deletes" if {
+	"author" in input.grants.resource
+	access_to_parent(permission)
+} else := "in charge of the parent, deletes the message" if {
+	in_charge_of_parent(permission)
 }
 
 # METADATA
-# title: Moderators delete any message
-grounds contains "role" if {
-	input.request.permission == "message:delete"
-	has_permission("message:delete:any")
+# title: The person has access to what holds the resource
+access_to_parent(permission) if {
+	some relation in input.grants.parent
+	permission.relations[relation]
+}
+
+# METADATA
+# title: The person is in charge of what holds the resource
+in_charge_of_parent(permission) if {
+	some relation in input.grants.parent
+	permission.in_charge[relation]
 }

@@ -1,20 +1,34 @@
 package gateway
 
 # METADATA
-# title: What a role permits without regard to a resource
-ground("role") := "role" if permitted
+# title: What the person's roles make of them
+# description: |
+#   Nearly everybody has one role, which is looked up as it is. Of several, `is` and `classifications` are those of all, and the
+#   obligations are those of the first in role_order. Who has no role that is known is permitted nothing.
+role := data.roles[input.identity.roles[0]] if {
+	not input.identity.roles[1]
+} else := {"is": held, "obligations": obligations, "classifications": classifications} if {
+	known := {name: data.roles[name] | some name in input.identity.roles}
+	held := {name: true | some r in known; some name, _ in r.is}
+	obligations := [known[name].obligations | some name in array.concat(data.role_order, input.identity.roles)][0]
+	classifications := {name: true | some r in known; some name, _ in r.classifications}
+} else := {"is": {}, "obligations": {"tier": "standard"}}
 
 # METADATA
-# title: Some role of the person has the permission that the route asks for
-permitted if {
-	some role in input.identity.roles
-	data.role_permissions[role][input.request.permission]
+# title: The person has the permission, by a role of theirs or by one that it is too
+permits(permission, person) if {
+	some name, _ in permission.roles
+	person.is[name]
 }
 
 # METADATA
-# title: Some role of the person has the named permission, and the token's scopes hold it
-has_permission(permission) if {
-	scope_holds(permission)
-	some role in input.identity.roles
-	data.role_permissions[role][permission]
+# title: Some role of the person permits what the route asks for
+role_permits if permits(data.permissions[input.request.permission], role)
+
+# METADATA
+# title: A role may do it without a relation to the resource, and a token's scopes name that too
+anywhere if {
+	some name, _ in data.permissions[input.request.permission].anywhere
+	role.is[name]
+	scope_holds(concat(":", [input.request.permission, "any"]))
 }

@@ -1,23 +1,59 @@
 package gateway_test
 
-test_roles_inherit if {
-	every role, below in data.role_inherits {
-		every permission, _ in data.role_permissions[below] {
-			data.role_permissions[role][permission]
+import data.gateway
+
+# Whoever has a role is all that the roles which it is are.
+test_roles_inherit_without_a_gap if {
+	every name, role in data.roles {
+		role.is[name]
+		every below, _ in role.is {
+			every least, _ in data.roles[below].is {
+				role.is[least]
+			}
 		}
 	}
 }
 
+test_each_role_inherits_from_the_one_below if {
+	every pair in [["premium", "user"], ["moderator", "premium"], ["admin", "moderator"]] {
+		data.roles[pair[0]].is[pair[1]]
+		not data.roles[pair[1]].is[pair[0]]
+	}
+}
+
+test_every_role_that_permissions_name_exists if {
+	every about in data.permissions {
+		every member in ["roles", "anywhere"] {
+			every name, _ in object.get(about, member, {}) {
+				data.roles[name]
+			}
+		}
+	}
+	every name, _ in data.roles {
+		name in data.role_order
+	}
+}
+
 test_every_role_lists_and_creates_rooms if {
-	every role, _ in data.role_permissions {
-		allowed(asked_by(role, "room:list"))
+	every role, _ in data.roles {
+		allowed_for(asked_by(role, "room:list"), "role")
 		allowed(asked_by(role, "room:create"))
 	}
 }
 
+of_roles(document, names) := object.union(document, {"identity": {"roles": names}})
+
 test_one_of_several_roles_is_enough if {
-	several := object.union(ask("room:list"), {"identity": object.union(person("user"), {"roles": ["guest", "user"]})})
-	allowed(several)
+	allowed(of_roles(asked_by("user", "room:list"), ["guest", "user"]))
+	refused_for(of_roles(asked_by("user", "room:list"), ["guest", "root"]), "no role permits it")
+}
+
+test_what_several_roles_give_adds_up if {
+	auditor := {"is": {"auditor": true}, "obligations": {"tier": "audit"}, "classifications": {"internal": true}}
+	d := gateway.role with input as of_roles(ask("room:list"), ["premium", "auditor"]) with data.roles.auditor as auditor
+	d == {"is": {"auditor": true, "premium": true, "user": true}, "obligations": {"tier": "premium"}, "classifications": {"internal": true}}
+	alone := gateway.role with input as of_roles(ask("room:list"), ["guest", "auditor"]) with data.roles.auditor as auditor
+	alone.obligations.tier == "audit"
 }
 
 # A permission to do a thing anywhere is asked for by rules, never by a route.
@@ -25,4 +61,15 @@ test_any_permissions_can_not_be_asked_for if {
 	every permission in ["member:add:any", "member:remove:any", "message:delete:any"] {
 		refused_for(asked_by("admin", permission), "the permission is not known")
 	}
+}
+
+test_tiers if {
+	every role, tier in {"user": "standard", "premium": "premium", "moderator": "staff", "admin": "staff", "guest": "standard"} {
+		decide(asked_by(role, "app:read")).obligations == {"tier": tier}
+	}
+	decide(ask("public")).obligations == {"tier": "standard"}
+}
+
+test_highest_tier_of_several_roles if {
+	decide(of_roles(asked_by("user", "app:read"), ["user", "premium", "moderator"])).obligations.tier == "staff"
 }

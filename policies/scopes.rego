@@ -1,13 +1,13 @@
 package gateway
 
 # METADATA
-# title: What the token is limited to holds what the route asks for
-# description: Personal tokens and services have scopes, which are names of permissions. They take away and never give.
-in_scope if scope_holds(input.request.permission)
-
-# METADATA
-# title: What is open to everyone needs no scope
-in_scope if class == "everyone"
+# title: What the token is limited to does not hold what the route asks for
+# description: Personal tokens and services have scopes, which are names of permissions. They take away and never give. What is open to everyone needs none.
+out_of_scope if {
+	scopes := input.identity.scopes
+	not input.request.permission in scopes
+	data.permissions[input.request.permission].by != "everyone"
+}
 
 # METADATA
 # title: An identity without scopes is not limited

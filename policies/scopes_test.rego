@@ -7,8 +7,8 @@ scoped(document, scopes) := object.union(document, {"identity": {"scopes": scope
 test_scope_lets_through_what_it_names if allowed(scoped(asked_by("user", "room:list"), ["room:read", "room:list"]))
 
 test_scope_refuses_all_else if {
-	every permission, class in object.remove(data.permissions, {"room:list", "none", "public"}) {
-		class != "nobody"
+	every permission, about in object.remove(data.permissions, {"room:list", "none", "public"}) {
+		about.by != "nobody"
 		document := scoped(on_resource("admin", permission, ["owner", "author"]), ["room:list"])
 		refused_for(document, "outside the token's scopes")
 	}

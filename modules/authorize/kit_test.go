@@ -110,7 +110,7 @@ func (testIdentity) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 		p := strings.Split(user, "/")
 		rc.Identity = &reqctx.Identity{Subject: "id-" + p[0], Name: p[0], Roles: []string{p[1]}, Session: "s", Methods: []string{"pwd"}, AuthTime: time.Now()}
 		if len(p) > 2 {
-			rc.Identity.MFATime = time.Now()
+			rc.Identity.MFATime, rc.Identity.ACR = time.Now(), reqctx.ACRMulti
 		}
 		r.Header.Del("Test-User")
 	}

@@ -72,7 +72,7 @@ func TestStepUp(t *testing.T) {
 	if d, err := e.Decide(context.Background(), in); err != nil || d.Allow || !d.Obligations.StepUp || d.Obligations.MaxAge != 10*time.Minute {
 		t.Fatalf("%+v %v", d, err)
 	}
-	id.MFATime = time.Now().Add(-time.Minute)
+	id.MFATime, id.ACR = time.Now().Add(-time.Minute), reqctx.ACRMulti
 	if d, err := e.Decide(context.Background(), in); err != nil || !d.Allow {
 		t.Fatalf("%+v %v", d, err)
 	}

@@ -113,7 +113,7 @@ func TestTheClockIsNotRemembered(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	e := New(shipped(t).current.Load(), 0, func() time.Time { return now })
 	id := *ursula
-	id.MFATime = now
+	id.MFATime, id.ACR = now, reqctx.ACRMulti
 	in := &Input{Permission: "app:restricted", Identity: &id}
 	if d, err := e.Decide(context.Background(), in); err != nil || !d.Allow {
 		t.Fatalf("%+v %v", d, err)

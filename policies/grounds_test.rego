@@ -1,12 +1,12 @@
 package gateway_test
 
-test_public_is_open if allowed(ask("public"))
+test_public_is_open if allowed_for(ask("public"), "open to everyone")
 
 test_public_is_open_to_the_signed_in if allowed(asked_by("user", "public"))
 
 test_signed_in_may_use_the_application if {
 	every permission in ["account:self", "app:read", "app:write"] {
-		allowed(asked_by("user", permission))
+		allowed_for(asked_by("user", permission), "signed in")
 		not allowed(ask(permission))
 	}
 }
