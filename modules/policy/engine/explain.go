@@ -71,9 +71,9 @@ func (s *Snapshot) Explain(ctx context.Context, document ast.Value, o Options, s
 	o.Tracer = t
 	d, err := s.Evaluate(ctx, document, o)
 	x := &Explanation{Truncated: t.cut}
-	e := explainer{tracer: t, input: document, names: s.compiler.RewrittenVars, titles: titles(s.compiler)}
+	e := explainer{tracer: t, names: s.compiler.RewrittenVars, titles: titles(s.compiler)}
 	root := e.held(query)
-	if root != nil && d.Failure == None {
+	if root != nil {
 		member := kReason
 		if d.Reason == "" {
 			member = kAllow
@@ -99,7 +99,6 @@ func (s *Snapshot) Explain(ctx context.Context, document ast.Value, o Options, s
 // explainer reads a trace.
 type explainer struct {
 	*tracer
-	input   ast.Value
 	names   map[ast.Var]ast.Var // by the compiler's names, the policy's own
 	titles  map[*ast.Rule]string
 	seen    map[*frame]bool

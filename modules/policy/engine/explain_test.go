@@ -184,8 +184,8 @@ f(n) if n > 0`, nil)
 	if !x.Truncated || len(x.Trace) > mostSteps+1 {
 		t.Errorf("%v, %d steps", x.Truncated, len(x.Trace))
 	}
-	for _, rego := range []string{`decision := {"allow": true} if input.body.nothing`, `decision := 1`} {
-		if d, x := explain(t, compile(t, rego, nil), messagePost(), false); d.Failure == None || x.Rule() != "" {
+	for rego, rule := range map[string]string{`decision := {"allow": true} if input.body.nothing`: "", `decision := 1`: "test.rego:3"} {
+		if d, x := explain(t, compile(t, rego, nil), messagePost(), false); d.Failure == None || x.Rule() != rule {
 			t.Errorf("%s: %+v %+v", rego, d, x)
 		}
 	}
@@ -212,5 +212,38 @@ func TestExplainDecidesTheSame(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A test that fails says where, and what it saw there.
+func TestExplainTest(t *testing.T) {
+	src := &Source{
+		Modules: map[string]string{"p.rego": "package gateway\n\ndecision := {\"allow\": yes}\n\ndefault yes := false\n\nyes if input.request.method == \"GET\"\n"},
+		Tests: map[string]string{"p_test.rego": `package gateway_test
+
+import data.gateway
+
+test_get if {
+	d := gateway.decision with input as {"request": {"method": "POST"}}
+	d.allow
+}
+
+test_post if not gateway.yes with input as {"request": {"method": "POST"}}
+`},
+	}
+	tried, err := ExplainTest(context.Background(), src, "data.gateway_test.test_get")
+	if err != nil || len(tried) != 1 || tried[0].Line != 5 || tried[0].Failed.Line != 7 || tried[0].Failed.Expression != "d.allow" ||
+		!slices.Contains(tried[0].Failed.Values, Value{"d", `{"allow": false}`}) {
+		t.Errorf("%+v %v", tried, err)
+	}
+	if tried, err := ExplainTest(context.Background(), src, "data.gateway_test.test_post"); err != nil || len(tried) > 0 {
+		t.Errorf("%+v %v", tried, err)
+	}
+	if err := CheckTests(src); err != nil {
+		t.Error(err)
+	}
+	src.Tests["p_test.rego"] += "\ntest_unused if x := 1\n"
+	if err := CheckTests(src); err == nil || !strings.Contains(err.Error(), "p_test.rego:12") {
+		t.Error(err)
 	}
 }

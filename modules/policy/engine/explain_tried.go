@@ -84,7 +84,7 @@ func (e *explainer) failed(f *frame) *Missed {
 	}
 	seen := map[string]bool{}
 	for _, b := range append([]*ast.Expr{x}, giving(f.rule.Body, x)...) {
-		out.Values = append(out.Values, e.values(b, seen)...)
+		out.Values = append(out.Values, values(b, f.input, seen)...)
 	}
 	for _, v := range f.locals {
 		if own, ok := e.names[ast.Var(v.Name)]; ok && !strings.HasPrefix(string(own), ast.LocalVarPrefix) {
@@ -103,7 +103,7 @@ func source(x *ast.Expr) string {
 }
 
 // values are what the expression sees of the input.
-func (e *explainer) values(x *ast.Expr, seen map[string]bool) (out []Value) {
+func values(x *ast.Expr, input *ast.Term, seen map[string]bool) (out []Value) {
 	ast.WalkRefs(x, func(r ast.Ref) bool {
 		if !r.HasPrefix(ast.InputRootRef) {
 			return false
@@ -115,8 +115,8 @@ func (e *explainer) values(x *ast.Expr, seen map[string]bool) (out []Value) {
 		}
 		seen[name] = true
 		value := "undefined"
-		if e.input != nil {
-			if v, err := e.input.Find(ground[1:]); err == nil {
+		if input != nil {
+			if v, err := input.Value.Find(ground[1:]); err == nil {
 				value = cutValue(v.String())
 			}
 		}

@@ -32,6 +32,7 @@ type frame struct {
 	held     bool
 	failed   *ast.Expr // the furthest expression that did not hold
 	locals   []Value   // what variables stood for in it
+	input    *ast.Term // as it saw it: `with` may change it
 	children []*frame
 }
 
@@ -70,7 +71,7 @@ func (t *tracer) TraceEvent(e topdown.Event) {
 	case e.Op == topdown.EvalOp || e.Op == topdown.RedoOp: // a redo looks for another answer of what is already passed
 		f.current = expr
 	case e.Op == topdown.FailOp && (f.failed == nil || expr.Index >= f.failed.Index):
-		f.failed, f.locals = expr, locals(&e, expr)
+		f.failed, f.locals, f.input = expr, locals(&e, expr), e.Input()
 	}
 }
 
@@ -117,7 +118,12 @@ func locals(e *topdown.Event, expr *ast.Expr) (out []Value) {
 			return false
 		}
 		seen[v] = true
-		term := e.Plug(ast.NewTerm(v))
+		term := ast.NewTerm(v)
+		if e.Locals == nil { // only while the evaluation goes on
+			term = e.Plug(term)
+		} else if value := e.Locals.Get(v); value != nil {
+			term = ast.NewTerm(value)
+		}
 		if _, unbound := term.Value.(ast.Var); !unbound {
 			out = append(out, Value{string(v), cutValue(term.String())})
 		}

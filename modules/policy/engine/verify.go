@@ -11,6 +11,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/tester"
 )
@@ -41,24 +42,59 @@ func Verify(ctx context.Context, src *Source, opts ...Option) error {
 // Tests are the policy's own, ready to run. They are compiled neither strictly nor with the schema of the input: these are Compile's to
 // hold, and tests may give any input.
 func Tests(src *Source, opts ...Option) (*tester.Runner, error) {
-	o, err := gather(opts)
+	s, err := newSuite(src, opts)
 	if err != nil {
 		return nil, err
 	}
-	caps := o.capabilities()
-	texts := maps.Clone(src.Modules)
-	maps.Copy(texts, src.Tests)
-	modules, err := parse(texts, caps)
+	return s.runner, nil
+}
+
+// suite are a policy's tests and what they run with.
+type suite struct {
+	*options
+	runner   *tester.Runner
+	compiler *ast.Compiler // compiles when the runner first runs
+	store    storage.Store
+}
+
+func newSuite(src *Source, opts []Option) (*suite, error) {
+	o, modules, err := parseAll(src, opts)
 	if err != nil {
 		return nil, err
 	}
+	store := inmem.NewFromObjectWithOpts(src.Data, inmem.OptRoundTripOnWrite(false))
+	compiler := ast.NewCompiler().WithCapabilities(o.capabilities()).WithEnablePrintStatements(true)
 	functions := make([]*tester.Builtin, len(o.functions))
 	for i, f := range o.functions {
 		functions[i] = &tester.Builtin{Decl: f.declaration(), Func: rego.FunctionDyn(&rego.Function{Name: f.Name, Decl: f.Type}, f.Call)}
 	}
-	return tester.NewRunner().SetCompiler(ast.NewCompiler().WithCapabilities(caps)).SetModules(modules).
-		SetStore(inmem.NewFromObjectWithOpts(src.Data, inmem.OptRoundTripOnWrite(false))).
-		SetTimeout(testTimeout).RaiseBuiltinErrors(true).CapturePrintOutput(false).SetRuntime(o.runtime()).AddCustomBuiltins(functions), nil
+	runner := tester.NewRunner().SetCompiler(compiler).SetModules(modules).SetStore(store).
+		SetTimeout(testTimeout).RaiseBuiltinErrors(true).CapturePrintOutput(false).SetRuntime(o.runtime()).AddCustomBuiltins(functions)
+	return &suite{o, runner, compiler, store}, nil
+}
+
+// CheckTests compiles the policy's tests with the policy, strictly, and runs none. Errors name file and line.
+func CheckTests(src *Source, opts ...Option) error {
+	o, modules, err := parseAll(src, opts)
+	if err != nil {
+		return err
+	}
+	compiler := ast.NewCompiler().WithStrict(true).WithCapabilities(o.capabilities())
+	if compiler.Compile(modules); compiler.Failed() {
+		return fmt.Errorf("compiling the policy's tests: %w", compiler.Errors)
+	}
+	return nil
+}
+
+func parseAll(src *Source, opts []Option) (*options, map[string]*ast.Module, error) {
+	o, err := gather(opts)
+	if err != nil {
+		return nil, nil, err
+	}
+	texts := maps.Clone(src.Modules)
+	maps.Copy(texts, src.Tests)
+	modules, err := parse(texts, o.capabilities())
+	return o, modules, err
 }
 
 func judge(ctx context.Context, runner *tester.Runner) error {
