@@ -22,6 +22,11 @@ The exit code is 0 when nothing is amiss, 1 on an error, and 3 where a command f
 
 // commands are those below `convosphere policy`.
 var commands = []func() *cobra.Command{
+	newCommand,
+	checkCommand,
+	testCommand,
+	fmtCommand,
+	benchCommand,
 	buildCommand,
 	statusCommand,
 }
