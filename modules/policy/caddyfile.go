@@ -17,6 +17,11 @@ import (
 //		timeout <duration>
 //		folder  <path>
 //		decisions all|denied|off
+//		capture {                    # see parseCapture
+//			sample all | [denied] [<number>%]
+//			keep <duration>
+//			max_size <size>
+//		}
 //	}
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // policy
@@ -49,6 +54,7 @@ var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
 	"timeout":   (*App).parseTimeout,
 	"folder":    (*App).parseFolder,
 	"decisions": (*App).parseDecisions,
+	"capture":   (*App).parseCapture,
 }
 
 func (a *App) parseTimeout(d *caddyfile.Dispenser) error {

@@ -42,15 +42,25 @@ func (a *App) openLog() error {
 	if a.Decisions == "" {
 		a.Decisions = decisionlog.All
 	}
-	if a.Decisions == decisionlog.Off {
+	if a.Decisions == decisionlog.Off && a.Capture == nil {
 		return nil
 	}
-	a.release = a.ground.Hold()
-	a.log = decisionlog.Open(decisionlog.Options{
+	o := decisionlog.Options{
 		What: a.Decisions, Emit: a.ground.Events.Emit, Snapshot: a.engine.Snapshot, Timeout: time.Duration(a.Timeout),
 		Rule:  decidingRule,
 		Error: func(err error) { a.logger.Error("decision log", zap.Error(err)) },
-	})
+	}
+	release, err := a.openCapture(&o)
+	if err != nil {
+		return fmt.Errorf("policy: %w", err)
+	}
+	hold := a.ground.Hold()
+	a.log = decisionlog.Open(o)
+	a.closeLog = func() error {
+		a.log.Close()
+		defer hold()
+		return release()
+	}
 	return nil
 }
 
@@ -61,14 +71,6 @@ func decidingRule(ctx context.Context, s *engine.Snapshot, document ast.Value, o
 		return d, "", err
 	}
 	return d, x.Rule(), nil
-}
-
-// closeLog is the counterpart of openLog.
-func (a *App) closeLog() {
-	if a.log != nil {
-		a.log.Close()
-		a.release()
-	}
 }
 
 // LogList records that a list was filtered by deciding about each element: their inputs said Element. in is the input of the request, began

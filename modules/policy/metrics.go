@@ -21,5 +21,5 @@ var (
 )
 
 func registerMetrics(reg prometheus.Registerer) error {
-	return metrics.Register(reg, append(decisionlog.Collectors(), decisions, seconds)...)
+	return metrics.Register(reg, append(decisionlog.Collectors(), decisions, seconds, captured)...)
 }

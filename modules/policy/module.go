@@ -37,12 +37,15 @@ type App struct {
 	// Which decisions are events: "all", "denied" or "off". Default: all.
 	Decisions string `json:"decisions,omitempty"`
 
-	ground  *ground.Ground
-	engine  *engine.Engine
-	grants  *grant.Store
-	logger  *zap.Logger
-	log     *decisionlog.Log // nil: no decision is kept
-	release func()           // gives back the log's hold on the ground
+	// Keeps whole inputs of decisions, encrypted, for `convosphere policy replay`. Default: none.
+	Capture *Capture `json:"capture,omitempty"`
+
+	ground   *ground.Ground
+	engine   *engine.Engine
+	grants   *grant.Store
+	logger   *zap.Logger
+	log      *decisionlog.Log // nil: no decision is kept
+	closeLog func() error     // nil without
 
 	activated time.Time // when the policy in force came into force
 }
@@ -133,11 +136,14 @@ func (a *App) Stop() error { return nil }
 // Cleanup ends the watch of grants and the log's goroutine. It also runs after a failed Provision, when there may be none. Who
 // still asks is answered from the database, which the request holds open, and logged.
 func (a *App) Cleanup() error {
-	a.closeLog()
+	var err error
+	if a.closeLog != nil {
+		err = a.closeLog()
+	}
 	if a.grants != nil {
 		a.grants.Close()
 	}
-	return nil
+	return err
 }
 
 // Interface guards.

@@ -17,6 +17,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/internal/keyring"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/policy/engine"
 	"github.com/convosphere/gateway/modules/policy/grant"
@@ -48,7 +49,11 @@ func (g *testGateway) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	g.ground = ground.New(&ground.Ground{DB: db, Feed: feed, Events: events}, func() {
+	keys, err := keyring.Open(filepath.Join(g.Dir, "keys"))
+	if err != nil {
+		return err
+	}
+	g.ground = ground.New(&ground.Ground{DataDir: g.Dir, Keys: keys, DB: db, Feed: feed, Events: events}, func() {
 		feed.Close()
 		_, _ = db.Close(), events.Close() // a test may have closed them
 	})

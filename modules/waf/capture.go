@@ -2,16 +2,15 @@ package waf
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/netip"
 	"path/filepath"
 	"regexp"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -55,13 +54,11 @@ func (c Capture) filled() Capture {
 }
 
 func (c Capture) validate() error {
-	switch c = c.filled(); {
-	case c.Verdict != "" && c.Verdict != SampleBlocked && c.Verdict != SampleDetected:
+	c = c.filled()
+	if c.Verdict != "" && c.Verdict != SampleBlocked && c.Verdict != SampleDetected {
 		return fmt.Errorf("capture: sample %q: it is blocked, detected, all or a percentage", c.Verdict)
-	case !(c.Percent >= 0 && c.Percent <= 100):
-		return fmt.Errorf("capture: sample %g%%: it is above 0%% and at most 100%%", c.Percent)
 	}
-	return c.Retention.Validate()
+	return errors.Join(host.CheckPercent(c.Percent), c.Retention.Validate())
 }
 
 // wants tells whether a request with this verdict is kept.
@@ -70,7 +67,7 @@ func (c Capture) wants(label string) bool {
 	case c.Verdict != "" && label == blocked, c.Verdict == SampleDetected && label == detected:
 		return true
 	}
-	return c.Percent >= 100 || c.Percent > 0 && rand.Float64()*100 < c.Percent
+	return host.Chosen(c.Percent)
 }
 
 // parseCapture reads, at the sub-directive's name:
@@ -131,12 +128,9 @@ func (c *Capture) sample(arg string) error {
 		}
 		c.Verdict = arg
 		return nil
-	case "all":
-		arg = "100%"
 	}
-	number, ok := strings.CutSuffix(arg, "%")
-	p, err := strconv.ParseFloat(number, 64)
-	if !ok || err != nil || !(p > 0 && p <= 100) || c.Percent != 0 {
+	p, ok := host.ParsePercent(arg)
+	if !ok || c.Percent != 0 {
 		return bad
 	}
 	c.Percent = p

@@ -3,6 +3,9 @@ package host
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -69,6 +72,29 @@ func (r *Retention) Parse(name, value string) error {
 		return errors.New("capture: " + name + " is neither keep nor max_size")
 	}
 	return nil
+}
+
+// ParsePercent reads "all", or a percentage above 0 as "5%".
+func ParsePercent(arg string) (percent float64, ok bool) {
+	if arg == "all" {
+		return 100, true
+	}
+	number, ok := strings.CutSuffix(arg, "%")
+	p, err := strconv.ParseFloat(number, 64)
+	return p, ok && err == nil && p > 0 && p <= 100
+}
+
+// CheckPercent says no to what is no share of what there is. 0 is none.
+func CheckPercent(p float64) error {
+	if !(p >= 0 && p <= 100) {
+		return fmt.Errorf("capture: sample %g%%: it is above 0%% and at most 100%%", p)
+	}
+	return nil
+}
+
+// Chosen tells, once for each, whether it is in the sample.
+func Chosen(percent float64) bool {
+	return percent >= 100 || percent > 0 && rand.Float64()*100 < percent
 }
 
 // writers are shared by the modules, and the configurations in turn, that capture alike into one folder with the same keys.

@@ -16,7 +16,9 @@ type Entry struct {
 	Took     time.Duration
 	List     *List // what became of a list that was decided as one; nil: it was no list
 
-	weight int64
+	weight   int64
+	told     bool // it is an event
+	captured bool // its input is kept
 }
 
 // List counts the elements of a list in an answer.
@@ -41,8 +43,8 @@ func (e *Entry) weigh() int64 {
 	return n
 }
 
-// result is the decision as the policy gave it.
-func result(d engine.Decision) map[string]any {
+// ResultOf is the decision as the policy gave it.
+func ResultOf(d engine.Decision) Result {
 	o, out := d.Obligations, map[string]any{}
 	put := func(k string, v any, given bool) {
 		if given {
@@ -57,5 +59,5 @@ func result(d engine.Decision) map[string]any {
 	put("log", o.Log, o.Log != "")
 	put("expires", int64(o.Expires/time.Second), o.Expires > 0)
 	put("incident", o.Incident, o.Incident != "")
-	return map[string]any{"allow": d.Allow, "reason": d.Reason, "obligations": out}
+	return Result{d.Allow, d.Reason, out}
 }

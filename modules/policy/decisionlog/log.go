@@ -24,12 +24,14 @@ const (
 
 // Options of a log.
 type Options struct {
-	What     string                  // All, Denied or Off; a decision whose obligation is LogFull is an event but for Off
-	Emit     func(*event.Event)      // takes events; it does not wait
-	Snapshot func() *engine.Snapshot // the one in force
-	Rule     Tracer                  // nil: events name no rule
-	Timeout  time.Duration           // of the evaluations that the log makes itself
-	Error    func(error)             // told of what went wrong; nil: nobody
+	What     string                      // All, Denied or Off; a decision whose obligation is LogFull is an event but for Off
+	Emit     func(*event.Event)          // takes events; it does not wait
+	Snapshot func() *engine.Snapshot     // the one in force
+	Rule     Tracer                      // nil: events name no rule
+	Sample   func(*engine.Decision) bool // which decisions are captured; nil: none
+	Capture  func(*Captured)             // takes what is captured; it does not wait
+	Timeout  time.Duration               // of the evaluations that the log makes itself
+	Error    func(error)                 // told of what went wrong; nil: nobody
 }
 
 // Tracer decides again, and names the rule that the decision comes from, as "messages.rego:14".
@@ -80,7 +82,12 @@ func (l *Log) wants(d *engine.Decision) bool {
 
 // Put takes a decision, whose parts the caller must not change any more. It never waits. Fail open: a decision that finds no room is lost to the log, and counted.
 func (l *Log) Put(entry Entry) {
-	if l == nil || entry.Input.Element || !l.wants(&entry.Decision) {
+	if l == nil || entry.Input.Element {
+		return
+	}
+	entry.told = l.wants(&entry.Decision)
+	entry.captured = l.o.Sample != nil && entry.List == nil && l.o.Sample(&entry.Decision)
+	if !entry.told && !entry.captured {
 		return
 	}
 	e := &entry
@@ -150,8 +157,23 @@ func (l *Log) write(e *Entry) {
 	l.tell()
 	r := &record{Entry: e, id: rand.Text()}
 	l.guarded(func() { l.enrich(r) })
-	l.o.Emit(r.event())
-	written.Inc()
+	if e.captured {
+		l.guarded(func() { l.capture(r) })
+	}
+	if e.told {
+		l.o.Emit(r.event())
+		written.Inc()
+	}
+}
+
+// capture hands over the whole input. What can't be written as JSON is in the event alone.
+func (l *Log) capture(r *record) {
+	c, err := r.capture()
+	if err != nil {
+		l.complain(fmt.Errorf("capturing a decision: %w", err))
+		return
+	}
+	l.o.Capture(c)
 }
 
 // guarded keeps a panic in the policy engine from ending the process.
@@ -175,7 +197,7 @@ func (l *Log) complain(err error) {
 // enrich finds out what the request had no time for.
 func (l *Log) enrich(r *record) {
 	document := r.Input.Value()
-	r.digest = engine.Digest(document)
+	r.document, r.digest = document, engine.Digest(document)
 	s := l.of(r.Decision.Revision)
 	o := engine.Options{Timeout: l.o.Timeout, Now: r.Time}
 	if r.Decision.Failure == engine.None {
@@ -184,7 +206,7 @@ func (l *Log) enrich(r *record) {
 			l.complain(fmt.Errorf("finding the rule of a decision: %w", err))
 		}
 	}
-	if r.Decision.Obligations.Log == engine.LogFull {
+	if r.told && r.Decision.Obligations.Log == engine.LogFull {
 		if err := r.show(s, document, o); err != nil { // fail closed: what can't be masked is not shown
 			r.withheld = true
 			l.complain(fmt.Errorf("masking an input: it is left out: %w", err))

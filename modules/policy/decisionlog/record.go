@@ -15,6 +15,7 @@ import (
 // record is an entry with what the log found out about it.
 type record struct {
 	*Entry
+	document         ast.Value
 	id, digest, rule string
 	input            json.RawMessage // masked; nil: it is not shown
 	erased, masked   []string
@@ -30,11 +31,11 @@ func (r *record) show(s *engine.Snapshot, document ast.Value, o engine.Options) 
 		r.withheld = true // its masks went with the policy
 		return nil
 	}
-	input, err := ast.JSON(document)
+	input, _, err := plain(document)
 	if err != nil {
 		return err
 	}
-	outcome, err := ast.InterfaceToValue(result(r.Decision))
+	outcome, err := ast.InterfaceToValue(ResultOf(r.Decision))
 	if err != nil {
 		return err
 	}
