@@ -115,7 +115,7 @@ func (e *Engine) decide(ctx context.Context, s *Snapshot, in *Input) (d Decision
 			return d, nil
 		}
 	}
-	d, err = s.Evaluate(ctx, in.value(s.reads), Options{Timeout: e.timeout, Now: e.now()})
+	d, err = s.Evaluate(ctx, in.value(s.reads, &s.terms), Options{Timeout: e.timeout, Now: e.now()})
 	if in.Truncated {
 		d.unseen()
 	}

@@ -44,7 +44,7 @@ func grantsFunction(ask Asker) Function {
 			if err != nil {
 				return nil, fmt.Errorf("%w: %w", errGrants, err)
 			}
-			return list(relations), nil
+			return (*terms)(nil).list(relations), nil
 		},
 	}
 }

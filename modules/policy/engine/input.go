@@ -90,34 +90,34 @@ var (
 type pair = [2]*ast.Term
 
 // Value is the document that Rego sees, whole.
-func (in *Input) Value() ast.Value { return in.value(readAll) }
+func (in *Input) Value() ast.Value { return in.value(readAll, nil) }
 
 // value builds the parts of the document that are read, by hand: going through JSON costs more than the decision.
-func (in *Input) value(r reads) ast.Value {
+func (in *Input) value(r reads, t *terms) ast.Value {
 	pairs := make([]pair, 0, 9)
 	if r.any(inRequest) {
-		pairs = append(pairs, pair{kRequest, in.request(r)})
+		pairs = append(pairs, pair{kRequest, in.request(r, t)})
 	}
 	if r.any(inClient) {
-		pairs = append(pairs, pair{kClient, client(in.Client, r)})
+		pairs = append(pairs, pair{kClient, client(in.Client, r, t)})
 	}
 	if r.any(inGrants) {
-		pairs = append(pairs, pair{kGrants, in.grants(r)})
+		pairs = append(pairs, pair{kGrants, in.grants(r, t)})
 	}
 	if in.Identity != nil && r.any(inIdentity) {
-		pairs = append(pairs, pair{kIdentity, identity(in.Identity, in.BreakGlass, r)})
+		pairs = append(pairs, pair{kIdentity, identity(in.Identity, in.BreakGlass, r, t)})
 	}
 	if !in.Resource.IsZero() && r.any(inResource) {
-		pairs = append(pairs, pair{kResource, object(in.Resource)})
+		pairs = append(pairs, pair{kResource, object(in.Resource, t)})
 	}
 	if !in.Parent.IsZero() && r.any(inParent) {
-		pairs = append(pairs, pair{kParent, object(in.Parent)})
+		pairs = append(pairs, pair{kParent, object(in.Parent, t)})
 	}
 	if in.Target != "" && r.any(readTarget) {
 		pairs = append(pairs, pair{kTarget, ast.StringTerm(in.Target)})
 	}
 	if m := in.Message; m != nil && r.any(inMessage) {
-		pairs = append(pairs, pair{kMessage, ast.ObjectTerm(pair{kType, ast.StringTerm(m.Type)}, pair{kDirection, ast.StringTerm(m.Direction)})})
+		pairs = append(pairs, pair{kMessage, ast.ObjectTerm(pair{kType, t.of(m.Type)}, pair{kDirection, t.of(m.Direction)})})
 	}
 	if in.Truncated || in.Body != nil {
 		if r.any(readTruncated) {
@@ -130,29 +130,29 @@ func (in *Input) value(r reads) ast.Value {
 	return ast.NewObject(pairs...)
 }
 
-func (in *Input) request(r reads) *ast.Term {
+func (in *Input) request(r reads, t *terms) *ast.Term {
 	pairs := make([]pair, 0, 6)
-	pairs = appendText(pairs, r.any(readMethod), kMethod, in.Method)
-	pairs = appendText(pairs, r.any(readPath), kPath, in.Path)
-	pairs = appendText(pairs, r.any(readRoute), kRoute, in.Route)
-	pairs = appendText(pairs, r.any(readHost), kHost, in.Host)
-	pairs = appendText(pairs, r.any(readPermission), kPermission, in.Permission)
-	pairs = appendText(pairs, r.any(readClassification) && in.Classification != "", kClassification, in.Classification)
+	pairs = appendText(pairs, r.any(readMethod), kMethod, nil, in.Method)
+	pairs = appendText(pairs, r.any(readPath), kPath, nil, in.Path)
+	pairs = appendText(pairs, r.any(readRoute), kRoute, t, in.Route)
+	pairs = appendText(pairs, r.any(readHost), kHost, nil, in.Host)
+	pairs = appendText(pairs, r.any(readPermission), kPermission, t, in.Permission)
+	pairs = appendText(pairs, r.any(readClassification) && in.Classification != "", kClassification, t, in.Classification)
 	return ast.ObjectTerm(pairs...)
 }
 
-func (in *Input) grants(r reads) *ast.Term {
+func (in *Input) grants(r reads, t *terms) *ast.Term {
 	resource, parent := len(in.Relations) > 0 && r.any(readResourceGrants), len(in.ParentRelations) > 0 && r.any(readParentGrants)
 	if !resource && !parent {
 		return noGrants
 	}
 	pairs := make([]pair, 0, 2)
-	pairs = appendList(pairs, r.any(readResourceGrants), kResource, in.Relations)
-	pairs = appendList(pairs, r.any(readParentGrants), kParent, in.ParentRelations)
+	pairs = appendList(pairs, r.any(readResourceGrants), kResource, t, in.Relations)
+	pairs = appendList(pairs, r.any(readParentGrants), kParent, t, in.ParentRelations)
 	return ast.ObjectTerm(pairs...)
 }
 
-func client(c reqctx.Client, r reads) *ast.Term {
+func client(c reqctx.Client, r reads, t *terms) *ast.Term {
 	if !c.IP.IsValid() {
 		return emptyObject
 	}
@@ -160,26 +160,26 @@ func client(c reqctx.Client, r reads) *ast.Term {
 	if r.any(readIP) {
 		pairs = append(pairs, pair{kIP, ast.StringTerm(c.IP.String())})
 	}
-	pairs = appendText(pairs, r.any(readCountry) && c.Country != "", kCountry, c.Country)
+	pairs = appendText(pairs, r.any(readCountry) && c.Country != "", kCountry, t, c.Country)
 	return ast.ObjectTerm(pairs...)
 }
 
-func object(o Object) *ast.Term {
-	return ast.ObjectTerm(pair{kType, ast.StringTerm(o.Type)}, pair{kID, ast.StringTerm(o.ID)})
+func object(o Object, t *terms) *ast.Term {
+	return ast.ObjectTerm(pair{kType, t.of(o.Type)}, pair{kID, ast.StringTerm(o.ID)})
 }
 
-func identity(i *reqctx.Identity, breakGlass bool, r reads) *ast.Term {
+func identity(i *reqctx.Identity, breakGlass bool, r reads, t *terms) *ast.Term {
 	pairs := make([]pair, 0, 15)
-	pairs = appendText(pairs, r.any(readSubject), kSubject, i.Subject)
-	pairs = appendText(pairs, r.any(readName), kName, i.Name)
-	pairs = appendList(pairs, r.any(readRoles), kRoles, i.Roles)
-	pairs = appendText(pairs, r.any(readKind), kKind, i.Kind)
-	pairs = appendList(pairs, r.any(readAMR), kAMR, i.Methods)
-	pairs = appendText(pairs, r.any(readACR), kACR, i.ACR)
-	pairs = appendText(pairs, r.any(readSession), kSession, i.Session)
-	pairs = appendList(pairs, r.any(readRisk), kRisk, i.Risk)
-	pairs = appendText(pairs, r.any(readIssuer) && i.Issuer != "", kIssuer, i.Issuer)
-	pairs = appendList(pairs, r.any(readScopes) && i.Scopes != nil, kScopes, i.Scopes)
+	pairs = appendText(pairs, r.any(readSubject), kSubject, nil, i.Subject)
+	pairs = appendText(pairs, r.any(readName), kName, nil, i.Name)
+	pairs = appendList(pairs, r.any(readRoles), kRoles, t, i.Roles)
+	pairs = appendText(pairs, r.any(readKind), kKind, t, i.Kind)
+	pairs = appendList(pairs, r.any(readAMR), kAMR, t, i.Methods)
+	pairs = appendText(pairs, r.any(readACR), kACR, t, i.ACR)
+	pairs = appendText(pairs, r.any(readSession), kSession, nil, i.Session)
+	pairs = appendList(pairs, r.any(readRisk), kRisk, t, i.Risk)
+	pairs = appendText(pairs, r.any(readIssuer) && i.Issuer != "", kIssuer, t, i.Issuer)
+	pairs = appendList(pairs, r.any(readScopes) && i.Scopes != nil, kScopes, t, i.Scopes)
 	pairs = appendTime(pairs, r.any(readAuthTime), kAuthTime, i.AuthTime)
 	pairs = appendTime(pairs, r.any(readMFATime), kMFATime, i.MFATime)
 	pairs = appendTime(pairs, r.any(readCreated), kCreated, i.Created)
@@ -192,18 +192,19 @@ func identity(i *reqctx.Identity, breakGlass bool, r reads) *ast.Term {
 	return ast.ObjectTerm(pairs...)
 }
 
-func appendText(pairs []pair, there bool, key *ast.Term, s string) []pair {
+// appendText takes the term of s from t. It is nil for what clients choose.
+func appendText(pairs []pair, there bool, key *ast.Term, t *terms, s string) []pair {
 	if !there {
 		return pairs
 	}
-	return append(pairs, pair{key, ast.StringTerm(s)})
+	return append(pairs, pair{key, t.of(s)})
 }
 
-func appendList(pairs []pair, there bool, key *ast.Term, items []string) []pair {
+func appendList(pairs []pair, there bool, key *ast.Term, t *terms, items []string) []pair {
 	if !there {
 		return pairs
 	}
-	return append(pairs, pair{key, list(items)})
+	return append(pairs, pair{key, t.list(items)})
 }
 
 func appendTime(pairs []pair, there bool, key *ast.Term, t time.Time) []pair {
@@ -211,15 +212,4 @@ func appendTime(pairs []pair, there bool, key *ast.Term, t time.Time) []pair {
 		return pairs
 	}
 	return append(pairs, pair{key, ast.NumberTerm(json.Number(strconv.FormatInt(t.Unix(), 10)))})
-}
-
-func list(items []string) *ast.Term {
-	if len(items) == 0 {
-		return emptyList
-	}
-	terms := make([]*ast.Term, len(items))
-	for i, s := range items {
-		terms[i] = ast.StringTerm(s)
-	}
-	return ast.ArrayTerm(terms...)
 }

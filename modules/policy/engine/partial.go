@@ -144,7 +144,7 @@ func (p *partialProgram) leaves(over any) (found bool) {
 
 // knownPart is the document without what differs from element to element.
 func (in *Input) knownPart(r reads) ast.Value {
-	whole := in.value(r).(ast.Object)
+	whole := in.value(r, nil).(ast.Object)
 	pairs := make([]pair, 0, whole.Len())
 	whole.Foreach(func(k, v *ast.Term) {
 		switch {

@@ -136,7 +136,7 @@ func TestPartsThatAreNotReadChangeNothing(t *testing.T) {
 		for range 20 {
 			in := anyInput(t, "in")
 			whole, err1 := s.Evaluate(context.Background(), in.Value(), Options{})
-			part, err2 := s.Evaluate(context.Background(), in.value(s.reads), Options{})
+			part, err2 := s.Evaluate(context.Background(), in.value(s.reads, &s.terms), Options{})
 			if err1 != nil || err2 != nil || whole.Reason != part.Reason {
 				t.Fatalf("%s\n%v\n%+v %v\n%+v %v", rules, in.Value(), whole, err1, part, err2)
 			}

@@ -85,9 +85,9 @@ func TestKeyIsTheDocument(t *testing.T) {
 		if !okA || !okB { // not remembered at all
 			return
 		}
-		same := a.value(r).Compare(b.value(r)) == 0 && a.Truncated == b.Truncated
+		same := a.value(r, nil).Compare(b.value(r, nil)) == 0 && a.Truncated == b.Truncated
 		if got := string(keyA) == string(keyB); got != same {
-			t.Fatalf("same document: %v, same key: %v\n%v\n%v", same, got, a.value(r), b.value(r))
+			t.Fatalf("same document: %v, same key: %v\n%v\n%v", same, got, a.value(r, nil), b.value(r, nil))
 		}
 	})
 }

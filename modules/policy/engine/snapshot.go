@@ -21,6 +21,7 @@ type program struct {
 	masks     *prepared         // what of an input must not be logged; nil: the policy does not say
 	reads     reads             // what of the input the first looks at
 	decision  *prepared         // what asks the first
+	terms     terms             // of what comes again and again in inputs
 	functions map[string]*topdown.Builtin
 	runtime   *ast.Term
 	waits     bool // it may wait for the network

@@ -43,7 +43,7 @@ func (w *witness) TraceEvent(e topdown.Event) {
 // together come to the same decision and none fails, so does every selection.
 func (s *Snapshot) watch(ctx context.Context, in *Input, d Decision, now time.Time, timeout time.Duration) reads {
 	w := &witness{finder{present: map[*ast.Term]bool{}}, map[*ast.Expr]bool{}}
-	all, err := s.Evaluate(ctx, in.value(s.reads), Options{Timeout: timeout, Now: now, Tracer: w})
+	all, err := s.Evaluate(ctx, in.value(s.reads, &s.terms), Options{Timeout: timeout, Now: now, Tracer: w})
 	if err != nil || all.Allow != d.Allow || all.Reason != d.Reason {
 		return s.reads & ofElement
 	}
