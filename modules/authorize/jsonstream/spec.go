@@ -1,0 +1,94 @@
+package jsonstream
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/convosphere/gateway/modules/authorize/strictjson"
+)
+
+// Errors of a stream. ErrAnswer is in all that say that the document is not what it should be.
+var (
+	ErrAnswer    = errors.New("the document is not as it should be")
+	errEnd       = fmt.Errorf("%w: it ends too early", ErrAnswer)
+	errSyntax    = fmt.Errorf("%w: not JSON", ErrAnswer)
+	errDepth     = fmt.Errorf("%w: nested too deep", ErrAnswer)
+	errMany      = fmt.Errorf("%w: too many names, or too long ones", ErrAnswer)
+	errTwice     = fmt.Errorf("%w: a member is given twice", ErrAnswer)
+	errUTF8      = fmt.Errorf("%w: not UTF-8", ErrAnswer)
+	errHalf      = fmt.Errorf("%w: half a surrogate pair", ErrAnswer)
+	errControl   = fmt.Errorf("%w: a control character in a string", ErrAnswer)
+	errAmbiguous = fmt.Errorf("%w: two members differ only in upper and lower case", ErrAnswer)
+	errList      = fmt.Errorf("%w: there is no list where it should be", ErrAnswer)
+	errElement   = fmt.Errorf("%w: an element is too large", ErrAnswer)
+)
+
+// Field is what a member of an element is.
+type Field struct {
+	Given bool            // it is there
+	Kind  strictjson.Kind // an Array or Object has no Text
+	Text  string          // of a String, decoded; of a Number, Bool or Null, as written
+}
+
+// Scalar is the text of a value that can name a thing without doubt.
+func (f Field) Scalar() (string, bool) {
+	v := strictjson.Value{Kind: f.Kind, Text: f.Text}
+	return v.Scalar()
+}
+
+// Keep decides an element by its fields, which are in the order they were asked for and are used again for the next. masks, where it is not
+// nil, is applied to an element that is kept.
+type Keep func(fields []Field) (keep bool, masks *Masks, err error)
+
+// Filter is what is kept of one list.
+type Filter struct {
+	list   Path
+	fields *node
+	count  int
+}
+
+// NewFilter keeps, of the list at a path, the elements that are decided for. Members of an element are named by paths that begin there.
+func NewFilter(list Path, fields []Path) *Filter {
+	f := &Filter{list: list, fields: newNode(""), count: len(fields)}
+	for i, p := range fields {
+		f.fields.add(p, i, equal)
+	}
+	return f
+}
+
+// Masks are members whose values are not to be seen, in whatever case their names are written. A list on the way means each of its elements.
+type Masks struct{ root *node }
+
+// NewMasks reads paths as ParsePath does. There are none where texts is empty.
+func NewMasks(texts []string) (*Masks, error) {
+	if len(texts) == 0 {
+		return nil, nil
+	}
+	m := &Masks{newNode("")}
+	for _, text := range texts {
+		p, err := ParsePath(text)
+		if err != nil {
+			return nil, fmt.Errorf("mask: %w", err)
+		}
+		m.root.add(p, 0, strings.EqualFold)
+	}
+	return m, nil
+}
+
+// Apply masks a whole document.
+func (m *Masks) Apply(document []byte) ([]byte, error) {
+	if m == nil {
+		return document, nil
+	}
+	s := New(nil, m, nil, 0)
+	if err := s.Write(document); err != nil {
+		return nil, err
+	}
+	if err := s.Close(); err != nil {
+		return nil, err
+	}
+	return s.Take(), nil
+}
+
+var null = []byte("null")
