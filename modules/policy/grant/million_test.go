@@ -118,6 +118,25 @@ func BenchmarkMillion(b *testing.B) {
 	})
 	b.Run("objects remembered", func(b *testing.B) { objectsOf(b, s, false) })
 	b.Run("objects from the database", func(b *testing.B) { objectsOf(b, s, true) })
+	b.Run("looks at all rooms, from the database", func(b *testing.B) {
+		for b.Loop() {
+			s.cache.mu.Lock()
+			clear(s.cache.young)
+			clear(s.cache.old)
+			s.cache.bytes = 0
+			s.cache.mu.Unlock()
+			if _, err := s.Looks(ctx, owners[0], rooms); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("looks at all rooms, from memory", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := s.Looks(ctx, owners[0], rooms); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 	b.Run("apply", func(b *testing.B) {
 		n := 0
 		for b.Loop() {

@@ -102,36 +102,35 @@ func (s *Store) look(ctx context.Context, object, subject string) (*facts, error
 	if !s.trusted() {
 		return s.read(ctx, object, subject)
 	}
+	if f := s.remembered(object, subject); f != nil {
+		return f, nil
+	}
+	// The stamp is taken before the database is asked: what changed since then is not remembered, though it is answered, as a
+	// question that came a moment earlier would be.
 	k := key{object: object}
-	f := s.cache.get(k, s.now())
-	if f == nil {
-		// The stamp is taken before the database is asked: what changed since then is not remembered, though it is answered, as a
-		// question that came a moment earlier would be.
-		stamp := s.cache.stampOf(k)
-		var err error
-		if f, err = s.readAll(ctx, object); err != nil {
+	stamp := s.cache.stampOf(k)
+	if f := s.cache.get(k, s.now()); f == nil || f.whole {
+		f, err := s.readAll(ctx, object)
+		if err != nil {
 			return nil, err
 		}
-		s.cache.put(k, f, stamp, s.now())
+		if s.cache.put(k, f, stamp, s.now()); f.whole {
+			return f, nil
+		}
 	}
-	if f.whole {
-		return f, nil
-	}
-	return s.part(ctx, object, subject)
-}
-
-// part is what of a large object concerns one subject.
-func (s *Store) part(ctx context.Context, object, subject string) (*facts, error) {
-	k := key{object, subject, part}
-	if f := s.cache.get(k, s.now()); f != nil {
-		return f, nil
-	}
-	stamp := s.cache.stampOf(k)
 	f, err := s.read(ctx, object, subject)
 	if err == nil {
-		s.cache.put(k, f, stamp, s.now())
+		s.cache.put(key{object, subject, part}, f, stamp, s.now())
 	}
 	return f, err
+}
+
+// remembered is what memory knows of the object, or of a large one about the subject; nil where it does not.
+func (s *Store) remembered(object, subject string) *facts {
+	if f := s.cache.get(key{object: object}, s.now()); f != nil && f.whole {
+		return f
+	}
+	return s.cache.get(key{object, subject, part}, s.now())
 }
 
 // lookup bounds how long a question waits for the database.
