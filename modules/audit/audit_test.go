@@ -65,7 +65,7 @@ func TestEvent(t *testing.T) {
 	w, e, _ := serve(t, r, func(w http.ResponseWriter, r *http.Request) error {
 		rc := reqctx.From(r.Context())
 		rc.Identity = &reqctx.Identity{Subject: "s1", Name: "ursula", Roles: []string{"user"}, Session: "x"}
-		rc.Decision = &reqctx.Decision{Allow: true, Reason: "granted"}
+		rc.Decision = &reqctx.Decision{Allow: true, Reason: "granted", Revision: "r1", Tier: "premium"}
 		if got := r.Header.Get("X-Request-Id"); got != rc.ID {
 			t.Errorf("passed on the request id %q", got)
 		}
@@ -78,7 +78,7 @@ func TestEvent(t *testing.T) {
 	want := map[string]any{
 		"event.action": "http-request", "event.outcome": "success", "http.request.method": "POST", "url.path": "/a%2Fb", "url.domain": "h.example",
 		"http.response.status_code": 201.0, "http.request.body.bytes": 12.0, "http.response.body.bytes": 5.0, "user.id": "s1",
-		"source.ip": "192.0.2.1", "gateway.decision.allow": true, "http.request.id": w.Header().Get("X-Request-Id"),
+		"source.ip": "192.0.2.1", "gateway.decision.allow": true, "gateway.decision.revision": "r1", "gateway.decision.tier": "premium", "http.request.id": w.Header().Get("X-Request-Id"),
 	}
 	for k, v := range want {
 		if e[k] != v {

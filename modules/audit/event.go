@@ -116,6 +116,8 @@ func eventOf(s seen, rc *reqctx.Request, status int, out, in int64, ctxErr error
 	if d := rc.Decision; d != nil {
 		e.Fields = append(e.Fields, zap.Bool("gateway.decision.allow", d.Allow))
 		add("gateway.decision.reason", d.Reason)
+		add("gateway.decision.revision", d.Revision)
+		add("gateway.decision.tier", d.Tier)
 	}
 	if k := rc.Socket; k != nil {
 		e.Action = "websocket"

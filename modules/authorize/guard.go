@@ -177,6 +177,7 @@ func (g *guard) ask(ctx context.Context, rule *messageRule, m *said) error {
 	}
 	d := g.decide(ctx, rule, &in)
 	done()
+	g.h.incident(g.rc, &in, d)
 	switch {
 	case d.Allow:
 		return nil

@@ -328,9 +328,11 @@ func TestGuardTellsDownFromRefused(t *testing.T) {
 }
 
 func TestObligationsThatNobodyMeetsRefuse(t *testing.T) {
-	p := &counting{decision: engine.Decision{Allow: true, Obligations: engine.Obligations{Mask: []string{"text"}}}}
-	if d := (&Handler{policy: p}).decide(context.Background(), &engine.Input{}); d.Allow {
-		t.Errorf("%+v", d)
+	for _, o := range []engine.Obligations{{Mask: []string{"text"}}, {Encrypt: []string{"text"}}} {
+		p := &counting{decision: engine.Decision{Allow: true, Obligations: o}}
+		if d := (&Handler{policy: p}).decide(context.Background(), &engine.Input{}); d.Allow {
+			t.Errorf("%+v", d)
+		}
 	}
 }
 

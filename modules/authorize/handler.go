@@ -45,9 +45,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if len(rt.effects) == 0 {
 		body.decided()
 	}
-	rc.Decision = &reqctx.Decision{Allow: d.Allow, Reason: d.Reason}
+	h.incident(rc, &in, d)
+	rc.Decision = told(d)
 	if !d.Allow {
 		return h.refuse(w, r, rc, d)
+	}
+	if rc.Identity != nil {
+		h.ground.Tiers.Set(rc.Identity.Subject, d.Obligations.Tier)
 	}
 	switch err := rt.effects.check(vars, rc.Identity); {
 	case errors.Is(err, errNobody):
@@ -73,10 +77,18 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 // decide asks the policy. Fail closed: an obligation that nothing here meets refuses.
 func (h *Handler) decide(ctx context.Context, in *engine.Input) engine.Decision {
 	d := h.policy.Decide(ctx, in)
-	if d.Allow && len(d.Obligations.Mask) > 0 {
+	switch o := &d.Obligations; {
+	case d.Allow && len(o.Mask) > 0:
 		d.Allow, d.Reason = false, "fields must be masked, which this gateway can't do"
+	case d.Allow && len(o.Encrypt) > 0:
+		d.Allow, d.Reason = false, "fields must be encrypted, which this gateway can't do"
 	}
 	return d
+}
+
+// told is what other handlers learn of a decision.
+func told(d engine.Decision) *reqctx.Decision {
+	return &reqctx.Decision{Allow: d.Allow, Reason: d.Reason, Revision: d.Revision, Tier: d.Obligations.Tier, Mask: d.Obligations.Mask}
 }
 
 // route finds what the request needs.
@@ -132,7 +144,8 @@ func (h *Handler) unread(w http.ResponseWriter, r *http.Request, rc *reqctx.Requ
 const retryAfter = 2 * time.Second
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, d engine.Decision) error {
-	rc.Decision = &reqctx.Decision{Reason: d.Reason}
+	d.Allow = false
+	rc.Decision = told(d)
 	switch {
 	case d.Failure.Unavailable():
 		unavailable.Inc()

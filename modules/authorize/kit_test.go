@@ -28,6 +28,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/keyring"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/internal/store"
+	"github.com/convosphere/gateway/modules/internal/tier"
 	_ "github.com/convosphere/gateway/modules/policy"
 	"github.com/convosphere/gateway/test/golden"
 	"github.com/convosphere/gateway/test/listen"
@@ -72,7 +73,7 @@ func (g *testGateway) Provision(ctx caddy.Context) error {
 		return err
 	}
 	s := store.NewMemory(0)
-	g.ground = ground.New(&ground.Ground{DataDir: g.Dir, DB: db, Feed: feed, Keys: keys, Events: events, Store: s}, func() {
+	g.ground = ground.New(&ground.Ground{DataDir: g.Dir, DB: db, Feed: feed, Keys: keys, Events: events, Store: s, Tiers: tier.New(time.Now)}, func() {
 		feed.Close()
 		_, _, _ = db.Close(), events.Close(), s.Close() // a test may have closed them
 	})

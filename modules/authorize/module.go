@@ -39,13 +39,14 @@ type Handler struct {
 	// What WebSockets need.
 	Sockets []Socket `json:"sockets,omitempty"`
 
-	ground   *ground.Ground
-	policy   policy
-	router   *router
-	bodies   bodies
-	asserter *asserter
-	logger   *zap.Logger
-	now      func() time.Time
+	ground    *ground.Ground
+	policy    policy
+	router    *router
+	bodies    bodies
+	incidents *incidents
+	asserter  *asserter
+	logger    *zap.Logger
+	now       func() time.Time
 }
 
 // policy is what the handler needs of the app gw_policy.
@@ -106,6 +107,7 @@ func (h *Handler) setup(g *ground.Ground, p policy, logger *zap.Logger, now func
 		return fmt.Errorf("gw_authorize: %w", err)
 	}
 	h.ground, h.policy, h.logger, h.now = g, p, logger, now
+	h.incidents = &incidents{}
 	h.asserter = &asserter{issuer: h.Issuer, audience: h.Audience, signer: g.Keys.Signer, now: now}
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/keyring"
 	"github.com/convosphere/gateway/modules/internal/store"
+	"github.com/convosphere/gateway/modules/internal/tier"
 )
 
 // resources are shared by the configurations that name the same: a reload takes them over, with all they hold.
@@ -118,6 +119,14 @@ func open(ctx context.Context, a *App) (*ground.Ground, error) {
 			return fmt.Errorf("gateway: store: %w", err)
 		}
 		g.Store, releases = s, append(releases, release)
+
+		tiers, release, err := acquire("tiers", a.DataDir, func() (*tier.Table, func() error, error) {
+			return tier.New(time.Now), func() error { return nil }, nil
+		})
+		if err != nil {
+			return err
+		}
+		g.Tiers, releases = tiers, append(releases, release)
 
 		g.Places, err = openPlaces(a.GeoIP, &releases)
 		return err

@@ -28,6 +28,7 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //			key        client | user | session | role | host | global …
 //			rate       <count>/<period>                # 10/1m, 100/s
 //			burst      <count>
+//			tier       <name> <count>/<period> [<burst>]   # for whom the policy says it; may be repeated
 //			on_failure local | open | closed
 //			messages                                   # counts socket messages
 //		}
@@ -168,6 +169,8 @@ func (z *Zone) option(d *caddyfile.Dispenser, name string, args []string) error 
 			return d.Errf("burst %q: it is a count from 1", args[0])
 		}
 		z.Burst = n
+	case "tier":
+		return z.tierOption(d, args)
 	case "on_failure":
 		if !one {
 			return d.ArgErr()
@@ -182,7 +185,7 @@ func (z *Zone) option(d *caddyfile.Dispenser, name string, args []string) error 
 		}
 		z.Messages = true
 	default:
-		return d.Errf("unknown subdirective %q: zone knows match, key, rate, burst, on_failure and messages", name)
+		return d.Errf("unknown subdirective %q: zone knows match, key, rate, burst, tier, on_failure and messages", name)
 	}
 	return nil
 }

@@ -47,6 +47,7 @@ func (h *Handler) charge(charges []limit.Charge, zones []*Zone, r *http.Request,
 	path := clean(r.URL.Path)
 	var subjects [maxZones]limit.Subject // by key, so that zones of the same key share the work
 	var known uint32
+	tier := h.tier(rc)
 	for _, z := range zones {
 		if !z.matches(r.Method, path) {
 			continue
@@ -55,7 +56,7 @@ func (h *Handler) charge(charges []limit.Charge, zones []*Zone, r *http.Request,
 			known |= 1 << z.spec
 			subjects[z.spec] = subject(h.specs[z.spec], r, rc, client)
 		}
-		charges = append(charges, limit.Charge{Zone: &z.limit, Subject: subjects[z.spec]})
+		charges = append(charges, limit.Charge{Zone: z.of(tier), Subject: subjects[z.spec]})
 	}
 	return charges
 }

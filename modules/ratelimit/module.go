@@ -41,6 +41,7 @@ type Handler struct {
 	requests []*Zone    // compiled
 	messages []*Zone    // compiled
 	specs    [][]string // the distinct keys of all zones
+	tiered   bool       // a zone has limits of tiers
 
 	ground   *ground.Ground // nil: no gateway app
 	state    *state
@@ -110,6 +111,7 @@ func (h *Handler) compile() error {
 			z.spec = len(h.specs)
 			h.specs = append(h.specs, z.Key)
 		}
+		h.tiered = h.tiered || len(z.Tiers) > 0
 		if z.Messages {
 			h.messages = append(h.messages, z)
 		} else {

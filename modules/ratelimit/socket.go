@@ -32,6 +32,9 @@ func (h *Handler) serveSocket(w http.ResponseWriter, r *http.Request, rc *reqctx
 		if m.Dir != wsframe.In {
 			return nil
 		}
+		if h.tiered { // the tier may be another one by now
+			charges = h.charge(charges[:0], h.messages, r, rc, client)
+		}
 		d := h.limiter.Take(ctx, charges)
 		count(messagesTotal, charges, d)
 		switch {

@@ -15,6 +15,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/convosphere/gateway/modules/internal/redistest"
+	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/test/extended"
 )
 
@@ -41,6 +42,11 @@ func echoThrough(t *testing.T, h *Handler) string {
 	}
 	proxy := httputil.NewSingleHostReverseProxy(to)
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user := r.URL.Query().Get("user"); user != "" {
+			var rc *reqctx.Request
+			r, rc = reqctx.Ensure(r)
+			rc.Identity = &reqctx.Identity{Subject: user, Name: user, Roles: []string{"user"}}
+		}
 		_ = h.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 			proxy.ServeHTTP(w, r)
 			return nil

@@ -1,7 +1,6 @@
 package ratelimit
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -29,6 +28,9 @@ type Zone struct {
 
 	// How many may come at once; default the rate's count.
 	Burst int64 `json:"burst,omitempty"`
+
+	// Limits for those of whom the policy says that they are of a tier, from their next request on. Default: the zone's own.
+	Tiers map[string]*Tier `json:"tiers,omitempty"`
 
 	// What to do while Redis can't be asked: local (default), open, closed.
 	OnFailure string `json:"on_failure,omitempty"`
@@ -111,6 +113,9 @@ func (z *Zone) over(base *Zone) *Zone {
 	if out.OnFailure == "" {
 		out.OnFailure = base.OnFailure
 	}
+	if len(out.Tiers) == 0 {
+		out.Tiers = base.Tiers
+	}
 	out.Messages = out.Messages || base.Messages
 	return &out
 }
@@ -126,23 +131,14 @@ func (z *Zone) compile() error {
 	return nil
 }
 
-func (z *Zone) build() error {
-	if z.Rate == "" {
-		return errors.New("it has no rate, as in: rate 10/1m")
-	}
-	count, period, err := limit.ParseRate(z.Rate)
-	if err != nil {
+func (z *Zone) build() (err error) {
+	if z.limit, err = z.limited(z.Rate, z.Burst); err != nil {
 		return err
 	}
-	if z.Burst == 0 {
-		z.Burst = count
-	}
-	l, err := limit.New(count, period, z.Burst)
-	if err != nil {
+	if err := z.buildTiers(); err != nil {
 		return err
 	}
-	f, ok := onFailure[z.OnFailure]
-	if !ok {
+	if _, ok := onFailure[z.OnFailure]; !ok {
 		return fmt.Errorf("on_failure %q: it is local, open or closed", z.OnFailure)
 	}
 	if len(z.Key) == 0 {
@@ -161,7 +157,6 @@ func (z *Zone) build() error {
 			return err
 		}
 	}
-	z.limit = limit.Zone{Name: z.Name, Limit: l, OnFailure: f, Policy: fmt.Sprintf(`"%s";q=%d;w=%d`, z.Name, l.Burst, max(1, seconds(l.Window())))}
 	return nil
 }
 

@@ -1,4 +1,4 @@
-// Package ground is what the gateway app lends to every handler and app: store, database, keys, events, places.
+// Package ground is what the gateway app lends to every handler and app: store, database, keys, events, places, tiers.
 package ground
 
 import (
@@ -9,6 +9,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/geo"
 	"github.com/convosphere/gateway/modules/internal/keyring"
 	"github.com/convosphere/gateway/modules/internal/store"
+	"github.com/convosphere/gateway/modules/internal/tier"
 )
 
 // Ground is one configuration's set of resources. The same resource serves several configurations in turn when
@@ -21,6 +22,7 @@ type Ground struct {
 	Keys    *keyring.Ring
 	Events  *event.Bus
 	Places  *geo.Reader // nil where no country file is configured
+	Tiers   *tier.Table // what the policy said of subjects; nil knows nothing
 
 	refs  atomic.Int64
 	close func()

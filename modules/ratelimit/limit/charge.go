@@ -18,9 +18,18 @@ const (
 // Zone is one limit with a name. Zones of one name count together, wherever they are written, on all processes that share a Redis.
 type Zone struct {
 	Name      string
+	Tier      string // whose limit it is, "" everybody's: those of one zone's tiers are counted apart
 	Limit     Limit
 	OnFailure OnFailure
 	Policy    string // as the field RateLimit-Policy tells it; for the caller, nothing here reads it
+}
+
+// counter names what the zone counts by. Neither part holds a dot.
+func (z *Zone) counter() string {
+	if z.Tier == "" {
+		return z.Name
+	}
+	return z.Name + "." + z.Tier
 }
 
 // Subject is who or what is counted: a digest, so that keys have one length and Redis holds no names.
@@ -50,7 +59,7 @@ type entry [16]byte
 
 func (c *Charge) entry() entry {
 	var space [96]byte
-	b := append(append(space[:0], c.Subject[:]...), c.Zone.Name...)
+	b := append(append(space[:0], c.Subject[:]...), c.Zone.counter()...)
 	sum := sha256.Sum256(b)
 	return entry(sum[:16])
 }

@@ -81,7 +81,7 @@ func (m *Memory) Take(charges []Charge) bool {
 		s, c := &slots[i], &charges[i]
 		switch {
 		case allowed && s.overflow:
-			s.shard.overflow[c.Zone.Name] = s.next
+			s.shard.overflow[c.Zone.counter()] = s.next
 		case allowed:
 			s.shard.tats[s.key] = s.next
 		case !c.Result.Refused && !c.Result.Skipped: // not charged after all
@@ -97,7 +97,7 @@ func (s *slot) ask(c *Charge, now int64, max int) bool {
 	if !known && !s.shard.room(now, max) {
 		s.overflow = true
 		s.limit.interval = s.limit.capacity/(s.limit.Burst*overflowShare) + 1
-		tat = s.shard.overflow[c.Zone.Name]
+		tat = s.shard.overflow[c.Zone.counter()]
 	}
 	next, over := s.limit.charge(tat, now)
 	if over > 0 {

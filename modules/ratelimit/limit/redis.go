@@ -103,5 +103,5 @@ func (r *redisCounter) refund(ctx context.Context, charges []Charge) error {
 
 // key is gw:{rl:subject}:zone.
 func key(c *Charge) string {
-	return store.Key("rl:"+base64.RawURLEncoding.EncodeToString(c.Subject[:]), c.Zone.Name)
+	return store.Key("rl:"+base64.RawURLEncoding.EncodeToString(c.Subject[:]), c.Zone.counter())
 }
