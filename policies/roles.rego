@@ -8,6 +8,7 @@ package gateway
 role := data.roles[input.identity.roles[0]] if {
 	not input.identity.roles[1]
 } else := {"is": held, "obligations": obligations, "classifications": classifications} if {
+	input.identity.roles[1]
 	known := {name: data.roles[name] | some name in input.identity.roles}
 	held := {name: true | some r in known; some name, _ in r.is}
 	obligations := [known[name].obligations | some name in array.concat(data.role_order, input.identity.roles)][0]

@@ -267,13 +267,18 @@ func BenchmarkDecide(b *testing.B) {
 	deletion := messagePost()
 	deletion.Permission, deletion.Parent, deletion.ParentRelations = "message:delete", Object{"room", "general"}, []string{"viewer"}
 	deletion.Relations = []string{"author"}
+	open := &Input{Method: "GET", Path: "/auth/login", Permission: "public"}
+	restricted := messagePost()
+	id := *ursula
+	id.MFATime, id.ACR = time.Now(), reqctx.ACRMulti
+	restricted.Classification, restricted.Identity = "restricted", &id
 	page := messagePost()
 	page.Permission, page.Resource, page.Relations = "app:read", Object{}, nil
 	for _, c := range []struct {
 		name  string
 		in    *Input
 		allow bool
-	}{{"message-post", messagePost(), true}, {"message-delete", deletion, true}, {"app-read", page, true}, {"anonymous-refused", anonymous, false}} {
+	}{{"message-post", messagePost(), true}, {"message-delete", deletion, true}, {"app-read", page, true}, {"restricted", restricted, true}, {"anonymous-public", open, true}, {"anonymous-refused", anonymous, false}} {
 		b.Run(c.name, func(b *testing.B) { decide(b, e, c.in, c.allow) })
 	}
 }
