@@ -24,7 +24,8 @@ func (admin) CaddyModule() caddy.ModuleInfo {
 // adminRoutes are the routes, by the pattern of an http.ServeMux. The handler's error is answered as JSON: use caddy.APIError
 // for another status than 500.
 var adminRoutes = map[string]func(*App, http.ResponseWriter, *http.Request) error{
-	"GET /gateway/policy": (*App).serveStatus,
+	"GET /gateway/policy":         (*App).serveStatus,
+	"POST /gateway/policy/reload": (*App).serveReload,
 }
 
 // Routes implements caddy.AdminRouter.

@@ -9,6 +9,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/convosphere/gateway/modules/policy/source"
 )
 
 // UnmarshalCaddyfile sets up the app from Caddyfile tokens, inside the global option `gateway`. Syntax:
@@ -16,6 +18,7 @@ import (
 //	policy {
 //		timeout <duration>
 //		folder  <path>
+//		bundle  <file>|<url>|s3://<bucket>/<key> { … }
 //		decisions all|denied|off
 //		capture {                    # see parseCapture
 //			sample all | [denied] [<number>%]
@@ -53,6 +56,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
 	"timeout":   (*App).parseTimeout,
 	"folder":    (*App).parseFolder,
+	"bundle":    (*App).parseBundle,
 	"decisions": (*App).parseDecisions,
 	"capture":   (*App).parseCapture,
 }
@@ -85,7 +89,7 @@ func (a *App) readRevision() error {
 	if err != nil {
 		return fmt.Errorf("folder: %w", err)
 	}
-	src, err := loadFolder(folder)
+	src, err := source.LoadFolder(folder)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func buildCommand() *cobra.Command {
 				return fmt.Errorf("reading the key: %w", err)
 			}
 		}
-		src, err := loadFolder(args[0])
+		src, err := source.LoadFolder(args[0])
 		if err != nil {
 			return err
 		}

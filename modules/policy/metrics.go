@@ -16,10 +16,13 @@ var (
 		Name: "gateway_policy_decision_seconds", Help: "How long a decision took, the look-up of grants included.",
 		Buckets: []float64{.00001, .000025, .00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25},
 	})
+	activations = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gateway_policy_activations_total", Help: "Policies and data put in force (activated), refused, or that could not be fetched (unreachable).",
+	}, []string{"result"})
 	allowed, denied = decisions.WithLabelValues("allow"), decisions.WithLabelValues("deny")
 	stepUps, failed = decisions.WithLabelValues("step_up"), decisions.WithLabelValues("failed")
 )
 
 func registerMetrics(reg prometheus.Registerer) error {
-	return metrics.Register(reg, append(decisionlog.Collectors(), decisions, seconds, captured)...)
+	return metrics.Register(reg, append(decisionlog.Collectors(), decisions, seconds, captured, activations)...)
 }

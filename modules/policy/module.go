@@ -1,22 +1,19 @@
 package policy
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
-	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/policy/decisionlog"
 	"github.com/convosphere/gateway/modules/policy/engine"
 	"github.com/convosphere/gateway/modules/policy/grant"
-	"github.com/convosphere/gateway/policies"
+	"github.com/convosphere/gateway/modules/policy/source"
 )
 
 func init() { caddy.RegisterModule(App{}) }
@@ -27,12 +24,15 @@ type App struct {
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
 	// A folder with the policy (Rego and data.json) in place of the one that is compiled in. It is read when the
-	// configuration loads.
+	// configuration loads, and again when something in it changes.
 	Folder string `json:"folder,omitempty"`
 
 	// The revision of what was in the folder when the Caddyfile was read. It only makes the configuration another one when a file
 	// was edited, since Caddy passes over a reload that changes nothing; what counts is what the folder holds at load.
 	FolderRevision string `json:"folder_revision,omitempty"`
+
+	// A policy that is fetched as one archive, in place of the one that is compiled in and of a folder.
+	Bundle *Bundle `json:"bundle,omitempty"`
 
 	// Which decisions are events: "all", "denied" or "off". Default: all.
 	Decisions string `json:"decisions,omitempty"`
@@ -47,7 +47,10 @@ type App struct {
 	log      *decisionlog.Log // nil: no decision is kept
 	closeLog func() error     // nil without
 
-	activated time.Time // when the policy in force came into force
+	keeper *source.Keeper
+	news   *news
+	unread func() // ends the watch of pushed data
+	end    func() // ends the watch of the origin
 }
 
 // CaddyModule returns the module's information.
@@ -66,18 +69,14 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.Timeout < 0 {
 		return errors.New("policy: timeout must not be negative")
 	}
+	if a.Folder != "" && a.Bundle != nil {
+		return errors.New("policy: it is from a folder or from a bundle, not from both")
+	}
 	if a.Folder, err = caddy.NewReplacer().ReplaceOrErr(a.Folder, true, true); err != nil {
 		return fmt.Errorf("policy: folder: %w", err)
 	}
 	a.grants = grant.New(a.ground.DB, a.ground.Feed, time.Now)
-	snapshot, err := a.compile(ctx)
-	if err != nil {
-		return fmt.Errorf("policy: %w", err)
-	}
-	a.engine = engine.New(snapshot, time.Duration(a.Timeout), time.Now)
-	a.activated = time.Now()
-	// A policy whose answers are malformed would lock everybody out: better it does not load. One that is undefined may mean it.
-	if d, err := a.engine.Decide(ctx, &engine.Input{Method: "GET", Path: "/", Permission: "app:read"}); d.Failure == engine.Malformed {
+	if err := a.loadPolicy(ctx); err != nil {
 		return fmt.Errorf("policy: %w", err)
 	}
 	if err := a.openLog(); err != nil {
@@ -86,56 +85,19 @@ func (a *App) Provision(ctx caddy.Context) error {
 	return registerMetrics(ctx.GetMetricsRegistry())
 }
 
-func (a *App) compile(ctx context.Context) (*engine.Snapshot, error) {
-	if a.Folder != "" {
-		src, err := loadFolder(a.Folder)
-		if err != nil {
-			return nil, err
-		}
-		return engine.Compile(ctx, src, engine.WithGrants(a.ask))
-	}
-	src, err := engine.Load(policies.FS)
-	if err != nil {
-		return nil, err
-	}
-	return engine.Compile(ctx, src, engine.WithGrants(a.ask))
-}
-
-func loadFolder(folder string) (*engine.Source, error) {
-	info, err := os.Stat(folder)
-	if err != nil {
-		return nil, fmt.Errorf("folder: %w", err)
-	}
-	if !info.IsDir() {
-		return nil, fmt.Errorf("folder: %s is no folder", folder)
-	}
-	return engine.Load(os.DirFS(folder))
-}
-
-// Start implements caddy.App: all is ready since Provision, and now in force.
+// Start implements caddy.App: all is ready since Provision, and now in force. From here on the policy's origin is watched.
 func (a *App) Start() error {
-	a.logger.Info("policy in force", zap.String("revision", a.engine.Revision()), zap.String("from", a.from()))
-	a.ground.Events.Emit(&event.Event{
-		Category: "configuration", Action: "policy-activated", Outcome: event.Success,
-		Fields: []zap.Field{zap.String("gateway.policy.revision", a.engine.Revision())},
-	})
+	a.watch()
 	return nil
-}
-
-// from says where the policy comes from.
-func (a *App) from() string {
-	if a.Folder != "" {
-		return a.Folder
-	}
-	return "built in"
 }
 
 // Stop implements caddy.App. Requests that a reload has overtaken still ask: nothing they use is closed here.
 func (a *App) Stop() error { return nil }
 
-// Cleanup ends the watch of grants and the log's goroutine. It also runs after a failed Provision, when there may be none. Who
-// still asks is answered from the database, which the request holds open, and logged.
+// Cleanup ends the watch of the policy and of grants, and the log's goroutine. It also runs after a failed Provision, when there may be none.
+// Who still asks is answered by the policy of now and from the database, which the request holds open, and logged.
 func (a *App) Cleanup() error {
+	a.unwatch()
 	var err error
 	if a.closeLog != nil {
 		err = a.closeLog()

@@ -1,0 +1,166 @@
+package policy
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/policy/engine"
+	"github.com/convosphere/gateway/modules/policy/source"
+	"github.com/convosphere/gateway/policies"
+)
+
+// loadPolicy takes the policy from where it is configured to be. Nothing is watched yet.
+func (a *App) loadPolicy(ctx caddy.Context) error {
+	a.news = &news{}
+	origin, kept, err := a.origin()
+	if err != nil {
+		return err
+	}
+	pushed, err := source.NewPushed(ctx, a.ground.DB, a.ground.Feed.Wake, time.Now)
+	if err != nil {
+		return err
+	}
+	keeper, snapshot, err := source.Load(ctx, source.Options{
+		Origin: origin, Kept: kept, Pushed: pushed,
+		Compile: a.compile, Check: check, Report: a.report, Now: time.Now,
+		Swap: func(s *engine.Snapshot) {
+			if a.engine != nil { // not the first
+				a.engine.Swap(s)
+			}
+		},
+	})
+	if err != nil {
+		return err
+	}
+	a.keeper = keeper
+	a.engine = engine.New(snapshot, time.Duration(a.Timeout), time.Now)
+	return nil
+}
+
+func (a *App) origin() (source.Origin, *source.Kept, error) {
+	switch {
+	case a.Bundle != nil:
+		origin, kept, err := a.Bundle.origin(a.ground.DataDir)
+		if err != nil {
+			err = fmt.Errorf("bundle: %w", err)
+		}
+		return origin, kept, err
+	case a.Folder != "":
+		return source.NewFolder(a.Folder, time.Now), nil, nil
+	}
+	src, err := engine.Load(policies.FS)
+	return source.NewFixed("built in", src), nil, err
+}
+
+// options are what a policy may use here, and its tests. What was granted is not for tests to see.
+func (a *App) options() []engine.Option { return nil }
+
+// compile takes a policy that compiles and passes its own tests.
+func (a *App) compile(ctx context.Context, src *engine.Source) (*engine.Snapshot, error) {
+	snapshot, err := engine.Compile(ctx, src, append(a.options(), engine.WithGrants(a.ask))...)
+	if err != nil {
+		return nil, &source.Refusal{Reason: source.Uncompiled, Err: err}
+	}
+	if err := engine.Verify(ctx, src, a.options()...); err != nil {
+		return nil, &source.Refusal{Reason: source.TestsFail, Err: err}
+	}
+	return snapshot, nil
+}
+
+// check refuses a policy whose answers are malformed: it would lock everybody out. One that is undefined may mean it.
+func check(ctx context.Context, s *engine.Snapshot) error {
+	in := &engine.Input{Method: "GET", Path: "/", Permission: "app:read"}
+	if d, err := s.Evaluate(ctx, in.Value(), engine.Options{Now: time.Now()}); d.Failure == engine.Malformed {
+		return &source.Refusal{Reason: source.Malformed, Err: err}
+	}
+	return nil
+}
+
+// watch begins to look for new policies and data, and tells what was found before.
+func (a *App) watch() {
+	changed := make(chan struct{}, 1)
+	a.unread = a.ground.Feed.Subscribe(source.Topic, func(string) {
+		select {
+		case changed <- struct{}{}:
+		default: // it will look anyhow
+		}
+	})
+	ctx, cancel := context.WithCancel(context.Background()) // as long as the app: until Cleanup
+	var watching sync.WaitGroup
+	watching.Go(func() { a.keeper.Run(ctx, changed) })
+	a.end = func() {
+		cancel()
+		watching.Wait()
+	}
+	for _, r := range a.news.begin() {
+		a.tell(r)
+	}
+}
+
+func (a *App) unwatch() {
+	if a.end != nil {
+		a.unread()
+		a.end()
+	}
+}
+
+// news are the reports from before the start: they are told when the configuration has come into force, or never.
+type news struct {
+	mu      sync.Mutex
+	waiting []source.Report
+	begun   bool
+}
+
+func (n *news) hold(r source.Report) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.begun {
+		n.waiting = append(n.waiting, r)
+	}
+	return !n.begun
+}
+
+func (n *news) begin() []source.Report {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.begun = true
+	waiting := n.waiting
+	n.waiting = nil
+	return waiting
+}
+
+func (a *App) report(r source.Report) {
+	if !a.news.hold(r) {
+		a.tell(r)
+	}
+}
+
+// tell writes what happened to the policy: the event says it shortly, the log with the error, which may quote the policy.
+func (a *App) tell(r source.Report) {
+	fields := []zap.Field{zap.String("gateway.policy.revision", r.Revision), zap.String("gateway.policy.from", event.Cut(r.From, 256))}
+	if r.Label != "" {
+		fields = append(fields, zap.String("gateway.policy.label", r.Label))
+	}
+	if r.Data {
+		fields = append(fields, zap.Bool("gateway.policy.data", true))
+	}
+	if r.Err == nil {
+		activations.WithLabelValues("activated").Inc()
+		a.logger.Info("policy in force", zap.String("revision", r.Revision), zap.String("label", r.Label), zap.String("from", r.From), zap.Bool("data", r.Data))
+		a.ground.Events.Emit(&event.Event{Category: "configuration", Action: "policy-activated", Outcome: event.Success, Fields: fields})
+		return
+	}
+	result, action := "refused", "policy-refused"
+	if r.Reason == source.Unreachable {
+		result, action = "unreachable", "policy-unreachable"
+	}
+	activations.WithLabelValues(result).Inc()
+	a.logger.Error("the policy stays as it is", zap.String("reason", r.Reason), zap.String("refused", r.Revision), zap.String("label", r.Label), zap.String("from", r.From), zap.Error(r.Err))
+	a.ground.Events.Emit(&event.Event{Category: "configuration", Action: action, Outcome: event.Failure, Reason: r.Reason, Fields: fields})
+}
