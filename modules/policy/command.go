@@ -27,6 +27,7 @@ var commands = []func() *cobra.Command{
 	testCommand,
 	fmtCommand,
 	benchCommand,
+	replayCommand,
 	buildCommand,
 	statusCommand,
 }

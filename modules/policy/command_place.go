@@ -3,10 +3,12 @@ package policy
 import (
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/convosphere/gateway/modules/policy/engine"
+	"github.com/convosphere/gateway/modules/policy/source"
 	"github.com/convosphere/gateway/policies"
 )
 
@@ -23,19 +25,31 @@ func (f *policyFlags) options() []engine.Option {
 	return []engine.Option{engine.Allow(f.allow, f.hosts)}
 }
 
-// policySource is the policy in a folder, or the one compiled in where none is named.
-func policySource(folder string) (*engine.Source, error) {
-	if folder == "" {
+// policySource is the policy in a folder or a bundle, or the one compiled in where none is named. Who names a bundle on the command line has
+// it at hand: its signature is not asked for.
+func policySource(path string) (*engine.Source, error) {
+	if path == "" {
 		return engine.Load(policies.FS)
 	}
-	info, err := os.Stat(folder)
+	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
-	if !info.IsDir() {
-		return nil, fmt.Errorf("%s is no folder", folder)
+	if info.IsDir() {
+		return engine.Load(os.DirFS(path))
 	}
-	return engine.Load(os.DirFS(folder))
+	if info.Size() > source.MaxBundle {
+		return nil, fmt.Errorf("%s has more than %d MiB", path, source.MaxBundle>>20)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	found, err := source.OpenBundle(raw, &source.Trust{Unsigned: true}, time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("%s is neither a folder nor a bundle: %w", path, err)
+	}
+	return found.Source, nil
 }
 
 func policyName(folder string) string {

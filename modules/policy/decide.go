@@ -21,7 +21,7 @@ func (a *App) Decide(ctx context.Context, in *engine.Input) engine.Decision {
 	d, err := a.decide(ctx, &filled)
 	took := time.Since(began)
 	seconds.Observe(took.Seconds())
-	a.log.Put(decisionlog.Entry{Time: began, Input: filled, Decision: d, Took: took})
+	a.log.Put(decisionlog.Entry{Time: began, Input: filled, Decision: d, Took: took, Unasked: d.Reason == elsewhere})
 	if err != nil {
 		a.logger.Error("no decision: the request is refused", zap.String("failure", string(d.Failure)), zap.String("permission", in.Permission), zap.Error(err))
 	}
@@ -47,7 +47,7 @@ func (a *App) decide(ctx context.Context, in *engine.Input) (engine.Decision, er
 	if in.Identity != nil && !in.Resource.IsZero() {
 		err := a.fill(ctx, in)
 		if errors.Is(err, errElsewhere) {
-			return engine.Decision{Reason: "the resource is not in that parent", Revision: a.engine.Revision()}, nil
+			return engine.Decision{Reason: elsewhere, Revision: a.engine.Revision()}, nil
 		}
 		if err != nil { // fail closed
 			return engine.Refused(engine.Grants, "grants can't be read", a.engine.Revision()), err
@@ -57,6 +57,9 @@ func (a *App) decide(ctx context.Context, in *engine.Input) (engine.Decision, er
 	d.Parent = in.Parent
 	return d, err
 }
+
+// elsewhere is the one reason that no policy gives.
+const elsewhere = "the resource is not in that parent"
 
 // errElsewhere says that the request names another parent than the resource has: relations to that one must not count.
 var errElsewhere = errors.New("the resource is in another parent")

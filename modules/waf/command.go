@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 
@@ -48,18 +47,13 @@ func wafCommand(cmd *cobra.Command) {
 	cmd.AddCommand(explainCommand(), replayCommand(), tuneCommand())
 }
 
-func (p *place) configFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&p.config, "config", "c", "", "The configuration whose first gw_waf is asked")
-	cmd.Flags().StringVarP(&p.adapter, "adapter", "a", "", "Configuration adapter, if the file is neither a Caddyfile nor JSON")
-}
-
 func explainCommand() *cobra.Command {
 	var p place
 	var asJSON bool
 	var paranoia int
 	var socket string
 	cmd := &cobra.Command{Use: "explain FILE|-", Short: "Says what the rules make of a raw HTTP request, or of a WebSocket message (--socket)", Args: cobra.ExactArgs(1)}
-	p.configFlags(cmd)
+	p.ConfigFlags(cmd, "whose first gw_waf is asked")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.Flags().IntVar(&paranoia, "paranoia", 0, "Judge at this paranoia level, 1 to 4, in place of the configured one")
 	cmd.Flags().StringVar(&socket, "socket", "", "The file is a message on the socket of this path")
@@ -139,16 +133,15 @@ func replayCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{Use: "replay CAPTURE…", Short: "Says what a configuration would have made of captured requests: files, or the folder of captures"}
 	cmd.Args = cobra.MinimumNArgs(1)
-	p.configFlags(cmd)
-	cmd.Flags().StringVar(&p.data, "data", "", "The data folder of the gateway that captured, in place of the configuration's")
-	cmd.Flags().StringVar(&p.keys, "keys", "", "The folder of its key ring")
+	p.ConfigFlags(cmd, "whose first gw_waf is asked")
+	p.FolderFlags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.RunE = host.Finds(func(cmd *cobra.Command, args []string) (bool, error) {
 		h, source, err := p.handler()
 		if err != nil {
 			return false, err
 		}
-		keys, err := p.ring()
+		keys, err := p.Ring()
 		if err != nil {
 			return false, err
 		}
@@ -159,7 +152,10 @@ func replayCommand() *cobra.Command {
 		}
 		defer o.end()
 		c := &comparison{Config: source, Paranoia: h.Paranoia, Left: map[string]int{}, Changes: []change{}}
-		if err := c.replayAll(cmd.ErrOrStderr(), o, keys, args); err != nil {
+		err = records.Walk(args, cmd.ErrOrStderr(), func(r io.Reader) error {
+			return capture.Read(r, keys, func(rec *capture.Record) error { return c.replayRecord(o, rec) })
+		})
+		if err != nil {
 			return false, err
 		}
 		if asJSON {
@@ -170,38 +166,6 @@ func replayCommand() *cobra.Command {
 		return len(c.Changes) > 0, err
 	})
 	return cmd
-}
-
-func (c *comparison) replayAll(warn io.Writer, o *offline, keys records.Sealer, args []string) error {
-	for _, arg := range args {
-		names, err := records.Files(arg)
-		if err != nil {
-			return err
-		}
-		if len(names) == 0 {
-			fmt.Fprintf(warn, "warning: %s holds no captures\n", arg)
-		}
-		for _, name := range names {
-			err := c.replayFile(o, keys, name)
-			if errors.Is(err, records.ErrTorn) { // the gateway may be writing it
-				fmt.Fprintf(warn, "warning: %s: %v\n", name, err)
-				continue
-			}
-			if err != nil {
-				return fmt.Errorf("%s: %w", name, err)
-			}
-		}
-	}
-	return nil
-}
-
-func (c *comparison) replayFile(o *offline, keys records.Sealer, name string) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return capture.Read(f, keys, func(rec *capture.Record) error { return c.replayRecord(o, rec) })
 }
 
 // text prints the changes for people.

@@ -14,6 +14,7 @@ type Entry struct {
 	Input    engine.Input // as the policy had it, with relations
 	Decision engine.Decision
 	Took     time.Duration
+	Unasked  bool  // the gateway decided without the policy: no rule did, and no other policy would decide otherwise
 	List     *List // what became of a list that was decided as one; nil: it was no list
 
 	weight   int64

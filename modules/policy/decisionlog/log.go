@@ -86,7 +86,7 @@ func (l *Log) Put(entry Entry) {
 		return
 	}
 	entry.told = l.wants(&entry.Decision)
-	entry.captured = l.o.Sample != nil && entry.List == nil && l.o.Sample(&entry.Decision)
+	entry.captured = l.o.Sample != nil && entry.List == nil && !entry.Unasked && l.o.Sample(&entry.Decision)
 	if !entry.told && !entry.captured {
 		return
 	}
@@ -200,7 +200,7 @@ func (l *Log) enrich(r *record) {
 	r.document, r.digest = document, engine.Digest(document)
 	s := l.of(r.Decision.Revision)
 	o := engine.Options{Timeout: l.o.Timeout, Now: r.Time}
-	if r.Decision.Failure == engine.None {
+	if r.Decision.Failure == engine.None && !r.Unasked && r.List == nil {
 		var err error
 		if r.rule, err = l.rules.find(s, r.Entry, document, o); err != nil {
 			l.complain(fmt.Errorf("finding the rule of a decision: %w", err))

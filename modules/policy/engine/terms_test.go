@@ -21,7 +21,7 @@ func TestTermsAreSharedAndBounded(t *testing.T) {
 	for g := range 4 {
 		wg.Go(func() {
 			for i := range 2 * maxTerms {
-				if s := strconv.Itoa(g*i); !shared.of(s).Equal(ast.StringTerm(s)) {
+				if s := strconv.Itoa(g * i); !shared.of(s).Equal(ast.StringTerm(s)) {
 					t.Errorf("%s is another term", s)
 				}
 			}
