@@ -14,7 +14,8 @@ func TestTermsAreSharedAndBounded(t *testing.T) {
 	if a, b := shared.of("viewer"), shared.of("viewer"); a != b || !a.Equal(ast.StringTerm("viewer")) {
 		t.Error("a term is made twice")
 	}
-	if long := strings.Repeat("x", maxTerm+1); shared.of(long) == shared.of(long) {
+	long := strings.Repeat("x", maxTerm+1)
+	if a, b := shared.of(long), shared.of(long); a == b {
 		t.Error("a long one is kept")
 	}
 	var wg sync.WaitGroup
