@@ -40,6 +40,7 @@ func (a *App) loadPolicy(ctx caddy.Context) error {
 	}
 	a.keeper = keeper
 	a.engine = engine.New(snapshot, time.Duration(a.Timeout), time.Now)
+	a.engine.WatchSlow((&slowness{emit: a.ground.Events.Emit, now: time.Now}).observe)
 	return nil
 }
 

@@ -19,10 +19,13 @@ var (
 	activations = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gateway_policy_activations_total", Help: "Policies and data put in force (activated), refused, or that could not be fetched (unreachable).",
 	}, []string{"result"})
+	slow = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "gateway_policy_slow_decisions_total", Help: "Decisions that took a quarter of the timeout, or longer: alert on these, before they are refusals.",
+	})
 	allowed, denied = decisions.WithLabelValues("allow"), decisions.WithLabelValues("deny")
 	stepUps, failed = decisions.WithLabelValues("step_up"), decisions.WithLabelValues("failed")
 )
 
 func registerMetrics(reg prometheus.Registerer) error {
-	return metrics.Register(reg, append(decisionlog.Collectors(), decisions, seconds, captured, activations)...)
+	return metrics.Register(reg, append(decisionlog.Collectors(), decisions, seconds, slow, captured, activations)...)
 }

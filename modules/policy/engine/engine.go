@@ -75,6 +75,7 @@ type Engine struct {
 	current atomic.Pointer[Snapshot]
 	timeout time.Duration
 	now     func() time.Time
+	slow    func(*Input, *Decision, time.Duration)
 }
 
 // New makes an engine. timeout 0 is the default; now is the clock that policies see.
@@ -86,6 +87,10 @@ func New(s *Snapshot, timeout time.Duration, now func() time.Time) *Engine {
 	e.current.Store(s)
 	return e
 }
+
+// WatchSlow has slow told of each decision that was not remembered and took a quarter of the timeout or longer: a policy that grows
+// slow is known before it refuses good people. It is called on the path of the request. Call it before the first decision.
+func (e *Engine) WatchSlow(slow func(in *Input, d *Decision, took time.Duration)) { e.slow = slow }
 
 // Swap makes s current. Decisions under way finish with the snapshot they began with.
 func (e *Engine) Swap(s *Snapshot) { e.current.Store(s) }
@@ -115,9 +120,13 @@ func (e *Engine) decide(ctx context.Context, s *Snapshot, in *Input) (d Decision
 			return d, nil
 		}
 	}
+	began := time.Now()
 	d, err = s.Evaluate(ctx, in.value(s.reads, &s.terms), Options{Timeout: e.timeout, Now: e.now()})
 	if in.Truncated {
 		d.unseen()
+	}
+	if took := time.Since(began); e.slow != nil && took >= e.timeout/4 {
+		e.slow(in, &d, took)
 	}
 	if err == nil && d.Steady && keyed {
 		s.memory.put(key, d)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,5 +38,30 @@ func TestLimit(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A decision that takes a good part of its time is told of, one that is quick or remembered is not.
+func TestSlowDecisionsAreTold(t *testing.T) {
+	loop := `decision := {"allow": count([1 | some a in numbers.range(1, 300); some b in numbers.range(1, 1000); a == b]) > 0} if input.target
+	
+decision := {"allow": true} if not input.target`
+	e := New(compile(t, loop, nil), time.Millisecond, time.Now)
+	told := 0
+	e.WatchSlow(func(in *Input, d *Decision, took time.Duration) {
+		if told++; in.Target != "x" || d.Revision != e.Revision() || took < e.timeout/4 {
+			t.Errorf("%+v %+v %s", in, d, took)
+		}
+	})
+	in := messagePost()
+	in.Target = "x"
+	if d, _ := e.Decide(context.Background(), in); told != 1 || d.Failure != Timeout {
+		t.Errorf("told %d times: %+v", told, d)
+	}
+	e.timeout = time.Hour // that it is quick does not hang on the machine
+	for range 2 {
+		if d, err := e.Decide(context.Background(), messagePost()); err != nil || !d.Allow || told != 1 {
+			t.Errorf("told %d times: %+v %v", told, d, err)
+		}
 	}
 }
