@@ -3,29 +3,39 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// parseDecision reads {allow, reason, allow_truncated, obligations: {step_up, max_age, mask, encrypt, tier, log, expires, incident}}. Only allow is required. A member of another
-// type than it must have makes the whole malformed: an obligation that can't be read can't be met.
+// Bounds of an answer: it is remembered, and written into events.
+const (
+	maxReason  = 1024 // bytes
+	maxText    = 256  // bytes of any other string
+	maxMembers = 256  // of a list
+)
+
+// parseDecision reads {allow, reason, allow_truncated, obligations: {step_up, max_age, mask, encrypt, tier, log, expires, incident}}. Only allow is
+// required. A member that is not known, or of another type than it must have, makes the whole malformed: an obligation that can't be read
+// can't be met.
 func parseDecision(v any) (d Decision, err error) {
 	o, ok := v.(ast.Object)
 	if !ok {
 		return d, errors.New("it is no object")
 	}
-	allow := o.Get(kAllow)
-	if allow == nil {
+	if o.Get(kAllow) == nil {
 		return d, errors.New("allow is missing")
 	}
 	var read Decision
-	if err := errors.Join(
-		boolean(allow, "allow", &read.Allow),
-		text(o.Get(kReason), "reason", &read.Reason),
-		boolean(o.Get(kAllowTruncated), "allow_truncated", &read.truncated),
-		obligations(o.Get(kObligations), &read.Obligations),
-	); err != nil {
+	m := members{of: o}
+	m.boolean(kAllow, &read.Allow)
+	m.text(kReason, maxReason, &read.Reason)
+	m.boolean(kAllowTruncated, &read.truncated)
+	if t := m.take(kObligations); t != nil {
+		m.err = errors.Join(m.err, obligations(t, &read.Obligations))
+	}
+	if err := m.end(); err != nil {
 		return d, err
 	}
 	if read.Allow && read.Obligations.StepUp {
@@ -35,79 +45,120 @@ func parseDecision(v any) (d Decision, err error) {
 }
 
 func obligations(t *ast.Term, to *Obligations) error {
-	if t == nil {
-		return nil
-	}
 	o, ok := t.Value.(ast.Object)
 	if !ok {
 		return errors.New("obligations is no object")
 	}
-	return errors.Join(
-		boolean(o.Get(kStepUp), "step_up", &to.StepUp),
-		seconds(o.Get(kMaxAge), "max_age", &to.MaxAge),
-		texts(o.Get(kMask), "mask", &to.Mask),
-		text(o.Get(kTier), "tier", &to.Tier),
-		texts(o.Get(kEncrypt), "encrypt", &to.Encrypt),
-		text(o.Get(kLog), "log", &to.Log),
-		seconds(o.Get(kExpires), "expires", &to.Expires),
-		text(o.Get(kIncident), "incident", &to.Incident),
-	)
+	m := members{of: o}
+	m.boolean(kStepUp, &to.StepUp)
+	m.seconds(kMaxAge, &to.MaxAge)
+	m.texts(kMask, &to.Mask)
+	m.texts(kEncrypt, &to.Encrypt)
+	m.text(kTier, maxText, &to.Tier)
+	m.text(kLog, maxText, &to.Log)
+	m.seconds(kExpires, &to.Expires)
+	m.text(kIncident, maxText, &to.Incident)
+	switch to.Log {
+	case "", LogNone, LogBrief, LogFull:
+	default:
+		m.err = errors.Join(m.err, errors.New("log is none of none, brief and full"))
+	}
+	return m.end()
 }
 
-func boolean(t *ast.Term, name string, to *bool) error {
+// members reads the members of an object, each at most once.
+type members struct {
+	of    ast.Object
+	taken int
+	err   error // the first that was wrong
+}
+
+func (m *members) take(key *ast.Term) *ast.Term {
+	t := m.of.Get(key)
+	if t != nil {
+		m.taken++
+	}
+	return t
+}
+
+// end tells what was wrong, or that there is more than was read.
+func (m *members) end() error {
+	if m.err == nil && m.taken < m.of.Len() {
+		return errors.New("it has a member that is not known")
+	}
+	return m.err
+}
+
+func (m *members) fail(key *ast.Term, what string) {
+	if m.err == nil {
+		m.err = fmt.Errorf("%s is %s", key.Value.(ast.String), what)
+	}
+}
+
+func (m *members) boolean(key *ast.Term, to *bool) {
+	t := m.take(key)
 	if t == nil {
-		return nil
+		return
 	}
 	b, ok := t.Value.(ast.Boolean)
 	if !ok {
-		return fmt.Errorf("%s is no boolean", name)
+		m.fail(key, "no boolean")
 	}
 	*to = bool(b)
-	return nil
 }
 
 // longest is more than any session lasts.
 const longest = 366 * 24 * time.Hour
 
-func seconds(t *ast.Term, name string, to *time.Duration) error {
+func (m *members) seconds(key *ast.Term, to *time.Duration) {
+	t := m.take(key)
 	if t == nil {
-		return nil
+		return
 	}
 	n, ok := t.Value.(ast.Number)
 	if !ok {
-		return fmt.Errorf("%s is no number", name)
+		m.fail(key, "no number")
+		return
 	}
-	s, ok := n.Int64()
-	if !ok || s < 0 || s > int64(longest/time.Second) {
-		return fmt.Errorf("%s is no whole number of seconds up to a year", name)
+	s, err := strconv.ParseInt(string(n), 10, 64) // not n.Int64: what is no plain number of digits may be a very long one
+	if err != nil || s < 0 || s > int64(longest/time.Second) {
+		m.fail(key, "no whole number of seconds up to a year")
+		return
 	}
 	*to = time.Duration(s) * time.Second
-	return nil
 }
 
-func text(t *ast.Term, name string, to *string) error {
+func (m *members) text(key *ast.Term, most int, to *string) {
+	t := m.take(key)
 	if t == nil {
-		return nil
+		return
 	}
 	s, ok := t.Value.(ast.String)
-	if !ok {
-		return fmt.Errorf("%s is no string", name)
+	switch {
+	case !ok:
+		m.fail(key, "no string")
+	case len(s) > most:
+		m.fail(key, "too long")
+	default:
+		*to = string(s)
 	}
-	*to = string(s)
-	return nil
 }
 
-func texts(t *ast.Term, name string, to *[]string) error {
+func (m *members) texts(key *ast.Term, to *[]string) {
+	t := m.take(key)
 	if t == nil {
-		return nil
+		return
 	}
-	var err error
 	each := func(item *ast.Term) {
-		var s string
-		if e := text(item, "an element of "+name, &s); e != nil {
-			err = e
+		s, ok := item.Value.(ast.String)
+		switch {
+		case !ok:
+			m.fail(key, "no list of strings")
+		case len(s) > maxText || len(*to) == maxMembers:
+			m.fail(key, "too long")
+		default:
+			*to = append(*to, string(s))
 		}
-		*to = append(*to, s)
 	}
 	switch v := t.Value.(type) {
 	case *ast.Array:
@@ -115,7 +166,6 @@ func texts(t *ast.Term, name string, to *[]string) error {
 	case ast.Set:
 		v.Foreach(each)
 	default:
-		return fmt.Errorf("%s is no list", name)
+		m.fail(key, "no list")
 	}
-	return err
 }

@@ -16,7 +16,8 @@ const (
 
 // Compile parses, checks (strictly, and `input` against Schema) and prepares a policy. Errors name file and line. It does not
 // run the policy's own tests: Verify does.
-func Compile(ctx context.Context, src *Source, opts ...Option) (*Snapshot, error) {
+func Compile(ctx context.Context, src *Source, opts ...Option) (s *Snapshot, err error) {
+	defer recovered(&err)
 	revision, err := src.Revision()
 	if err != nil {
 		return nil, err
@@ -38,6 +39,13 @@ func Compile(ctx context.Context, src *Source, opts ...Option) (*Snapshot, error
 	p.waits = len(o.allow) > 0
 	p.steady = !p.waits && !readsClockInSilence(modules)
 	return p.snapshot(ctx, src.Data, revision)
+}
+
+// recovered makes an error of a panic of OPA's: a policy that comes from outside must not end the gateway.
+func recovered(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("the policy engine panicked: %v", r)
+	}
 }
 
 func parse(texts map[string]string, caps *ast.Capabilities) (map[string]*ast.Module, error) {

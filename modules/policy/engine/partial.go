@@ -43,6 +43,7 @@ const (
 var errNamespace = errors.New("the policy has a package of the name " + namespace)
 
 func (p *partialProgram) compile(caps *ast.Capabilities) (err error) {
+	defer recovered(&err)
 	for _, m := range p.modules {
 		if len(m.Package.Path) > 1 && m.Package.Path[1].Equal(ast.StringTerm(namespace)) {
 			return errNamespace
@@ -99,11 +100,7 @@ func (l *lists) put(key []byte, r reads) {
 // partially evaluates as far as it can be without an element. What is left over says which of its properties matter. lasting is false where
 // it asked the clock, or chance, or anything else that may answer differently next time.
 func (s *Snapshot) partially(ctx context.Context, base *Input, now time.Time, timeout time.Duration) (r reads, lasting bool, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("the policy engine panicked: %v", v)
-		}
-	}()
+	defer recovered(&err)
 	limit := startLimit(timeout, s.waits)
 	defer limit.stop()
 	asked := builtins.NDBCache{}

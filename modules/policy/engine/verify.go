@@ -41,7 +41,8 @@ func Verify(ctx context.Context, src *Source, opts ...Option) error {
 
 // Tests are the policy's own, ready to run. They are compiled neither strictly nor with the schema of the input: these are Compile's to
 // hold, and tests may give any input.
-func Tests(src *Source, opts ...Option) (*tester.Runner, error) {
+func Tests(src *Source, opts ...Option) (r *tester.Runner, err error) {
+	defer recovered(&err)
 	s, err := newSuite(src, opts)
 	if err != nil {
 		return nil, err
