@@ -34,8 +34,9 @@ type Token struct {
 
 // Owner is whose a token is, as the database has it now.
 type Owner struct {
-	Name  string
-	Roles []string
+	Name    string
+	Roles   []string
+	Created time.Time
 }
 
 // Store reads and writes tokens. It is safe for use by many.
@@ -73,19 +74,19 @@ func (s *Store) Find(ctx context.Context, raw string, now time.Time) (Token, Own
 	var t Token
 	var o Owner
 	var scopes, roles string
-	var created, expires, used int64
+	var created, expires, used, made int64
 	// The kind is asked for too: a service's token must be of a service, whatever became of its account.
-	err := s.db.QueryRowOften(ctx, `SELECT t.id, t.account, t.kind, t.name, t.scopes, t.created_at, t.expires_at, t.used_at, a.username, a.roles
+	err := s.db.QueryRowOften(ctx, `SELECT t.id, t.account, t.kind, t.name, t.scopes, t.created_at, t.expires_at, t.used_at, a.username, a.roles, a.created_at
 		FROM tokens t JOIN accounts a ON a.id = t.account
 		WHERE t.hash = ? AND t.kind = ? AND t.ended_at = 0 AND t.expires_at > ? AND a.disabled = 0 AND a.kind = CASE WHEN t.kind = 'service' THEN 'service' ELSE 'person' END`,
-		hash(raw), kind, database.Micros(now)).Scan(&t.ID, &t.Account, &t.Kind, &t.Name, &scopes, &created, &expires, &used, &o.Name, &roles)
+		hash(raw), kind, database.Micros(now)).Scan(&t.ID, &t.Account, &t.Kind, &t.Name, &scopes, &created, &expires, &used, &o.Name, &roles, &made)
 	if errors.Is(err, sql.ErrNoRows) {
 		return t, o, ErrNotFound
 	}
 	if err != nil {
 		return t, o, fmt.Errorf("reading a token: %w", err)
 	}
-	t.Scopes, o.Roles = strings.Fields(scopes), strings.Split(roles, ",")
+	t.Scopes, o.Roles, o.Created = strings.Fields(scopes), strings.Split(roles, ","), database.Time(made)
 	t.CreatedAt, t.ExpiresAt, t.UsedAt = database.Time(created), database.Time(expires), database.Time(used)
 	return t, o, nil
 }

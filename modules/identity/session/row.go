@@ -18,7 +18,7 @@ import (
 // row is one session in the database, with its account.
 type row struct {
 	id                        string
-	account                   account.Account // only ID, Name, Roles and Disabled are read
+	account                   account.Account // only ID, Name, Roles, Disabled and CreatedAt are read
 	created, authTime, mfa    time.Time
 	methods                   []string
 	userAgent, ip, country    string
@@ -50,11 +50,11 @@ func (s *row) acr() string {
 func (m *Manager) read(ctx context.Context, sid string) (row, error) {
 	s := row{id: sid}
 	var roles, methods, risk string
-	var disabled, created, auth, mfa, idle, absolute, used, rotated, until, end, remembered, trusted int64
-	err := m.DB.QueryRow(ctx, `SELECT s.account, a.username, a.roles, a.disabled, s.created_at, s.auth_time, s.mfa_time, s.amr, s.user_agent, s.ip,
+	var disabled, made, created, auth, mfa, idle, absolute, used, rotated, until, end, remembered, trusted int64
+	err := m.DB.QueryRow(ctx, `SELECT s.account, a.username, a.roles, a.disabled, a.created_at, s.created_at, s.auth_time, s.mfa_time, s.amr, s.user_agent, s.ip,
 		s.country, s.device, s.remembered, s.trusted, s.risk, s.idle_at, s.absolute_at, s.used_at, s.refresh, s.previous, s.rotated_at, s.access_until, s.ended_at
 		FROM sessions s JOIN accounts a ON a.id = s.account WHERE s.id = ?`, sid).Scan(
-		&s.account.ID, &s.account.Name, &roles, &disabled, &created, &auth, &mfa, &methods, &s.userAgent, &s.ip,
+		&s.account.ID, &s.account.Name, &roles, &disabled, &made, &created, &auth, &mfa, &methods, &s.userAgent, &s.ip,
 		&s.country, &s.device, &remembered, &trusted, &risk, &idle, &absolute, &used, &s.refresh, &s.previous, &rotated, &until, &end)
 	if errors.Is(err, sql.ErrNoRows) {
 		return s, ErrSession
@@ -64,6 +64,7 @@ func (m *Manager) read(ctx context.Context, sid string) (row, error) {
 	}
 	t := database.Time
 	s.account.Roles, s.account.Disabled, s.methods = strings.Split(roles, ","), disabled != 0, strings.Split(methods, ",")
+	s.account.CreatedAt = t(made)
 	s.created, s.authTime, s.mfa, s.idle, s.absolute, s.used = t(created), t(auth), t(mfa), t(idle), t(absolute), t(used)
 	s.remembered, s.trusted, s.risk = remembered != 0, trusted != 0, list(risk)
 	s.rotated, s.accessUntil, s.end = t(rotated), t(until), t(end)
@@ -128,6 +129,7 @@ func (m *Manager) result(s *row, refresh string) (Result, error) {
 	id := &reqctx.Identity{
 		Subject: s.account.ID, Name: s.account.Name, Roles: s.account.Roles, Session: s.id, Methods: s.methods,
 		Kind: reqctx.KindPerson, ACR: s.acr(), Trusted: s.trusted, Risk: s.risk, AuthTime: s.authTime.Truncate(time.Second), MFATime: s.mfa.Truncate(time.Second), Expires: s.accessUntil,
+		Created: s.account.CreatedAt.Truncate(time.Second),
 	}
 	access, err := m.issuer.Issue(id)
 	if err != nil {

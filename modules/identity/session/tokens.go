@@ -164,7 +164,7 @@ func (m *Manager) verifyOpaque(ctx context.Context, raw string) (*reqctx.Identit
 func (m *Manager) opaqueIdentity(t apitoken.Token, owner apitoken.Owner) *reqctx.Identity {
 	id := &reqctx.Identity{
 		Subject: t.Account, Name: owner.Name, Roles: owner.Roles, Session: t.ID, TokenID: t.ID, Kind: reqctx.KindPerson, Scopes: t.Scopes,
-		Methods: []string{"pat"}, ACR: reqctx.ACRSingle, Expires: t.ExpiresAt,
+		Methods: []string{"pat"}, ACR: reqctx.ACRSingle, Expires: t.ExpiresAt, Created: owner.Created.Truncate(time.Second),
 	}
 	if t.Kind == apitoken.Service {
 		id.Kind, id.Methods = reqctx.KindService, []string{"pop"} // it proved to hold a key (RFC 8176)

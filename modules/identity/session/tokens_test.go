@@ -49,7 +49,7 @@ func TestPersonalToken(t *testing.T) {
 	id := n.mustVerify(raw)
 	want := reqctx.Identity{
 		Subject: owner.Subject, Name: "ursula", Roles: []string{"user"}, Session: made.ID, TokenID: made.ID, Kind: reqctx.KindPerson,
-		Scopes: []string{"room:list", "room:read"}, Methods: []string{"pat"}, ACR: reqctx.ACRSingle, Expires: made.ExpiresAt,
+		Scopes: []string{"room:list", "room:read"}, Methods: []string{"pat"}, ACR: reqctx.ACRSingle, Expires: made.ExpiresAt, Created: owner.Created,
 	}
 	if fmt.Sprintf("%+v", *id) != fmt.Sprintf("%+v", want) {
 		t.Fatalf("%+v, want %+v", *id, want)

@@ -27,6 +27,7 @@ type claims struct {
 	MFATime   int64    `json:"mfa_time,omitempty"`
 	Trusted   bool     `json:"trusted,omitempty"` // the session is on a device that the person had remembered
 	Risk      []string `json:"risk,omitempty"`    // what was unusual of the login
+	Created   int64    `json:"created,omitempty"` // when the account was made
 }
 
 func (c *claims) identity() *reqctx.Identity {
@@ -37,6 +38,9 @@ func (c *claims) identity() *reqctx.Identity {
 	}
 	if c.MFATime != 0 {
 		id.MFATime = time.Unix(c.MFATime, 0).UTC()
+	}
+	if c.Created != 0 {
+		id.Created = time.Unix(c.Created, 0).UTC()
 	}
 	return id
 }

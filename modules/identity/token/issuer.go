@@ -47,6 +47,9 @@ func (s *Issuer) Issue(id *reqctx.Identity) (string, error) {
 	if !id.MFATime.IsZero() {
 		c.MFATime = id.MFATime.Unix()
 	}
+	if !id.Created.IsZero() {
+		c.Created = id.Created.Unix()
+	}
 	head, err := json.Marshal(header{"ES256", kid, Type})
 	if err != nil {
 		return "", fmt.Errorf("writing a token: %w", err)

@@ -85,7 +85,7 @@ func parseClaims(raw []byte) (c claims, ok bool) {
 		"iss": &c.Issuer, "aud": &c.Audience, "sub": &c.Subject, "sid": &c.Session, "jti": &c.ID,
 		"iat": &c.IssuedAt, "nbf": &c.NotBefore, "exp": &c.Expires,
 		"name": &c.Name, "roles": &c.Roles, "amr": &c.Methods, "acr": &c.ACR, "auth_time": &c.AuthTime,
-		"mfa_time": &c.MFATime, "trusted": &c.Trusted, "risk": &c.Risk,
+		"mfa_time": &c.MFATime, "trusted": &c.Trusted, "risk": &c.Risk, "created": &c.Created,
 	}, required)
 	return c, ok
 }

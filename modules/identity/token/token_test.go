@@ -40,7 +40,7 @@ func newIssuer(t testing.TB) *Issuer {
 
 func person() *reqctx.Identity {
 	return &reqctx.Identity{
-		Subject: "S1", Name: "ursula", Roles: []string{"user", "premium"}, Session: "SID", Kind: reqctx.KindPerson, Methods: []string{"pwd", "otp"}, ACR: reqctx.ACRMulti, Trusted: true, Risk: []string{"new-country"},
+		Subject: "S1", Name: "ursula", Roles: []string{"user", "premium"}, Session: "SID", Kind: reqctx.KindPerson, Methods: []string{"pwd", "otp"}, ACR: reqctx.ACRMulti, Trusted: true, Risk: []string{"new-country"}, Created: time.Unix(1_600_000_000, 0),
 		AuthTime: now.Add(-time.Hour), MFATime: now.Add(-time.Minute), Expires: now.Add(5 * time.Minute),
 	}
 }
@@ -97,7 +97,7 @@ func TestRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	if fmt.Sprintf("%v", *got) != fmt.Sprintf("%v", reqctx.Identity{Subject: want.Subject, Name: want.Name, Roles: want.Roles, Session: want.Session, TokenID: want.TokenID,
-		Kind: want.Kind, ACR: want.ACR, Trusted: want.Trusted, Risk: want.Risk, Methods: want.Methods, AuthTime: want.AuthTime.UTC(), MFATime: want.MFATime.UTC(), Expires: want.Expires.UTC()}) {
+		Kind: want.Kind, ACR: want.ACR, Trusted: want.Trusted, Risk: want.Risk, Created: want.Created.UTC(), Methods: want.Methods, AuthTime: want.AuthTime.UTC(), MFATime: want.MFATime.UTC(), Expires: want.Expires.UTC()}) {
 		t.Fatalf("got %+v, want %+v", got, want)
 	}
 	if _, err := s.Parse(forge(t, s, goodHead, payload(t, nil))); err != nil {
@@ -197,7 +197,7 @@ func TestForgedClaims(t *testing.T) {
 	at := now.Unix()
 	for name, change := range map[string]map[string]any{
 		"no exp": {"exp": nil}, "no iat": {"iat": nil}, "no nbf": {"nbf": nil}, "no sub": {"sub": nil}, "no sid": {"sid": nil}, "no jti": {"jti": nil},
-		"no iss": {"iss": nil}, "no aud": {"aud": nil}, "no name": {"name": nil}, "no roles": {"roles": nil}, "no amr": {"amr": nil}, "no acr": {"acr": nil}, "trusted as text": {"trusted": "true"}, "risk as text": {"risk": "new-device"}, "no auth_time": {"auth_time": nil},
+		"no iss": {"iss": nil}, "no aud": {"aud": nil}, "no name": {"name": nil}, "no roles": {"roles": nil}, "no amr": {"amr": nil}, "no acr": {"acr": nil}, "trusted as text": {"trusted": "true"}, "risk as text": {"risk": "new-device"}, "created as text": {"created": "1600000000"}, "created below zero": {"created": -1}, "no auth_time": {"auth_time": nil},
 		"expired": {"exp": at}, "long expired": {"exp": at - 86400}, "exp text": {"exp": "9999999999"}, "exp huge": {"exp": json.Number("1e400")},
 		"exp float": {"exp": json.Number("1900000000.5")}, "exp exponent": {"exp": json.Number("19e8")}, "exp overflow": {"exp": json.Number("9223372036854775808")},
 		"exp negative": {"exp": -1}, "exp true": {"exp": true}, "exp array": {"exp": []int{1}},
