@@ -20,6 +20,7 @@ import (
 //		folder  <path>
 //		bundle  <file>|<url>|s3://<bucket>/<key> { … }
 //		decisions all|denied|off
+//		break_glass <duration>
 //		capture {                    # see parseCapture
 //			sample all | [denied] [<number>%]
 //			keep <duration>
@@ -59,6 +60,8 @@ var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
 	"bundle":    (*App).parseBundle,
 	"decisions": (*App).parseDecisions,
 	"capture":   (*App).parseCapture,
+
+	"break_glass": (*App).parseBreakGlass,
 }
 
 func (a *App) parseTimeout(d *caddyfile.Dispenser) error {

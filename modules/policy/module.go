@@ -40,6 +40,9 @@ type App struct {
 	// Keeps whole inputs of decisions, encrypted, for `convosphere policy replay`. Default: none.
 	Capture *Capture `json:"capture,omitempty"`
 
+	// How long emergency access lasts that somebody takes, 1m to 4h. Default: 15m.
+	BreakGlass caddy.Duration `json:"break_glass,omitempty"`
+
 	ground   *ground.Ground
 	engine   *engine.Engine
 	grants   *grant.Store
@@ -68,6 +71,12 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.ground = g
 	if a.Timeout < 0 {
 		return errors.New("policy: timeout must not be negative")
+	}
+	if err := checkBreakGlass(time.Duration(a.BreakGlass)); err != nil {
+		return fmt.Errorf("policy: %w", err)
+	}
+	if a.BreakGlass == 0 {
+		a.BreakGlass = caddy.Duration(defaultBreakGlass)
 	}
 	if a.Folder != "" && a.Bundle != nil {
 		return errors.New("policy: it is from a folder or from a bundle, not from both")
