@@ -26,6 +26,10 @@ func (admin) CaddyModule() caddy.ModuleInfo {
 var adminRoutes = map[string]func(*App, http.ResponseWriter, *http.Request) error{
 	"GET /gateway/policy":         (*App).serveStatus,
 	"POST /gateway/policy/reload": (*App).serveReload,
+	"GET /gateway/grants":         (*App).serveGrants,
+	"GET /gateway/grants/check":   (*App).serveGrantCheck,
+	"POST /gateway/grants":        (*App).serveGrantChange,
+	"DELETE /gateway/grants":      (*App).serveGrantRemoval,
 }
 
 // Routes implements caddy.AdminRouter.

@@ -26,6 +26,11 @@ import (
 //			keep <duration>
 //			max_size <size>
 //		}
+//		grants {                     # see parseGrants
+//			memory      <size>
+//			per_object  <number>
+//			per_subject <number>
+//		}
 //	}
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // policy
@@ -62,6 +67,7 @@ var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
 	"capture":   (*App).parseCapture,
 
 	"break_glass": (*App).parseBreakGlass,
+	"grants":      (*App).parseGrants,
 }
 
 func (a *App) parseTimeout(d *caddyfile.Dispenser) error {

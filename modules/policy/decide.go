@@ -101,7 +101,11 @@ func (a *App) ask(ctx context.Context, subject, object string) ([]string, error)
 
 // Apply removes and then adds grants, all or nothing, durably. In remove an empty Subject or Relation means any.
 func (a *App) Apply(ctx context.Context, add, remove []grant.Grant) error {
-	return a.grants.Apply(ctx, add, remove)
+	err := a.grants.Apply(ctx, add, remove)
+	if errors.Is(err, grant.ErrFull) {
+		a.tellOfFull(err)
+	}
+	return err
 }
 
 // Objects lists the objects of a type to which the person, or everyone, stands in some relation: at most limit, and whether there are more. A

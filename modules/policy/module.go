@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -43,9 +44,13 @@ type App struct {
 	// How long emergency access lasts that somebody takes, 1m to 4h. Default: 15m.
 	BreakGlass caddy.Duration `json:"break_glass,omitempty"`
 
+	// Bounds on what is granted, and on how much of it is remembered.
+	Grants *Grants `json:"grants,omitempty"`
+
 	ground   *ground.Ground
 	engine   *engine.Engine
 	grants   *grant.Store
+	toldFull *atomic.Int64 // when it was last told that grants are full, in nanoseconds since 1970
 	logger   *zap.Logger
 	log      *decisionlog.Log // nil: no decision is kept
 	closeLog func() error     // nil without
@@ -84,7 +89,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.Folder, err = caddy.NewReplacer().ReplaceOrErr(a.Folder, true, true); err != nil {
 		return fmt.Errorf("policy: folder: %w", err)
 	}
-	a.grants = grant.New(a.ground.DB, a.ground.Feed, time.Now)
+	if err := a.openGrants(); err != nil {
+		return err
+	}
 	if err := a.loadPolicy(ctx); err != nil {
 		return fmt.Errorf("policy: %w", err)
 	}

@@ -15,7 +15,7 @@ import (
 
 // Apply removes and then adds, all or nothing. In remove an empty Subject or Relation means any. What it returns nil for is
 // durable, and seen by this process at once. What is there already holds until the later of the two ends: an addition takes
-// nothing away. To end a grant earlier, remove it and add it in one call. Errors: ErrMalformed, ErrFull.
+// nothing away. To end a grant earlier, remove it and add it in one call. Errors: ErrMalformed, ErrParent, ErrFull.
 func (s *Store) Apply(ctx context.Context, add, remove []Grant) error {
 	for _, g := range add {
 		if err := g.check(); err != nil {
@@ -85,8 +85,8 @@ func drop(ctx context.Context, tx *database.Tx, g Grant, touched touched) error 
 	return nil
 }
 
-// errParent says that an object can't be in two places.
-var errParent = errors.New("the object has another parent")
+// ErrParent says that an object can't be in two places.
+var ErrParent = errors.New("the object has another parent")
 
 func (s *Store) insert(ctx context.Context, tx *database.Tx, g Grant, now time.Time, touched touched) error {
 	if g.Relation == Parent {
@@ -95,7 +95,7 @@ func (s *Store) insert(ctx context.Context, tx *database.Tx, g Grant, now time.T
 			return fmt.Errorf("reading grants: %w", err)
 		}
 		if other > 0 {
-			return fmt.Errorf("adding a grant: %w", errParent)
+			return fmt.Errorf("adding a grant: %w", ErrParent)
 		}
 	}
 	result, err := tx.Exec(ctx, upsert, g.Object, g.Subject, g.Relation, kind(g.Object), database.Micros(now), database.Micros(g.Expires))

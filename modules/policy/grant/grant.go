@@ -43,7 +43,7 @@ func (g Grant) check() error {
 	switch {
 	case !IsObject(g.Object):
 		return fmt.Errorf("%w: the object is not type:id of at most %d bytes", ErrMalformed, maxObject)
-	case g.Relation == "" || len(g.Relation) > maxRelation || !utf8.ValidString(g.Relation):
+	case g.Relation == "" || len(g.Relation) > maxRelation || !isText(g.Relation):
 		return fmt.Errorf("%w: the relation", ErrMalformed)
 	case g.Relation == Parent && !IsObject(g.Subject):
 		return fmt.Errorf("%w: the parent is no object", ErrMalformed)
@@ -59,7 +59,7 @@ func (g Grant) check() error {
 
 // checkRemoval is check where an empty subject or relation means any.
 func (g Grant) checkRemoval() error {
-	if !IsObject(g.Object) || len(g.Relation) > maxRelation || len(g.Subject) > maxSubject {
+	if !IsObject(g.Object) || len(g.Relation) > maxRelation || len(g.Subject) > maxSubject || !isText(g.Relation) || !isText(g.Subject) {
 		return fmt.Errorf("%w: it can't be removed", ErrMalformed)
 	}
 	return nil
@@ -104,7 +104,10 @@ func isSpelled(name string) bool {
 // IsObject tells whether s names an object: "type:id".
 func IsObject(s string) bool {
 	kind, id, ok := strings.Cut(s, ":")
-	return ok && kind != "" && id != "" && len(s) <= maxObject && utf8.ValidString(s) && !strings.ContainsFunc(s, isControl)
+	return ok && kind != "" && id != "" && len(s) <= maxObject && isText(s)
 }
+
+// isText tells whether s is what databases and terminals take for text.
+func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsFunc(s, isControl) }
 
 func isControl(r rune) bool { return r < 0x20 || r == 0x7f }

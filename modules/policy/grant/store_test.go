@@ -144,7 +144,7 @@ func TestOneParent(t *testing.T) {
 	s := open(t)
 	apply(t, s, []Grant{{"room:a", Parent, "file:1", never}}, nil)
 	apply(t, s, []Grant{{"room:a", Parent, "file:1", never}}, nil)
-	if err := s.Apply(context.Background(), []Grant{{"petra", "owner", "file:1", never}, {"room:b", Parent, "file:1", never}}, nil); !errors.Is(err, errParent) {
+	if err := s.Apply(context.Background(), []Grant{{"petra", "owner", "file:1", never}, {"room:b", Parent, "file:1", never}}, nil); !errors.Is(err, ErrParent) {
 		t.Fatal(err)
 	}
 	if got := relations(t, s, "petra", "file:1"); got != "" {
