@@ -362,7 +362,7 @@ func FuzzRefused(f *testing.F) {
 	f.Fuzz(func(t *testing.T, before, after, cuts []byte) {
 		const secret = "seCret-5f3a"
 		if bytes.Contains(before, []byte("seC")) || bytes.Contains(after, []byte("seC")) {
-			t.Skip()
+			return // they hold it themselves
 		}
 		// Only where the element is one of the list: elsewhere it is nobody's to refuse.
 		document := append(append(append([]byte(nil), before...), `{"id":"b","x":"`+secret+`"}`...), after...)

@@ -13,12 +13,14 @@ type Element struct {
 }
 
 // Filter decides the elements of one list: it says of each what Decide would. Of a long list it finds out, by partial
-// evaluation, what of an element the decision hangs on, and decides once for all that agree in it. So ten thousand rooms cost a few decisions.
+// evaluation, what of an element the decision hangs on, and decides once, by the whole policy, for all that agree in it. Each of these decisions is
+// watched: where it reads more than that, it is not taken for others that differ there. So ten thousand rooms cost a few decisions.
 // It is one goroutine's, and sees one snapshot from beginning to end.
 type Filter struct {
 	engine   *Engine
 	snapshot *Snapshot
 	base     Input
+	fill     Fill
 	reads    reads
 	asked    int
 	memo     map[string]filtered
@@ -32,7 +34,7 @@ type filtered struct {
 }
 
 const (
-	// few elements are decided one by one: a partial evaluation costs as much as some dozens of decisions.
+	// few elements are decided one by one: there is little to gain.
 	few = 32
 	// maxFiltered bounds what a list remembers.
 	maxFiltered = 4096
@@ -40,9 +42,23 @@ const (
 	moment = time.Second
 )
 
+// Fill looks up of an element what is needed, and leaves the rest as it is. It is asked again for the same element where more is needed.
+type Fill func(ctx context.Context, el *Element, needs Needs) error
+
+// Needs tells what a decision looks at.
+type Needs struct {
+	Relations       bool
+	Parent          bool
+	ParentRelations bool
+}
+
+func (r reads) needs() Needs {
+	return Needs{r.any(readResourceGrants), r.any(inParent | readParentGrants), r.any(readParentGrants)}
+}
+
 // Filter begins a list. in is the question, with the type of the resources as the only thing of an element.
-func (e *Engine) Filter(in *Input) *Filter {
-	f := &Filter{engine: e, snapshot: e.current.Load(), base: *in, reads: ofElement}
+func (e *Engine) Filter(in *Input, fill Fill) *Filter {
+	f := &Filter{engine: e, snapshot: e.current.Load(), base: *in, fill: fill}
 	f.base.Resource.ID, f.base.Parent, f.base.Target, f.base.Relations, f.base.ParentRelations = "", Object{}, "", nil, nil
 	return f
 }
@@ -50,44 +66,53 @@ func (e *Engine) Filter(in *Input) *Filter {
 // Revision is that of the policy that decides.
 func (f *Filter) Revision() string { return f.snapshot.Revision }
 
-// Needs tells what an element must have so that it can be decided: all until more is known.
-func (f *Filter) Needs() (relations, parent, parentRelations bool) {
-	return f.reads.any(readResourceGrants), f.reads.any(inParent | readParentGrants), f.reads.any(readParentGrants)
-}
-
-// Decide decides one element.
-func (f *Filter) Decide(ctx context.Context, el *Element) (Decision, error) {
+// Decide decides one element: its relations, and its parent where it is not said, are filled in. An error of Fill refuses.
+func (f *Filter) Decide(ctx context.Context, el Element) (Decision, error) {
 	if f.asked++; f.asked == few && f.snapshot.memory != nil {
 		f.reads = f.snapshot.needs(ctx, &f.base, f.engine.now(), f.engine.timeout)
 		f.memo = map[string]filtered{}
 	}
-	if f.memo == nil || f.reads.any(readResourceID) || el.Resource.Type != f.base.Resource.Type {
-		return f.engine.decide(ctx, f.snapshot, f.input(el))
-	}
-	f.key = f.reads.elementKey(f.key[:0], el)
-	now := f.engine.now()
-	if m, ok := f.memo[string(f.key)]; ok && (m.until.IsZero() || now.Before(m.until)) {
-		return m.decision, nil
-	}
-	d, err := f.engine.decide(ctx, f.snapshot, f.input(el))
-	if err == nil && d.Failure == None {
-		f.remember(ctx, el, d, now)
-	}
-	return d, err
-}
-
-// remember keeps a decision for the elements that agree with this one in what it hangs on.
-func (f *Filter) remember(ctx context.Context, el *Element, d Decision, now time.Time) {
-	if elsewhere := f.snapshot.reads & ofElement &^ f.reads; elsewhere != 0 { // for other questions, or also for this one?
-		if more := f.snapshot.watch(ctx, f.input(el), d, now, f.engine.timeout) & elsewhere; more != 0 {
-			f.reads |= more
-			clear(f.memo) // its keys have too little in them
-			if f.reads.any(readResourceID) {
-				return
-			}
-			f.key = f.reads.elementKey(f.key[:0], el)
+	for f.memo != nil && !f.reads.any(readResourceID) && el.Resource.Type == f.base.Resource.Type {
+		if err := f.fill(ctx, &el, f.reads.needs()); err != nil { // fail closed
+			return Refused(Grants, "grants can't be read", f.Revision()), err
+		}
+		f.key = f.reads.elementKey(f.key[:0], &el)
+		now := f.engine.now()
+		if m, ok := f.memo[string(f.key)]; ok && (m.until.IsZero() || now.Before(m.until)) {
+			return m.decision, nil
+		}
+		in := f.input(&el)
+		d, err := f.engine.decide(ctx, f.snapshot, in)
+		if err != nil || d.Failure != None {
+			break // for want of what was not filled in?
+		}
+		if !f.widen(ctx, in, d, now) {
+			f.remember(d, now)
+			return d, nil
 		}
 	}
+	if err := f.fill(ctx, &el, f.snapshot.reads.needs()); err != nil { // fail closed
+		return Refused(Grants, "grants can't be read", f.Revision()), err
+	}
+	return f.engine.decide(ctx, f.snapshot, f.input(&el))
+}
+
+// widen tells whether a decision has read more of its element than was known to matter, and so more than was filled in.
+func (f *Filter) widen(ctx context.Context, in *Input, d Decision, now time.Time) bool {
+	rest := f.snapshot.reads & ofElement &^ f.reads
+	if rest == 0 {
+		return false // the policy reads no more, whatever it is asked
+	}
+	more := f.snapshot.watch(ctx, in, d, now, f.engine.timeout) & rest
+	if more == 0 {
+		return false
+	}
+	f.reads = f.snapshot.lists.add(f.base.listKey(), f.reads|more)
+	clear(f.memo) // its keys have too little in them
+	return true
+}
+
+func (f *Filter) remember(d Decision, now time.Time) {
 	m := filtered{decision: d}
 	if !d.Steady {
 		m.until = now.Add(moment)

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/topdown/builtins"
 )
 
 // ofElement is what differs from element to element of a list.
@@ -28,16 +27,19 @@ type partialProgram struct {
 	err      error
 }
 
-// lists is what was found out about questions, by what they are made of but the element.
+// lists is what was found out about questions. It need not be right for everybody: Filter looks at what its decisions read.
 type lists struct {
 	mu    sync.Mutex
-	known map[string]reads
+	known map[listKey]reads
 }
 
-// The rules that partial evaluation makes stand in a package of this name, and what was found out is bounded: an entry has 1 KiB at most.
+// listKey tells questions apart, roughly. What it is made of comes from configuration.
+type listKey struct{ permission, classification, kind string }
+
+// The rules that partial evaluation makes stand in a package of this name, and what was found out is bounded.
 const (
 	namespace = "partial__"
-	maxLists  = 4096
+	maxLists  = 1024
 )
 
 var errNamespace = errors.New("the policy has a package of the name " + namespace)
@@ -59,84 +61,59 @@ func (p *partialProgram) compile(caps *ast.Capabilities) (err error) {
 	return nil
 }
 
-// needs returns what of an element matters for the question that base asks: its element is empty but for the type of the resource. Where
-// that can't be found out, it is what the policy reads, whatever is asked.
+func (in *Input) listKey() listKey {
+	return listKey{in.Permission, in.Classification, in.Resource.Type}
+}
+
+// needs returns what of an element seems to matter for the question that base asks: its element is empty but for the type of the resource.
 func (s *Snapshot) needs(ctx context.Context, base *Input, now time.Time, timeout time.Duration) reads {
-	p := &s.partial
-	p.once.Do(func() { p.err = p.compile(s.compiler.Capabilities()) })
-	if p.err != nil {
-		return s.reads & ofElement
-	}
-	key, keyed := base.key(nil, s.reads)
-	if r, ok := s.lists.get(key); keyed && ok {
+	k := base.listKey()
+	s.lists.mu.Lock()
+	r, ok := s.lists.known[k]
+	s.lists.mu.Unlock()
+	if ok {
 		return r
 	}
-	r, lasting, err := s.partially(ctx, base, now, timeout)
-	if err != nil {
-		r, lasting = s.reads&ofElement, true // a policy that can't be evaluated so is not tried again for each list
+	p := &s.partial
+	p.once.Do(func() { p.err = p.compile(s.compiler.Capabilities()) })
+	if p.err == nil {
+		// Where it fails nothing is known yet: the decisions will tell.
+		r, _ = s.partially(ctx, base, now, timeout)
 	}
-	if keyed && lasting {
-		s.lists.put(key, r)
-	}
-	return r
+	return s.lists.add(k, r)
 }
 
-func (l *lists) get(key []byte) (reads, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	r, ok := l.known[string(key)]
-	return r, ok
-}
-
-func (l *lists) put(key []byte, r reads) {
+// add notes what is read, too.
+func (l *lists) add(k listKey, r reads) reads {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.known == nil || len(l.known) >= maxLists {
-		l.known = map[string]reads{}
+		l.known = map[listKey]reads{}
 	}
-	l.known[string(key)] = r
+	l.known[k] |= r
+	return l.known[k]
 }
 
-// partially evaluates as far as it can be without an element. What is left over says which of its properties matter. lasting is false where
-// it asked the clock, or chance, or anything else that may answer differently next time.
-func (s *Snapshot) partially(ctx context.Context, base *Input, now time.Time, timeout time.Duration) (r reads, lasting bool, err error) {
+// partially evaluates as far as it can be without an element. What is left over says which of its properties matter.
+func (s *Snapshot) partially(ctx context.Context, base *Input, now time.Time, timeout time.Duration) (r reads, err error) {
 	defer recovered(&err)
 	limit := startLimit(timeout, s.waits)
 	defer limit.stop()
-	asked := builtins.NDBCache{}
 	queries, support, err := s.evaluation(s.partial.decision, base.knownPart(s.reads), limit, now).
-		WithNDBuiltinCache(asked).
 		WithUnknowns(unknown).
 		WithPartialNamespace(namespace).
 		PartialRun(context.WithoutCancel(ctx))
 	if err != nil {
-		return r, false, err
+		return 0, fmt.Errorf("evaluating partially: %w", err)
 	}
 	f := finder{present: map[*ast.Term]bool{}}
-	left := false
 	for _, q := range queries {
 		f.walk(q)
-		left = left || s.partial.leaves(q)
 	}
 	for _, m := range support {
 		f.walk(m)
-		left = left || s.partial.leaves(m)
 	}
-	if left {
-		f.found |= s.reads
-	}
-	return f.found & ofElement, len(asked) == 0, nil
-}
-
-// leaves tells whether what is left over uses a rule of the policy as it was: that reads what it reads.
-func (p *partialProgram) leaves(over any) (found bool) {
-	ast.WalkRefs(over, func(ref ast.Ref) bool {
-		found = found || ref[0].Equal(ast.DefaultRootDocument) &&
-			!(len(ref) > 1 && ref[1].Equal(ast.StringTerm(namespace))) &&
-			len(p.decision.compiler.GetRulesDynamicWithOpts(ref, ast.RulesOptions{IncludeHiddenModules: true})) > 0
-		return found
-	})
-	return found
+	return f.found & ofElement, nil
 }
 
 // knownPart is the document without what differs from element to element.
