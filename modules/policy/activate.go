@@ -59,9 +59,6 @@ func (a *App) origin() (source.Origin, *source.Kept, error) {
 	return source.NewFixed("built in", src), nil, err
 }
 
-// options are what a policy may use here, and its tests. What was granted is not for tests to see.
-func (a *App) options() []engine.Option { return nil }
-
 // compile takes a policy that compiles and passes its own tests.
 func (a *App) compile(ctx context.Context, src *engine.Source) (*engine.Snapshot, error) {
 	snapshot, err := engine.Compile(ctx, src, append(a.options(), engine.WithGrants(a.ask))...)

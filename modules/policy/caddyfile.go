@@ -19,6 +19,9 @@ import (
 //		timeout <duration>
 //		folder  <path>
 //		bundle  <file>|<url>|s3://<bucket>/<key> { … }
+//		allow <function>… {
+//			hosts <host>…
+//		}
 //		decisions all|denied|off
 //		break_glass <duration>
 //		capture {                    # see parseCapture
@@ -63,6 +66,7 @@ var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
 	"timeout":   (*App).parseTimeout,
 	"folder":    (*App).parseFolder,
 	"bundle":    (*App).parseBundle,
+	"allow":     (*App).parseAllow,
 	"decisions": (*App).parseDecisions,
 	"capture":   (*App).parseCapture,
 

@@ -35,6 +35,9 @@ type App struct {
 	// A policy that is fetched as one archive, in place of the one that is compiled in and of a folder.
 	Bundle *Bundle `json:"bundle,omitempty"`
 
+	// Lets the policy use functions that reach outside. Default: none.
+	Allow *Allow `json:"allow,omitempty"`
+
 	// Which decisions are events: "all", "denied" or "off". Default: all.
 	Decisions string `json:"decisions,omitempty"`
 
@@ -91,6 +94,11 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	if err := a.openGrants(); err != nil {
 		return err
+	}
+	if a.Allow != nil {
+		if err := a.Allow.check(); err != nil {
+			return fmt.Errorf("policy: %w", err)
+		}
 	}
 	if err := a.loadPolicy(ctx); err != nil {
 		return fmt.Errorf("policy: %w", err)

@@ -187,13 +187,22 @@ func (s *Snapshot) run(ctx context.Context, p *prepared, document ast.Value, uns
 	}
 	// The caller's context does not cancel: a client that goes away must not turn a decision into a failure, and the timeout
 	// bounds it anyhow.
-	err = q.Iter(context.WithoutCancel(ctx), func(r topdown.QueryResult) error {
+	ctx = context.WithoutCancel(ctx)
+	if s.waits { // functions that wait do not ask the limit
+		var end context.CancelFunc
+		ctx, end = context.WithTimeout(ctx, limit.timeout)
+		defer end()
+	}
+	err = q.Iter(ctx, func(r topdown.QueryResult) error {
 		if t := r[result]; t != nil {
 			values = append(values, t.Value)
 		}
 		return nil
 	})
 	rules.release()
+	if err != nil && ctx.Err() != nil {
+		err = &topdown.Error{Code: topdown.CancelErr, Message: err.Error()}
+	}
 	return values, err
 }
 

@@ -115,3 +115,21 @@ func TestTheRuntimeIsTheEnvironmentWhereAllowed(t *testing.T) {
 		t.Fatalf("%+v %v", d, err)
 	}
 }
+
+// What a policy asks may never answer: that is a timeout like any other.
+func TestAnAnswerThatDoesNotComeIsATimeout(t *testing.T) {
+	gone := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		close(gone)
+	}))
+	defer server.Close()
+	s, err := Compile(context.Background(), askingSource(server.URL), Allow([]string{"http.send"}, []string{"127.0.0.1"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, err := New(s, 50*time.Millisecond, time.Now).Decide(context.Background(), messagePost()); d.Allow || d.Failure != Timeout || err == nil {
+		t.Errorf("%+v %v", d, err)
+	}
+	<-gone
+}
