@@ -34,6 +34,7 @@ import (
 //			per_object  <number>
 //			per_subject <number>
 //		}
+//		shadow <folder|bundle>
 //	}
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // policy
@@ -72,6 +73,7 @@ var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
 
 	"break_glass": (*App).parseBreakGlass,
 	"grants":      (*App).parseGrants,
+	"shadow":      (*App).parseShadow,
 }
 
 func (a *App) parseTimeout(d *caddyfile.Dispenser) error {

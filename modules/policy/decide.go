@@ -21,7 +21,7 @@ func (a *App) Decide(ctx context.Context, in *engine.Input) engine.Decision {
 	d, err := a.decide(ctx, &filled)
 	took := time.Since(began)
 	seconds.Observe(took.Seconds())
-	a.log.Put(decisionlog.Entry{Time: began, Input: filled, Decision: d, Took: took, Unasked: d.Reason == elsewhere})
+	a.record(decisionlog.Entry{Time: began, Input: filled, Decision: d, Took: took, Unasked: d.Reason == elsewhere})
 	if err != nil {
 		a.logger.Error("no decision: the request is refused", zap.String("failure", string(d.Failure)), zap.String("permission", in.Permission), zap.Error(err))
 	}

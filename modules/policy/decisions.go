@@ -73,6 +73,12 @@ func decidingRule(ctx context.Context, s *engine.Snapshot, document ast.Value, o
 	return d, x.Rule(), nil
 }
 
+// record takes a decision to the log and to the shadow. Neither waits.
+func (a *App) record(e decisionlog.Entry) {
+	a.log.Put(e)
+	a.candidate.put(e)
+}
+
 // LogList records that a list was filtered by deciding about each element: their inputs said Element. in is the input of the request, began
 // when the first one was decided.
 func (a *App) LogList(in engine.Input, kept, removed int, began time.Time) {

@@ -1,10 +1,13 @@
 package policy
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/convosphere/gateway/modules/internal/metrics"
 	"github.com/convosphere/gateway/modules/policy/decisionlog"
+	"github.com/convosphere/gateway/modules/policy/shadow"
 )
 
 // Kept for the life of the process: a reload must not set them back.
@@ -27,5 +30,5 @@ var (
 )
 
 func registerMetrics(reg prometheus.Registerer) error {
-	return metrics.Register(reg, append(decisionlog.Collectors(), decisions, seconds, slow, captured, activations)...)
+	return metrics.Register(reg, slices.Concat(decisionlog.Collectors(), shadow.Collectors(), []prometheus.Collector{decisions, seconds, slow, captured, activations})...)
 }

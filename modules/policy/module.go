@@ -50,13 +50,17 @@ type App struct {
 	// Bounds on what is granted, and on how much of it is remembered.
 	Grants *Grants `json:"grants,omitempty"`
 
-	ground   *ground.Ground
-	engine   *engine.Engine
-	grants   *grant.Store
-	toldFull *atomic.Int64 // when it was last told that grants are full, in nanoseconds since 1970
-	logger   *zap.Logger
-	log      *decisionlog.Log // nil: no decision is kept
-	closeLog func() error     // nil without
+	// A folder or a bundle with a policy that decides beside the one in force, for comparison. Nobody is let in or kept out by it.
+	Shadow string `json:"shadow,omitempty"`
+
+	ground    *ground.Ground
+	engine    *engine.Engine
+	grants    *grant.Store
+	toldFull  *atomic.Int64 // when it was last told that grants are full, in nanoseconds since 1970
+	logger    *zap.Logger
+	log       *decisionlog.Log // nil: no decision is kept
+	closeLog  func() error     // nil without
+	candidate *candidate       // nil without
 
 	keeper *source.Keeper
 	news   *news
@@ -106,12 +110,16 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.openLog(); err != nil {
 		return err
 	}
+	if err := a.openShadow(); err != nil {
+		return err
+	}
 	return registerMetrics(ctx.GetMetricsRegistry())
 }
 
 // Start implements caddy.App: all is ready since Provision, and now in force. From here on the policy's origin is watched.
 func (a *App) Start() error {
 	a.watch()
+	a.watchShadow()
 	return nil
 }
 
@@ -122,6 +130,7 @@ func (a *App) Stop() error { return nil }
 // Who still asks is answered by the policy of now and from the database, which the request holds open, and logged.
 func (a *App) Cleanup() error {
 	a.unwatch()
+	a.candidate.close()
 	var err error
 	if a.closeLog != nil {
 		err = a.closeLog()

@@ -9,13 +9,14 @@ import (
 
 // status is what GET /gateway/policy answers.
 type status struct {
-	Revision    string     `json:"revision"`             // in force
-	Label       string     `json:"label,omitempty"`      // what the bundle calls its revision
-	From        string     `json:"from"`                 // "built in", a folder, a bundle
-	SignedAt    *time.Time `json:"signed_at,omitempty"`  // of a bundle that says so
-	ActivatedAt time.Time  `json:"activated_at"`         // in this process
-	LastError   string     `json:"last_error,omitempty"` // why something newer is not in force
-	LastErrorAt *time.Time `json:"last_error_at,omitempty"`
+	Revision    string        `json:"revision"`             // in force
+	Label       string        `json:"label,omitempty"`      // what the bundle calls its revision
+	From        string        `json:"from"`                 // "built in", a folder, a bundle
+	SignedAt    *time.Time    `json:"signed_at,omitempty"`  // of a bundle that says so
+	ActivatedAt time.Time     `json:"activated_at"`         // in this process
+	LastError   string        `json:"last_error,omitempty"` // why something newer is not in force
+	LastErrorAt *time.Time    `json:"last_error_at,omitempty"`
+	Shadow      *shadowStatus `json:"shadow,omitempty"` // of the candidate, where one is configured
 }
 
 func (a *App) status() status {
@@ -23,6 +24,7 @@ func (a *App) status() status {
 	return status{
 		Revision: s.Revision, Label: s.Label, From: s.From, SignedAt: timeOrNone(s.SignedAt), ActivatedAt: s.ActivatedAt,
 		LastError: s.LastError, LastErrorAt: timeOrNone(s.LastErrorAt),
+		Shadow: a.candidate.status(),
 	}
 }
 

@@ -44,16 +44,12 @@ const (
 
 // Log takes decisions. A nil Log takes none.
 type Log struct {
-	o       Options
-	queue   chan *Entry
-	weight  atomic.Int64 // of the queue
-	lost    atomic.Int64 // not yet told of
-	closing sync.RWMutex // held for reading while sending: nothing is sent to a closed queue
-	closed  bool
-	done    chan struct{}
+	o     Options
+	queue *Queue
+	lost  atomic.Int64 // not yet told of
 
 	mu       sync.Mutex // after Close, requests write: until then the goroutine is alone
-	rules    rules
+	rules    *Rules
 	snapshot *engine.Snapshot // of the last decision
 	troubled time.Time        // when Error was last told
 }
@@ -63,9 +59,8 @@ func Open(o Options) *Log {
 	if o.Error == nil {
 		o.Error = func(error) {}
 	}
-	l := &Log{o: o, queue: make(chan *Entry, queueLen), done: make(chan struct{})}
-	l.rules = newRules(o.Rule)
-	go l.run()
+	l := &Log{o: o, rules: NewRules(o.Rule)}
+	l.queue = NewQueue(queueLen, queueWeight, l.write)
 	return l
 }
 
@@ -90,30 +85,13 @@ func (l *Log) Put(entry Entry) {
 	if !entry.told && !entry.captured {
 		return
 	}
-	e := &entry
-	e.weight = e.weigh()
-	l.closing.RLock()
-	defer l.closing.RUnlock()
-	if l.closed {
-		l.write(e) // a request that a reload overtook
-		return
+	switch l.queue.Put(&entry) {
+	case Closed:
+		l.write(&entry) // a request that a reload overtook
+	case Full:
+		l.lost.Add(1)
+		dropped.Inc()
 	}
-	if l.weight.Load()+e.weight > queueWeight {
-		l.lose()
-		return
-	}
-	l.weight.Add(e.weight)
-	select {
-	case l.queue <- e:
-	default:
-		l.weight.Add(-e.weight)
-		l.lose()
-	}
-}
-
-func (l *Log) lose() {
-	l.lost.Add(1)
-	dropped.Inc()
 }
 
 // Close writes what waits, and ends the goroutine.
@@ -121,23 +99,8 @@ func (l *Log) Close() {
 	if l == nil {
 		return
 	}
-	l.closing.Lock()
-	first := !l.closed
-	l.closed = true
-	if first {
-		close(l.queue)
-	}
-	l.closing.Unlock()
-	<-l.done
+	l.queue.Close()
 	l.tell()
-}
-
-func (l *Log) run() {
-	defer close(l.done)
-	for e := range l.queue {
-		l.weight.Add(-e.weight)
-		l.write(e)
-	}
 }
 
 // tell says what was lost, now that there is room.
@@ -202,7 +165,7 @@ func (l *Log) enrich(r *record) {
 	o := engine.Options{Timeout: l.o.Timeout, Now: r.Time}
 	if r.Decision.Failure == engine.None && !r.Unasked && r.List == nil {
 		var err error
-		if r.rule, err = l.rules.find(s, r.Entry, document, o); err != nil {
+		if r.rule, err = l.rules.Find(s, r.Input.Permission, &r.Decision, document, o); err != nil {
 			l.complain(fmt.Errorf("finding the rule of a decision: %w", err))
 		}
 	}

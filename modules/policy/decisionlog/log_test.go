@@ -151,7 +151,7 @@ func TestBodiesThatWaitAreBounded(t *testing.T) {
 	for range 4 * queueWeight >> 20 {
 		l.Put(e)
 	}
-	if held := l.weight.Load(); held > queueWeight {
+	if held := l.queue.weight.Load(); held > queueWeight {
 		t.Errorf("%d bytes wait", held)
 	}
 	if lost := count(t, dropped) - before; lost < 2*queueWeight>>20 {
@@ -159,7 +159,7 @@ func TestBodiesThatWaitAreBounded(t *testing.T) {
 	}
 	close(wait)
 	l.Close()
-	if l.weight.Load() != 0 {
+	if l.queue.weight.Load() != 0 {
 		t.Error("the weight of what has left is still counted")
 	}
 }
@@ -245,18 +245,18 @@ func TestTroubleCostsNoEvent(t *testing.T) {
 func TestTracingIsBounded(t *testing.T) {
 	s := compile(t, allows, "")
 	asked := 0
-	r := newRules(func(context.Context, *engine.Snapshot, ast.Value, engine.Options) (engine.Decision, string, error) {
+	r := NewRules(func(context.Context, *engine.Snapshot, ast.Value, engine.Options) (engine.Decision, string, error) {
 		asked++
 		return engine.Decision{Allow: true, Reason: "author"}, "a.rego:1", nil
 	})
 	e := entry(s)
 	e.Decision.Allow = true
 	r.credit, r.since = 0, time.Now().Add(time.Hour) // all is used up
-	if rule, err := r.find(s, &e, nil, engine.Options{}); rule != "" || err != nil || asked != 0 {
+	if rule, err := r.Find(s, "x", &e.Decision, nil, engine.Options{}); rule != "" || err != nil || asked != 0 {
 		t.Error(rule, err, asked)
 	}
 	r.credit, r.since = 0, time.Now().Add(-time.Second)
-	if rule, err := r.find(s, &e, nil, engine.Options{}); rule != "a.rego:1" || err != nil || asked != 1 {
+	if rule, err := r.Find(s, "x", &e.Decision, nil, engine.Options{}); rule != "a.rego:1" || err != nil || asked != 1 {
 		t.Error(rule, err, asked)
 	}
 }

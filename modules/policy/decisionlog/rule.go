@@ -9,8 +9,9 @@ import (
 	"github.com/convosphere/gateway/modules/policy/engine"
 )
 
-// rules remembers which rule gives which reason. A policy has few pairs of permission and reason, so few decisions are made again.
-type rules struct {
+// Rules remembers which rule gives which reason. A policy has few pairs of permission and reason, so few decisions are made again. It
+// is one goroutine's.
+type Rules struct {
 	trace  Tracer
 	known  map[kind]string
 	credit time.Duration // what tracing may still take
@@ -29,16 +30,17 @@ const (
 	share      = 10 // of the time one part in so many: a policy with a thousand reasons must not keep the processor busy
 )
 
-func newRules(t Tracer) rules {
-	return rules{trace: t, known: map[kind]string{}, credit: mostCredit, since: time.Now()}
+// NewRules finds rules by t; with none, it finds none.
+func NewRules(t Tracer) *Rules {
+	return &Rules{trace: t, known: map[kind]string{}, credit: mostCredit, since: time.Now()}
 }
 
-// find returns the rule's file and line, "" where that can't be told, or not now.
-func (r *rules) find(s *engine.Snapshot, e *Entry, document ast.Value, o engine.Options) (string, error) {
+// Find returns the file and line of the rule that gave the decision's reason, "" where that can't be told, or not now.
+func (r *Rules) Find(s *engine.Snapshot, permission string, d *engine.Decision, document ast.Value, o engine.Options) (string, error) {
 	if r.trace == nil || s == nil {
 		return "", nil
 	}
-	k := kind{e.Decision.Revision, e.Input.Permission, e.Decision.Reason, e.Decision.Allow}
+	k := kind{d.Revision, permission, d.Reason, d.Allow}
 	if rule, ok := r.known[k]; ok {
 		return rule, nil
 	}
@@ -48,11 +50,11 @@ func (r *rules) find(s *engine.Snapshot, e *Entry, document ast.Value, o engine.
 		return "", nil
 	}
 	defer func() { r.credit -= time.Since(began) }()
-	d, rule, err := r.trace(context.Background(), s, document, o)
+	again, rule, err := r.trace(context.Background(), s, document, o)
 	if err != nil {
 		return "", err
 	}
-	if d.Allow != k.allow || d.Reason != k.reason {
+	if again.Allow != k.allow || again.Reason != k.reason {
 		rule = "" // the gateway's own reason, not the policy's
 	}
 	if len(r.known) >= mostRules { // reasons that are made of something else than the policy's text

@@ -139,8 +139,8 @@ func (r *Replayer) Add(ctx context.Context, c *decisionlog.Captured) {
 		return
 	}
 	r.report.Replayed++
-	before, after := then(c), now(d)
-	kind := compare(before, after)
+	before, after := then(c), OutcomeOf(d)
+	kind := Compare(before, after)
 	if kind == "" {
 		r.report.Same++
 		return
@@ -156,7 +156,8 @@ func then(c *decisionlog.Captured) Outcome {
 	return o
 }
 
-func now(d engine.Decision) Outcome {
+// OutcomeOf is a decision's.
+func OutcomeOf(d engine.Decision) Outcome {
 	return Outcome{
 		Verdict: verdict(d.Allow, d.Obligations.StepUp, d.Failure != engine.None), Reason: d.Reason, Failure: string(d.Failure),
 		Obligations: decisionlog.ResultOf(d).Obligations,
@@ -175,8 +176,8 @@ func verdict(allow, stepUp, failed bool) string {
 	return "refused"
 }
 
-// compare names the change; "" where there is none. Rules have moved where lines were added, so they are no change by themselves.
-func compare(before, after Outcome) string {
+// Compare names the change; "" where there is none. Rules have moved where lines were added, so they are no change by themselves.
+func Compare(before, after Outcome) string {
 	switch {
 	case before.Verdict != after.Verdict:
 		switch after.Verdict {
