@@ -50,6 +50,9 @@ func problemOf(err error) problem.Problem {
 	if p, ok := linkProblem(err); ok {
 		return p
 	}
+	if p, ok := emergencyProblem(err); ok {
+		return p
+	}
 	switch {
 	case errors.As(err, &body):
 		return problem.Problem{Status: body.status, Title: body.title}

@@ -54,6 +54,7 @@ type identities interface {
 // policies is what it asks of the app gw_policy.
 type policies interface {
 	Decide(ctx context.Context, in *engine.Input) engine.Decision
+	emergencies
 }
 
 // Handler is gw_portal.

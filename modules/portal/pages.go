@@ -42,6 +42,7 @@ type page struct {
 	Profile  account.Profile
 	Offers   Offers
 	Operator bool   // they may see everybody's accounts
+	Glass    bool   // they may take emergency access
 	ID       string // of the account that the page is of
 
 	// What render fills in.
@@ -176,7 +177,10 @@ func accountSection(name string) func(*Handler, *call) error {
 		if err != nil {
 			return err
 		}
-		return h.render(c, name, page{ReturnTo: c.returnTo(h.Home), Name: p.Username, Profile: p, Operator: h.operator(c), ID: c.id})
+		return h.render(c, name, page{
+			ReturnTo: c.returnTo(h.Home), Name: p.Username, Profile: p, Operator: h.operator(c), ID: c.id,
+			Glass: name == "account" && h.mayBreakGlass(c),
+		})
 	}
 }
 

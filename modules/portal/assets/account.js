@@ -1,5 +1,6 @@
-// The profile, the mail address, the own data.
+// The profile, the mail address, the own data, emergency access.
 import "./section.js";
+import "./emergency.js";
 import { leave, sendSignedIn } from "./api.js";
 import { save } from "./codes.js";
 import { ask } from "./dialog.js";

@@ -10,7 +10,7 @@ export function onSubmit(form, act) {
 	if (!form) return;
 	const button = find("button[type=submit]", form);
 	const error = find(".error", form);
-	const fields = all("input:not(.away, [type=checkbox])", form);
+	const fields = all("input:not(.away, [type=checkbox]), textarea", form);
 	button.disabled = false;
 	form.addEventListener("submit", async (event) => {
 		event.preventDefault();
