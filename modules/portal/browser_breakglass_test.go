@@ -21,7 +21,7 @@ func TestEmergencyInABrowser(t *testing.T) {
 	if stops := tabs(t, p, "account"); !slices.Contains(stops, "emergency-reason seen") {
 		t.Errorf("not by keyboard: %q", stops)
 	}
-	ask[bool](t, p, `document.querySelector("#emergency-reason").value = "to short".padEnd(10, "\u200b"), true`) // what the browser takes and the gateway does not
+	ask[bool](t, p, `document.querySelector("#emergency-reason").value = "too short".padEnd(10, "\u200b"), true`) // what the browser takes and the gateway does not
 	p.Click("#emergency-form [type=submit]")
 	p.Until("why not, at the field", `document.querySelector("#emergency-error").textContent !== "" && document.activeElement.id === "emergency-reason" && document.activeElement.getAttribute("aria-invalid") === "true"`)
 	inspect(p, "refused")
