@@ -29,7 +29,9 @@ var commands = []func() *cobra.Command{
 	benchCommand,
 	replayCommand,
 	buildCommand,
+	dataCommand,
 	statusCommand,
+	reloadCommand,
 }
 
 func policyCommand(cmd *cobra.Command) {

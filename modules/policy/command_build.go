@@ -16,12 +16,14 @@ import (
 
 func buildCommand() *cobra.Command {
 	var out, key string
+	var uses policyFlags
 	b := source.Build{}
 	cmd := &cobra.Command{
 		Use: "build -o FILE FOLDER", Short: "Makes a bundle of a policy, for gateways to fetch", Args: cobra.ExactArgs(1),
 		Long: `Makes a bundle in OPA's format (a .tar.gz) of a folder's Rego and data.json, after the policy has compiled and its own tests have passed.
 --sign signs it with a private key (PEM: RSA, ECDSA or Ed25519); gateways take it by the public one (bundle … { key FILE }).`,
 	}
+	uses.register(cmd)
 	cmd.Flags().StringVarP(&out, "output", "o", "", "The file to write; what was there is replaced once the new one is complete")
 	cmd.Flags().StringVar(&key, "sign", "", "The private key to sign with")
 	cmd.Flags().StringVar(&b.Algorithm, "algorithm", "", "The algorithm to sign by, if not the key's usual one: RS256, ES256, ES384, ES512, EdDSA")
@@ -44,10 +46,10 @@ func buildCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if _, err := engine.Compile(cmd.Context(), src); err != nil {
+		if _, err := engine.Compile(cmd.Context(), src, uses.options()...); err != nil {
 			return err
 		}
-		if err := engine.Verify(cmd.Context(), src); err != nil { // no gateway would take it
+		if err := engine.Verify(cmd.Context(), src, uses.options()...); err != nil { // no gateway would take it
 			return err
 		}
 		b.Now = time.Now()

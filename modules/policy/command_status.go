@@ -20,3 +20,19 @@ func statusCommand() *cobra.Command {
 	}
 	return cmd
 }
+
+func reloadCommand() *cobra.Command {
+	var gateway adminFlags
+	cmd := &cobra.Command{Use: "reload", Short: "Has the running gateway look for a new policy now", Args: cobra.NoArgs}
+	cmd.Long = "Has the running gateway look at its folder or bundle now. What is no good there is an error, and what is in force stays."
+	gateway.register(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		raw, err := gateway.call(http.MethodPost, "/gateway/policy/reload", nil, nil)
+		if err != nil {
+			return err
+		}
+		_, err = cmd.OutOrStdout().Write(raw)
+		return err
+	}
+	return cmd
+}
