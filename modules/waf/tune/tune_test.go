@@ -164,7 +164,7 @@ func TestFolder(t *testing.T) {
 // A line without an end takes no memory, and hides nothing after it.
 func TestLongLines(t *testing.T) {
 	hit := line("u", room, "", true, 942100, "ARGS:json.text", "")
-	long := strings.Repeat("x", 3*longestLine) + "\n"
+	long := strings.Repeat("x", 3*1<<20) + "\n"
 	r := report(t, Options{1, 1}, long, hit, long+hit, strings.TrimSuffix(long, "\n"))
 	if r.Seen.Events != 2 || r.Seen.Unreadable != 3 || len(r.Proposals) != 1 {
 		t.Errorf("%+v", r)
