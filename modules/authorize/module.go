@@ -79,7 +79,13 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
 		return err
 	}
-	return h.setup(g, p, ctx.Logger(), time.Now)
+	if err := h.setup(g, p, ctx.Logger(), time.Now); err != nil {
+		return err
+	}
+	if e, ok := p.(explainer); ok {
+		e.OnExplain(h.Audience, h.explain)
+	}
+	return nil
 }
 
 // setup is Provision without Caddy.

@@ -24,18 +24,17 @@ func (admin) CaddyModule() caddy.ModuleInfo {
 // adminRoutes are the routes, by the pattern of an http.ServeMux. The handler's error is answered as JSON: use caddy.APIError
 // for another status than 500.
 var adminRoutes = map[string]func(*App, http.ResponseWriter, *http.Request) error{
-	"GET /gateway/policy":         (*App).serveStatus,
-	"POST /gateway/policy/reload": (*App).serveReload,
-	"GET /gateway/grants":         (*App).serveGrants,
-	"GET /gateway/grants/check":   (*App).serveGrantCheck,
-	"POST /gateway/grants":        (*App).serveGrantChange,
-	"DELETE /gateway/grants":      (*App).serveGrantRemoval,
-
-	"GET " + dataRoute:                   (*App).serveDataList,
+	"GET /gateway/policy":                (*App).serveStatus,
+	"POST /gateway/policy/reload":        (*App).serveReload,
+	"GET /gateway/grants":                (*App).serveGrants,
+	"GET /gateway/grants/check":          (*App).serveGrantCheck,
+	"POST /gateway/grants":               (*App).serveGrantChange,
+	"DELETE /gateway/grants":             (*App).serveGrantRemoval,
 	"GET " + dataRoute + "/{path...}":    (*App).serveData,
 	"PUT " + dataRoute + "/{path...}":    (*App).servePush,
 	"PATCH " + dataRoute + "/{path...}":  (*App).servePush,
 	"DELETE " + dataRoute + "/{path...}": (*App).servePush,
+	"POST /gateway/policy/explain":       (*App).serveExplain,
 }
 
 // Routes implements caddy.AdminRouter.

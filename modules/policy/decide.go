@@ -38,24 +38,32 @@ func (a *App) Decide(ctx context.Context, in *engine.Input) engine.Decision {
 	return d
 }
 
-// decide fills in the relations, the parent and the emergency access.
+// decide fills in the relations, the parent and the emergency access, and asks.
 func (a *App) decide(ctx context.Context, in *engine.Input) (engine.Decision, error) {
-	in.Relations, in.ParentRelations = nil, nil
-	// It costs nothing but where the session had emergency access lately.
-	in.BreakGlass = in.Identity != nil && a.grants.Emergency(ctx, in.Identity.Name, in.Identity.Session)
-	// Nothing is ever granted to the anonymous: the database is not asked for them.
-	if in.Identity != nil && !in.Resource.IsZero() {
-		err := a.fill(ctx, in)
-		if errors.Is(err, errElsewhere) {
-			return engine.Decision{Reason: elsewhere, Revision: a.engine.Revision()}, nil
-		}
-		if err != nil { // fail closed
-			return engine.Refused(engine.Grants, "grants can't be read", a.engine.Revision()), err
-		}
+	if d, early, err := a.prepare(ctx, in); early {
+		return d, err
 	}
 	d, err := a.engine.Decide(ctx, in)
 	d.Parent = in.Parent
 	return d, err
+}
+
+// prepare fills in what the gateway knows beside the request. early says that there is nothing left to ask the policy about.
+func (a *App) prepare(ctx context.Context, in *engine.Input) (d engine.Decision, early bool, err error) {
+	in.Relations, in.ParentRelations = nil, nil
+	// It costs nothing but where the session had emergency access lately.
+	in.BreakGlass = in.Identity != nil && a.grants.Emergency(ctx, in.Identity.Name, in.Identity.Session)
+	// Nothing is ever granted to the anonymous: the database is not asked for them.
+	if in.Identity == nil || in.Resource.IsZero() {
+		return d, false, nil
+	}
+	switch err := a.fill(ctx, in); {
+	case errors.Is(err, errElsewhere):
+		return engine.Decision{Reason: elsewhere, Revision: a.engine.Revision()}, true, nil
+	case err != nil: // fail closed
+		return engine.Refused(engine.Grants, "grants can't be read", a.engine.Revision()), true, err
+	}
+	return d, false, nil
 }
 
 // elsewhere is the one reason that no policy gives.

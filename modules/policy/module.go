@@ -66,6 +66,8 @@ type App struct {
 	news   *news
 	unread func() // ends the watch of pushed data
 	end    func() // ends the watch of the origin
+
+	resolvers *resolvers // the handlers of this configuration
 }
 
 // CaddyModule returns the module's information.
@@ -80,7 +82,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("policy: %w", err)
 	}
-	a.ground = g
+	a.ground, a.resolvers = g, new(resolvers)
 	if a.Timeout < 0 {
 		return errors.New("policy: timeout must not be negative")
 	}
