@@ -56,7 +56,7 @@ func (a *App) origin() (source.Origin, *source.Kept, error) {
 		return source.NewFolder(a.Folder, time.Now), nil, nil
 	}
 	src, err := engine.Load(policies.FS)
-	return source.NewFixed("built in", src), nil, err
+	return source.NewFixed(builtIn, src), nil, err
 }
 
 // compile takes a policy that compiles and passes its own tests.

@@ -27,6 +27,7 @@ var commands = []func() *cobra.Command{
 	testCommand,
 	fmtCommand,
 	benchCommand,
+	explainCommand,
 	replayCommand,
 	buildCommand,
 	dataCommand,

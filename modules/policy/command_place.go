@@ -52,6 +52,9 @@ func policySource(path string) (*engine.Source, error) {
 	return found.Source, nil
 }
 
+// builtIn is where the policy is from that is compiled in.
+const builtIn = "built in"
+
 func policyName(folder string) string {
 	if folder == "" {
 		return "the policy that is compiled in"

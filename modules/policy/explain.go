@@ -33,14 +33,14 @@ type question struct {
 
 // askedRequest is a request, or a message on the socket that it opens.
 type askedRequest struct {
-	Method      string          `json:"method"`
-	Path        string          `json:"path"` // escaped, with its query
-	Host        string          `json:"host,omitempty"`
-	ContentType string          `json:"content_type,omitempty"`
-	Body        []byte          `json:"body,omitempty"`
-	Direction   string          `json:"direction,omitempty"` // of a message: in, out
-	Message     json.RawMessage `json:"message,omitempty"`
-	Handler     string          `json:"handler,omitempty"` // only the gw_authorize with this audience
+	Method      string `json:"method"`
+	Path        string `json:"path"` // escaped, with its query
+	Host        string `json:"host,omitempty"`
+	ContentType string `json:"content_type,omitempty"`
+	Body        []byte `json:"body,omitempty"`      // base64, as Message is
+	Direction   string `json:"direction,omitempty"` // of a message: in, out
+	Message     []byte `json:"message,omitempty"`
+	Handler     string `json:"handler,omitempty"` // only the gw_authorize with this audience
 }
 
 // askedPast is what an event tells of a decision.
@@ -75,6 +75,7 @@ type explained struct {
 	Decision    *toldDecision       `json:"decision,omitempty"`
 	Explanation *engine.Explanation `json:"explanation,omitempty"`
 	Digest      string              `json:"input_digest,omitempty"`
+	Then        *then               `json:"then,omitempty"` // of a past decision
 }
 
 // toldDecision is a decision as JSON.

@@ -34,12 +34,12 @@ func attempt(b *strings.Builder, s terminal.Style, folder string, a engine.Attem
 		name += s.In(terminal.Dim, "  "+terminal.Clean(a.Title))
 	}
 	if a.Held {
-		fmt.Fprintf(b, "%s%s  %s %s\n", indent, place(folder, a.File, a.Line), name, s.In(terminal.Red, "holds"))
+		fmt.Fprintf(b, "%s%s  %s %s\n", indent, Place(folder, a.File, a.Line), name, s.In(terminal.Red, "holds"))
 		return
 	}
-	fmt.Fprintf(b, "%s%s  %s\n", indent, place(folder, a.File, a.Line), name)
+	fmt.Fprintf(b, "%s%s  %s\n", indent, Place(folder, a.File, a.Line), name)
 	inner := indent + "    "
-	fmt.Fprintf(b, "%s%s %s  %s\n", inner, s.In(terminal.Red, "✗"), place(folder, a.Failed.File, a.Failed.Line), terminal.Clean(a.Failed.Expression))
+	fmt.Fprintf(b, "%s%s %s  %s\n", inner, s.In(terminal.Red, "✗"), Place(folder, a.Failed.File, a.Failed.Line), terminal.Clean(a.Failed.Expression))
 	for _, v := range a.Failed.Values {
 		fmt.Fprintf(b, "%s  %s = %s\n", inner, terminal.Clean(v.Name), s.In(terminal.Yellow, terminal.Clean(v.Value)))
 	}

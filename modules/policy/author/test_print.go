@@ -18,7 +18,7 @@ func (rep *TestReport) Text(w io.Writer, s terminal.Style, folder string, all bo
 			continue
 		}
 		word := s.Verdict(strings.ToUpper(c.Outcome), c.Outcome == Failed || c.Outcome == Errored)
-		fmt.Fprintf(&b, "%s  %s  %s\n", word, place(folder, c.File, c.Line), terminal.Clean(c.Name))
+		fmt.Fprintf(&b, "%s  %s  %s\n", word, Place(folder, c.File, c.Line), terminal.Clean(c.Name))
 		if c.Error != "" {
 			fmt.Fprintf(&b, "      %s\n", terminal.Clean(c.Error))
 		}
@@ -57,6 +57,7 @@ func (c *Coverage) text(b *strings.Builder, s terminal.Style, folder string) {
 	}
 }
 
-func place(folder, file string, line int) string {
+// Place is "folder/file:line", for people.
+func Place(folder, file string, line int) string {
 	return terminal.Clean(fmt.Sprintf("%s:%d", filepath.Join(folder, file), line))
 }
