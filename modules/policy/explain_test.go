@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -234,16 +233,6 @@ func TestExplainCommand(t *testing.T) {
 	}
 }
 
-// until waits for f.
-func until(t *testing.T, f func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !f(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("it does not happen")
-		}
-	}
-}
-
 // A decision is found in the events by the id of its request, and explained again.
 func TestExplainEvent(t *testing.T) {
 	a, dir := explaining(t)
@@ -253,7 +242,7 @@ func TestExplainEvent(t *testing.T) {
 	var out string
 	var code int
 	events := filepath.Join(dir, "events")
-	until(t, func() bool {
+	until(t, "the event is explained", func() bool {
 		code, out = tool(t, "", "explain", "--address", address, "--event", "REQ1", events)
 		return code == 3
 	})
