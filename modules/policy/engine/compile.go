@@ -18,10 +18,6 @@ const (
 // run the policy's own tests: Verify does.
 func Compile(ctx context.Context, src *Source, opts ...Option) (s *Snapshot, err error) {
 	defer recovered(&err)
-	revision, err := src.Revision()
-	if err != nil {
-		return nil, err
-	}
 	o, err := gather(opts)
 	if err != nil {
 		return nil, err
@@ -38,7 +34,7 @@ func Compile(ctx context.Context, src *Source, opts ...Option) (s *Snapshot, err
 	p.text, p.functions, p.runtime = src.Modules, o.builtins(), o.runtime()
 	p.waits = len(o.allow) > 0
 	p.steady = !p.waits && !readsClockInSilence(modules)
-	return p.snapshot(ctx, src.Data, revision)
+	return p.snapshot(ctx, src.Data)
 }
 
 // recovered makes an error of a panic of OPA's: a policy that comes from outside must not end the gateway.

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -44,31 +43,24 @@ type Snapshot struct {
 // WithData is the same policy with other data, and another revision. Nothing is compiled: a push of data costs what the data does.
 // The receiver is left as it is, and the caller must not change data any more.
 func (s *Snapshot) WithData(ctx context.Context, data map[string]any) (*Snapshot, error) {
-	revision, err := (&Source{Modules: s.text, Data: data}).Revision()
-	if err != nil {
-		return nil, err
-	}
-	return s.snapshot(ctx, data, revision)
+	return s.snapshot(ctx, data)
 }
 
-func (p *program) snapshot(ctx context.Context, data map[string]any, revision string) (*Snapshot, error) {
+func (p *program) snapshot(ctx context.Context, data map[string]any) (*Snapshot, error) {
 	if errs := ast.CheckPathConflicts(p.compiler, func(path []string) (bool, error) { return holds(data, path), nil }); len(errs) > 0 {
 		return nil, fmt.Errorf("reading the policy's data: %w", errs)
 	}
-	value, err := ast.InterfaceToValue(data)
+	digest := newDigest(p.text)
+	object, err := readData(digest, data)
 	if err != nil {
-		return nil, fmt.Errorf("reading the policy's data: %w", err)
-	}
-	object, ok := value.(ast.Object)
-	if !ok {
-		return nil, errors.New("reading the policy's data: it is no object")
+		return nil, err
 	}
 	store := inmem.NewFromASTObject(object) // reads are AST values: nothing is converted in a decision
 	read, err := store.NewTransaction(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("opening the policy's data: %w", err)
 	}
-	s := &Snapshot{program: p, Revision: revision, store: store, data: baseData{object}, read: read}
+	s := &Snapshot{program: p, Revision: digest.String(), store: store, data: baseData{object}, read: read}
 	if p.steady {
 		s.memory = newMemory()
 	}

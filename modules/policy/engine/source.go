@@ -2,8 +2,6 @@ package engine
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -178,14 +176,9 @@ func merge(into, from map[string]any, name string) error {
 
 // Revision names the content: the first 12 hexadecimal digits of its SHA-256.
 func (s *Source) Revision() (string, error) {
-	h := sha256.New()
-	for _, n := range slices.Sorted(maps.Keys(s.Modules)) {
-		fmt.Fprintf(h, "%d:%s%d:%s", len(n), n, len(s.Modules[n]), s.Modules[n])
+	d := newDigest(s.Modules)
+	if err := digestData(d, s.Data); err != nil {
+		return "", err
 	}
-	data, err := json.Marshal(s.Data) // sorts its keys
-	if err != nil {
-		return "", fmt.Errorf("reading the policy's data: %w", err)
-	}
-	h.Write(data)
-	return hex.EncodeToString(h.Sum(nil))[:12], nil
+	return d.String(), nil
 }
