@@ -10,21 +10,26 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/convosphere/gateway/modules/authorize/jsonstream"
 	"github.com/convosphere/gateway/modules/authorize/strictjson"
 )
 
-// answer stands between the back end and the client on routes whose answers are filtered or change grants. Answers that
-// concern neither stream through. The others are held back until they have been worked on, and when that fails, nothing of them,
-// no header either, has reached the client.
+// answer stands between the back end and the client on routes whose answers are filtered, masked or change grants. Answers that
+// concern none of these stream through. Of the others nothing, no header either, reaches the client until they have been worked on; but one
+// that is only filtered or masked, and larger than may be held back, goes on bit by bit once it is known to be what the route says.
 type answer struct {
 	http.ResponseWriter
-	header   http.Header // of the back end, kept apart until it is passed on
-	treat    func(status int) treatment
-	limit    int64
-	state    treatment
-	status   int
-	body     bytes.Buffer
-	tooLarge bool
+	header http.Header // of the back end, kept apart until it is passed on
+	treat  func(status int) treatment
+	begin  func(status int) *jsonstream.Stream
+	limit  int64
+	state  treatment
+	status int
+	body   bytes.Buffer       // of one that is held
+	stream *jsonstream.Stream // of one that is changed
+	unfit  error              // why it can't be changed, if it has a body at all
+	failed error              // ends the back end's writing
+	sent   bool               // of one that is changed, the beginning is out
 }
 
 // treatment of an answer.
@@ -34,17 +39,19 @@ const (
 	undecided treatment = iota
 	pass                // it streams
 	hold                // it is kept until complete
+	change              // it is filtered or masked while it passes
+	bare                // what comes as its body is dropped
 	refuse              // it is not what the route says: dropped
 )
 
-func newAnswer(w http.ResponseWriter, limit int64, treat func(int) treatment) *answer {
-	return &answer{ResponseWriter: w, header: w.Header().Clone(), limit: limit, treat: treat}
+func newAnswer(w http.ResponseWriter, limit int64, treat func(int) treatment, begin func(int) *jsonstream.Stream) *answer {
+	return &answer{ResponseWriter: w, header: w.Header().Clone(), limit: limit, treat: treat, begin: begin}
 }
 
 // Unwrap serves http.ResponseController.
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
-// Header returns the back end's headers; once the answer streams, those of the connection, for trailers.
+// Header returns the back end's headers; once the answer streams unchanged, those of the connection, for trailers.
 func (a *answer) Header() http.Header {
 	if a.state == pass {
 		return a.ResponseWriter.Header()
@@ -62,8 +69,11 @@ func (a *answer) WriteHeader(status int) {
 		return
 	}
 	a.status = status
-	if a.state = a.treat(status); a.state == pass {
+	switch a.state = a.treat(status); a.state {
+	case pass:
 		a.commit()
+	case change:
+		a.stream, a.unfit = a.begin(status), a.fit()
 	}
 }
 
@@ -72,7 +82,6 @@ func (a *answer) commit() {
 	h := a.ResponseWriter.Header()
 	clear(h)
 	maps.Copy(h, a.header)
-	a.state = pass
 	a.ResponseWriter.WriteHeader(a.status)
 }
 
@@ -84,17 +93,55 @@ func (a *answer) Write(b []byte) (int, error) {
 	if a.state == undecided {
 		a.WriteHeader(http.StatusOK)
 	}
+	if a.state == change && a.unfit != nil && len(b) > 0 {
+		a.state = a.without()
+	}
 	switch {
 	case a.state == pass:
 		return a.ResponseWriter.Write(b)
-	case a.state == refuse:
+	case a.state == refuse, a.state == bare:
 		return len(b), nil
+	case a.state == change:
+		return a.pass(b)
 	case int64(a.body.Len()+len(b)) > a.limit:
-		a.tooLarge = true
+		a.failed = errTooLarge
 		a.body.Reset()
-		return 0, errTooLarge
+		return 0, a.failed
 	}
 	return a.body.Write(b)
+}
+
+// without is what becomes of an answer that should be masked and is no JSON: a success is withheld, of anything else the body is. Fail closed.
+func (a *answer) without() treatment {
+	if a.status < 300 {
+		return refuse
+	}
+	return bare
+}
+
+// pass changes the next bytes, and sends what is ready where the answer is larger than may be held back.
+func (a *answer) pass(b []byte) (int, error) {
+	if a.failed = a.stream.Write(b); a.failed != nil {
+		return 0, a.failed
+	}
+	if !a.sent {
+		if int64(a.stream.Ready()) <= a.limit {
+			return len(b), nil
+		}
+		if !a.stream.Listed() { // fail closed: what has been read so far may be the list, under another name
+			a.failed = errTooLarge
+			return 0, a.failed
+		}
+		a.unlabel()
+		a.untrail()
+		a.header.Del("Content-Length")
+		a.commit()
+		a.sent = true
+	}
+	if _, err := a.ResponseWriter.Write(a.stream.Take()); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }
 
 // Flush implements http.Flusher.
@@ -105,23 +152,31 @@ func (a *answer) FlushError() error {
 	if a.state == undecided {
 		a.WriteHeader(http.StatusOK)
 	}
-	if a.state != pass {
+	if a.state != pass && !a.sent {
 		return nil
 	}
 	return http.NewResponseController(a.ResponseWriter).Flush()
 }
 
-// json reads what was held back.
-func (a *answer) json() (*strictjson.Value, error) {
+// fit tells whether the headers say that the body is plain JSON.
+func (a *answer) fit() error {
 	t, params, err := mime.ParseMediaType(a.header.Get("Content-Type"))
 	if err != nil || t != "application/json" && !strings.HasSuffix(t, "+json") {
-		return nil, fmt.Errorf("%w: it is not JSON", errAnswer)
+		return fmt.Errorf("%w: it is not JSON", errAnswer)
 	}
 	if c := params["charset"]; c != "" && !strings.EqualFold(c, "utf-8") {
-		return nil, fmt.Errorf("%w: it is not UTF-8", errAnswer)
+		return fmt.Errorf("%w: it is not UTF-8", errAnswer)
 	}
 	if e := a.header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
-		return nil, fmt.Errorf("%w: it is encoded", errAnswer)
+		return fmt.Errorf("%w: it is encoded", errAnswer)
+	}
+	return nil
+}
+
+// json reads what was held back.
+func (a *answer) json() (*strictjson.Value, error) {
+	if err := a.fit(); err != nil {
+		return nil, err
 	}
 	v, err := strictjson.Parse(a.body.Bytes())
 	if err != nil {
@@ -133,23 +188,17 @@ func (a *answer) json() (*strictjson.Value, error) {
 // describesBody are headers that speak of the body as it came.
 var describesBody = []string{"Etag", "Last-Modified", "Content-Md5", "Digest", "Content-Digest", "Repr-Digest", "Accept-Ranges", "Content-Range"}
 
-// send passes on what was held back, with body in the place of what came. Nil: as it came.
-func (a *answer) send(filtered []byte, noBody bool) error {
-	for k := range a.header {
-		if k == "Trailer" || strings.HasPrefix(k, http.TrailerPrefix) {
-			delete(a.header, k) // the body goes out with its length
-		}
-	}
-	body := a.body.Bytes()
-	if filtered != nil {
-		body = filtered
+// send passes on what was held back, with body in the place of what came. changed tells that it is another.
+func (a *answer) send(body []byte, changed, noBody bool) error {
+	a.untrail() // the body goes out with its length
+	if changed {
 		a.unlabel()
 	}
 	switch {
 	case noBody: // HEAD: the length of what would be sent is not known
 		a.header.Del("Content-Length")
 		body = nil
-	case a.status == http.StatusNoContent || a.status == http.StatusResetContent:
+	case a.status == http.StatusNoContent || a.status == http.StatusResetContent || a.status == http.StatusNotModified:
 		body = nil
 	default:
 		a.header.Set("Content-Length", strconv.Itoa(len(body)))
@@ -160,6 +209,15 @@ func (a *answer) send(filtered []byte, noBody bool) error {
 	}
 	_, err := a.ResponseWriter.Write(body)
 	return err
+}
+
+// untrail takes away trailers, which may speak of the body as it came.
+func (a *answer) untrail() {
+	for k := range a.header {
+		if k == "Trailer" || strings.HasPrefix(k, http.TrailerPrefix) {
+			delete(a.header, k)
+		}
+	}
 }
 
 // unlabel takes away what no longer fits. The answer is one person's now.

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/convosphere/gateway/modules/authorize/jsonstream"
 	"github.com/convosphere/gateway/modules/authorize/strictjson"
 	"github.com/convosphere/gateway/modules/internal/problem"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
@@ -24,8 +25,8 @@ const applyTime = 5 * time.Second
 // partial are request headers that would make the back end answer with less than the whole, or not as plain text.
 var partial = []string{"Range", "If-Range", "If-None-Match", "If-Modified-Since"}
 
-// exchange asks the back end and works on its answer before any of it goes to the client.
-func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, rt *route, in engine.Input, v values, next caddyhttp.Handler) error {
+// exchange asks the back end and works on its answer: before any of it goes to the client, or while it goes. masks are the policy's.
+func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, rt *route, in engine.Input, v values, masks *jsonstream.Masks, next caddyhttp.Handler) error {
 	if len(rt.effects) > 0 {
 		ctx, cancel := outlive(r.Context())
 		defer cancel()
@@ -35,7 +36,12 @@ func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, rc *reqctx.Re
 		r.Header.Del(k)
 	}
 	r.Header.Set("Accept-Encoding", "identity")
-	a := newAnswer(w, h.MaxAnswer, rt.treat(r.Method))
+	t := &transform{ctx: r.Context(), filter: rt.filter, masks: masks, h: h, limit: int(h.MaxAnswer)}
+	if rt.filter != nil {
+		t.question = rt.filter.question(in)
+	}
+	a := newAnswer(w, h.MaxAnswer, rt.treat(r.Method, masks != nil), t.stream)
+	defer func() { t.over(a.stream) }()
 	if err := serve(a, r, next); err != nil {
 		return err
 	}
@@ -45,26 +51,27 @@ func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, rc *reqctx.Re
 	if a.state == pass {
 		return nil
 	}
-	out, err := h.work(a, r, rc, rt, in, v)
+	err := h.work(a, r, rc, rt, v)
+	if err == nil {
+		return nil
+	}
+	h.logFailure(rt, err)
+	withheld.Inc()
 	switch {
-	case err == nil:
-		return a.send(out, r.Method == http.MethodHead)
+	case a.sent: // it can't be taken back: the client must see that it ends too early
+		panic(http.ErrAbortHandler)
 	case errors.Is(err, errUnavailable):
-		h.logFailure(rt, err)
-		withheld.Inc()
 		problem.Write(w, r, problem.Problem{Status: http.StatusServiceUnavailable, RetryAfter: retryAfter})
 	default:
-		h.logFailure(rt, err)
-		withheld.Inc()
 		problem.Write(w, r, problem.Problem{Status: http.StatusBadGateway})
 	}
 	return nil
 }
 
-// serve calls the back end. A proxy whose copying was ended by a too large answer panics, as proxies do: that is ours to answer.
+// serve calls the back end. A proxy whose copying was ended by what it wrote panics, as proxies do: that is ours to answer.
 func serve(a *answer, r *http.Request, next caddyhttp.Handler) (err error) {
 	defer func() {
-		if !a.tooLarge {
+		if a.failed == nil {
 			return
 		}
 		if p := recover(); p != nil && p != http.ErrAbortHandler {
@@ -72,42 +79,82 @@ func serve(a *answer, r *http.Request, next caddyhttp.Handler) (err error) {
 		}
 		err = nil
 	}()
-	return next.ServeHTTP(a, r)
+	if err = next.ServeHTTP(a, r); err != nil && a.sent {
+		panic(http.ErrAbortHandler) // an error page has no place in the middle of an answer
+	}
+	return err
 }
 
-// work does with a held answer what the route says. It returns the body to send, nil for the one that came.
-func (h *Handler) work(a *answer, r *http.Request, rc *reqctx.Request, rt *route, in engine.Input, v values) ([]byte, error) {
+// work does with an answer what the route and the policy say, and sends it, or the rest of it. An error withholds it.
+func (h *Handler) work(a *answer, r *http.Request, rc *reqctx.Request, rt *route, v values) error {
 	switch {
+	case a.state == refuse && a.unfit != nil:
+		return a.unfit
 	case a.state == refuse:
-		return nil, fmt.Errorf("%w: status %d", errAnswer, a.status)
-	case a.tooLarge:
-		return nil, errTooLarge
+		return fmt.Errorf("%w: status %d", errAnswer, a.status)
+	case a.failed != nil:
+		return a.failed
 	case r.Method == http.MethodHead:
-		a.unlabel()
-		return nil, nil
+		return a.send(nil, true, true)
+	case a.state == bare:
+		a.header.Del("Content-Type")
+		a.header.Del("Content-Encoding")
+		return a.send(nil, true, false)
+	case a.state == change:
+		return a.finish(rt.filter != nil)
 	}
-	_, needsJSON := rt.effects.on(a.status)
-	filtered := rt.filter != nil && a.status == http.StatusOK
+	return h.learn(a, r, rc, rt, v)
+}
+
+// finish sends the rest of an answer that was changed while it passed. An empty one has nothing to mask, but no list either.
+func (a *answer) finish(filtered bool) error {
+	if a.unfit != nil {
+		if filtered {
+			return a.unfit
+		}
+		return a.send(nil, true, false)
+	}
+	if !a.sent && !filtered && a.stream.Empty() {
+		return a.send(nil, true, false)
+	}
+	if err := a.stream.Close(); err != nil {
+		return err
+	}
+	if !a.sent {
+		return a.send(a.stream.Take(), true, false)
+	}
+	_, err := a.ResponseWriter.Write(a.stream.Take())
+	return err
+}
+
+// learn changes grants as an answer says that was held for it, and sends it.
+func (h *Handler) learn(a *answer, r *http.Request, rc *reqctx.Request, rt *route, v values) error {
 	var doc *strictjson.Value
-	if needsJSON || filtered {
+	if _, needed := rt.effects.on(a.status); needed {
 		var err error
 		if doc, err = a.json(); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	add, remove, err := rt.effects.resolve(a.status, answerVars(v, doc), rc.Identity)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errAnswer, err)
+		return fmt.Errorf("%w: %w", errAnswer, err)
 	}
 	if err := h.apply(r.Context(), add, remove); err != nil {
-		return nil, err
+		return err
 	}
-	if !filtered {
-		return nil, nil
+	a.stream = a.begin(a.status)
+	if a.stream == nil || a.body.Len() == 0 && rt.filter == nil {
+		return a.send(a.body.Bytes(), false, false)
 	}
-	out, removed, err := rt.filter.apply(r.Context(), h.decide, in, a.body.Bytes(), doc)
-	filteredOut.Add(float64(removed))
-	return out, err
+	if err := a.fit(); err != nil {
+		return err
+	}
+	body, err := a.stream.Whole(a.body.Bytes())
+	if err != nil {
+		return err
+	}
+	return a.send(body, true, false)
 }
 
 // answerVars are the variables of the request and of the answer.

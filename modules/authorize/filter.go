@@ -5,36 +5,52 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/convosphere/gateway/modules/authorize/strictjson"
+	"github.com/convosphere/gateway/modules/authorize/jsonstream"
 	"github.com/convosphere/gateway/modules/policy/engine"
 )
 
 // Filter keeps, of a list in a 200 answer, the elements that the person may have.
 type Filter struct {
-	// The member that holds the list, with dots between names; "." where the answer is the list.
+	// Where the list is: a JSON pointer ("/data/rooms"), or names with dots between ("data.rooms"); "." where the answer is the list.
 	Member string `json:"member"`
 
-	// What is asked for each element. Its variables are members of the element: "room:{id}".
+	// What is asked for each element. Its variables are members of the element, named in the same way: "room:{id}".
 	Rule
 }
 
 type filter struct {
-	member string
+	list   *jsonstream.Filter
 	rule   rule
+	fields map[string]int // variable → place among the fields
 }
 
 func (f *Filter) compile() (*filter, error) {
 	if f.Member == "" || f.Resource == "" {
 		return nil, errors.New("filter: a member, a permission and an object are needed")
 	}
-	r, err := f.Rule.compile(anyMember)
-	if err != nil {
+	c := &filter{fields: map[string]int{}}
+	var paths []jsonstream.Path
+	var bad error
+	member := func(name string) bool {
+		p, err := jsonstream.ParsePath(name)
+		if name == "" || err != nil {
+			bad = err
+			return false
+		}
+		if _, ok := c.fields[name]; !ok {
+			c.fields[name] = len(paths)
+			paths = append(paths, p)
+		}
+		return true
+	}
+	list, err := jsonstream.ParsePath(f.Member)
+	if err == nil {
+		c.rule, err = f.Rule.compile(member)
+	}
+	if err = errors.Join(err, bad); err != nil {
 		return nil, fmt.Errorf("filter: %w", err)
 	}
-	c := &filter{member: f.Member, rule: r}
-	if c.member == "." {
-		c.member = ""
-	}
+	c.list = jsonstream.NewFilter(list, paths)
 	return c, nil
 }
 
@@ -46,52 +62,45 @@ var (
 	errUnavailable = errors.New("the policy can't decide now")
 )
 
-// apply returns the answer without the elements that are refused. What stays is passed on byte by byte as it came, which is safe
-// because strictjson takes only what cannot be read in two ways. Fail closed: an element that can't be named fails the whole.
-func (f *filter) apply(ctx context.Context, decide func(context.Context, *engine.Input) engine.Decision, base engine.Input, body []byte, doc *strictjson.Value) (out []byte, removed int, err error) {
-	list, err := doc.Get(f.member)
-	if err != nil {
-		return nil, 0, fmt.Errorf("%w: %w", errAnswer, err)
+// question is what is asked about the list, before its elements are known.
+func (f *filter) question(base engine.Input) *engine.Input {
+	base.Permission, base.Resource, base.Parent, base.Target = f.rule.permission, engine.Object{Type: f.rule.resource.kind}, engine.Object{}, ""
+	if f.rule.classification != "" {
+		base.Classification = f.rule.classification
 	}
-	if list == nil || list.Kind != strictjson.Array {
-		return nil, 0, fmt.Errorf("%w: %q is no list", errAnswer, f.member)
-	}
-	out = append(make([]byte, 0, len(body)), body[:list.Start+1]...)
-	first := true
-	for i := range list.Items {
-		item := &list.Items[i]
-		in := base
-		if err := f.rule.fill(&in, members(item)); err != nil {
-			return nil, 0, fmt.Errorf("%w: an element can't be named: %w", errAnswer, err)
-		}
-		d := decide(ctx, &in)
-		if d.Failure.Unavailable() {
-			return nil, 0, errUnavailable
-		}
-		if !d.Allow {
-			removed++
-			continue
-		}
-		if !first {
-			out = append(out, ',')
-		}
-		first = false
-		out = append(out, body[item.Start:item.End]...)
-	}
-	return append(out, body[list.End-1:]...), removed, nil
+	return &base
 }
 
-// members are the variables that a JSON object gives.
-func members(v *strictjson.Value) values {
-	return func(name string) (string, error) {
-		m, err := v.Get(name)
-		if err != nil {
-			return "", err
+// keep decides elements. Fail closed: one that can't be named fails the whole.
+func (f *filter) keep(ctx context.Context, question *engine.Input, decide decider, known *masks) jsonstream.Keep {
+	return func(fields []jsonstream.Field) (bool, *jsonstream.Masks, error) {
+		in := *question
+		if err := f.rule.fill(&in, f.values(fields)); err != nil {
+			return false, nil, fmt.Errorf("%w: an element can't be named: %w", errAnswer, err)
 		}
-		if m == nil {
+		d := met(decide(ctx, &in))
+		switch {
+		case d.Failure.Unavailable():
+			return false, nil, errUnavailable
+		case !d.Allow:
+			return false, nil, nil
+		}
+		masks, err := known.of(d.Obligations.Mask)
+		return err == nil, masks, err // fail closed
+	}
+}
+
+// decider says what may be had of a list.
+type decider = func(context.Context, *engine.Input) engine.Decision
+
+// values are the variables that an element gives.
+func (f *filter) values(fields []jsonstream.Field) values {
+	return func(name string) (string, error) {
+		field := fields[f.fields[name]]
+		if !field.Given {
 			return "", errAbsent
 		}
-		s, ok := m.Scalar()
+		s, ok := field.Scalar()
 		if !ok {
 			return "", errValue
 		}

@@ -23,7 +23,8 @@ type guard struct {
 	rules  *socket // nil: the route has no socket block
 	base   engine.Input
 	rc     *reqctx.Request
-	caller string // for whom memory is counted
+	caller string   // for whom memory is counted
+	masks  []string // of the handshake's decision
 
 	mu   sync.Mutex // the two directions run beside each other
 	kept map[question]verdict
@@ -51,10 +52,10 @@ const (
 var anyMessage = &messageRule{rule: rule{permission: defaultWrite}}
 
 // watch puts the guard on the socket that this handshake opens.
-func (h *Handler) watch(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, rt *route, in engine.Input) (http.ResponseWriter, *http.Request) {
+func (h *Handler) watch(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, rt *route, in engine.Input, masks []string) (http.ResponseWriter, *http.Request) {
 	w, r, tap := wsframe.Attach(w, r)
 	in.Permission, in.Resource, in.Parent, in.Target = "", engine.Object{}, engine.Object{}, ""
-	g := &guard{h: h, rules: rt.socket, base: in, rc: rc, caller: rc.Caller(r), kept: map[question]verdict{}}
+	g := &guard{h: h, rules: rt.socket, base: in, rc: rc, caller: rc.Caller(r), masks: masks, kept: map[question]verdict{}}
 	tap.OnMessage(g.message)
 	return w, r
 }
@@ -86,13 +87,13 @@ func (g *guard) in(ctx context.Context, m *wsframe.Message) error {
 	if rule == nil {
 		return g.refused("unknown message type", "Unknown type of message")
 	}
-	return g.ask(ctx, rule, &said{"in", kind, v, m.Data})
+	return g.ask(ctx, rule, &said{direction: "in", kind: kind, doc: v, text: m.Data})
 }
 
 // out leaves out what it can't read: the client gets nothing that was not decided.
 func (g *guard) out(ctx context.Context, m *wsframe.Message) error {
 	if g.rules == nil {
-		return nil
+		return g.cover(m, nil)
 	}
 	if m.Binary {
 		return wsframe.Drop
@@ -103,16 +104,20 @@ func (g *guard) out(ctx context.Context, m *wsframe.Message) error {
 		return wsframe.Drop
 	}
 	if g.rules.pass[kind] {
-		return nil
+		return g.cover(m, nil)
 	}
 	rule := g.rules.out[kind]
 	if rule == nil {
 		return wsframe.Drop
 	}
+	asked := &said{direction: "out", kind: kind, doc: v, text: m.Data}
 	if rule.rule.permission != "" {
-		if err := g.ask(ctx, rule, &said{"out", kind, v, m.Data}); err != nil {
+		if err := g.ask(ctx, rule, asked); err != nil {
 			return err
 		}
+	}
+	if err := g.cover(m, asked.masks); err != nil {
+		return err
 	}
 	return g.effect(ctx, rule, v)
 }
@@ -156,6 +161,7 @@ type said struct {
 	direction, kind string
 	doc             *strictjson.Value // nil where the socket has no rules
 	text            []byte
+	masks           []string // that its decision asks for: of a message to the back end they mean nothing, since that is nobody's answer
 }
 
 // ask decides a message: nil lets it pass.
@@ -180,6 +186,7 @@ func (g *guard) ask(ctx context.Context, rule *messageRule, m *said) error {
 	g.h.incident(g.rc, &in, d)
 	switch {
 	case d.Allow:
+		m.masks = d.Obligations.Mask
 		return nil
 	case d.Failure.Unavailable():
 		return &wsframe.Close{Code: wsframe.CodeTryLater, Reason: "Temporarily unavailable"}

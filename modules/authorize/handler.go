@@ -63,24 +63,29 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if err != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, err)
 	}
+	masks, err := h.masks.of(d.Obligations.Mask)
+	if err != nil { // fail closed
+		return caddyhttp.Error(http.StatusInternalServerError, err)
+	}
 	allowed.Inc()
 	out := forward(r, rc.Identity, assertion)
 	switch {
 	case wsframe.IsHandshake(out):
-		w, out = h.watch(w, out, rc, rt, in)
-	case rt.filter != nil || len(rt.effects) > 0:
-		return h.exchange(w, out, rc, rt, in, vars, next)
+		w, out = h.watch(w, out, rc, rt, in, d.Obligations.Mask)
+	case rt.filter != nil || len(rt.effects) > 0 || masks != nil:
+		return h.exchange(w, out, rc, rt, in, vars, masks, next)
 	}
 	return next.ServeHTTP(w, out)
 }
 
-// decide asks the policy. Fail closed: an obligation that nothing here meets refuses.
+// decide asks the policy.
 func (h *Handler) decide(ctx context.Context, in *engine.Input) engine.Decision {
-	d := h.policy.Decide(ctx, in)
-	switch o := &d.Obligations; {
-	case d.Allow && len(o.Mask) > 0:
-		d.Allow, d.Reason = false, "fields must be masked, which this gateway can't do"
-	case d.Allow && len(o.Encrypt) > 0:
+	return met(h.policy.Decide(ctx, in))
+}
+
+// met refuses where an obligation is one that nothing here meets. Fail closed.
+func met(d engine.Decision) engine.Decision {
+	if d.Allow && len(d.Obligations.Encrypt) > 0 {
 		d.Allow, d.Reason = false, "fields must be encrypted, which this gateway can't do"
 	}
 	return d

@@ -44,6 +44,7 @@ type Handler struct {
 	router    *router
 	bodies    bodies
 	incidents *incidents
+	masks     *masks
 	asserter  *asserter
 	logger    *zap.Logger
 	now       func() time.Time
@@ -52,6 +53,8 @@ type Handler struct {
 // policy is what the handler needs of the app gw_policy.
 type policy interface {
 	Decide(context.Context, *engine.Input) engine.Decision
+	// Filter decides a list: what it returns is called for each element, and when the list is over.
+	Filter(context.Context, *engine.Input) (decide func(context.Context, *engine.Input) engine.Decision, end func())
 	Apply(ctx context.Context, add, remove []grant.Grant) error
 	Stamp(objects ...string) uint64
 	Revision() string
@@ -113,7 +116,7 @@ func (h *Handler) setup(g *ground.Ground, p policy, logger *zap.Logger, now func
 		return fmt.Errorf("gw_authorize: %w", err)
 	}
 	h.ground, h.policy, h.logger, h.now = g, p, logger, now
-	h.incidents = &incidents{}
+	h.incidents, h.masks = &incidents{}, &masks{}
 	h.asserter = &asserter{issuer: h.Issuer, audience: h.Audience, signer: g.Keys.Signer, now: now}
 	return nil
 }

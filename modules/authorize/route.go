@@ -117,23 +117,27 @@ func (r *route) vars(segs []string, body *sent) values {
 	}
 }
 
-// treat tells what becomes of an answer.
-func (r *route) treat(method string) func(status int) treatment {
+// treat tells what becomes of an answer. masked tells that the policy asks for masks.
+func (r *route) treat(method string, masked bool) func(status int) treatment {
 	return func(status int) treatment {
-		if status < 200 || status > 299 {
-			return pass
-		}
-		if on, _ := r.effects.on(status); on && method != http.MethodHead {
+		success := status >= 200 && status <= 299
+		if on, _ := r.effects.on(status); on && success && method != http.MethodHead {
 			return hold
 		}
-		switch {
-		case r.filter == nil || status == http.StatusNoContent || status == http.StatusResetContent:
+		switch noBody := status == http.StatusNoContent || status == http.StatusResetContent || status == http.StatusNotModified; {
+		case noBody, status < 200:
 			return pass
-		case status == http.StatusOK:
-			return hold
+		case r.filter != nil && status == http.StatusOK:
+			return change
+		case r.filter != nil && success:
+			// A list in another kind of success (206, 203) would pass unfiltered: fail closed.
+			return refuse
+		case masked && status == http.StatusPartialContent:
+			return refuse // of a part nobody knows where it belongs: fail closed
+		case masked:
+			return change
 		}
-		// A list in another kind of success (206, 203) would pass unfiltered: fail closed.
-		return refuse
+		return pass
 	}
 }
 

@@ -81,14 +81,7 @@ func (m *Masks) Apply(document []byte) ([]byte, error) {
 	if m == nil {
 		return document, nil
 	}
-	s := New(nil, m, nil, 0)
-	if err := s.Write(document); err != nil {
-		return nil, err
-	}
-	if err := s.Close(); err != nil {
-		return nil, err
-	}
-	return s.Take(), nil
+	return New(nil, m, nil, 0).Whole(document)
 }
 
 var null = []byte("null")

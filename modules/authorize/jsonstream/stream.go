@@ -109,6 +109,17 @@ func (s *Stream) Close() error {
 	return s.err
 }
 
+// Whole takes a document that is there at once, and returns what is left of it.
+func (s *Stream) Whole(document []byte) ([]byte, error) {
+	if err := s.Write(document); err != nil {
+		return nil, err
+	}
+	if err := s.Close(); err != nil {
+		return nil, err
+	}
+	return s.Take(), nil
+}
+
 // Take returns what may go on, until the next Write. What was taken is not given again.
 func (s *Stream) Take() []byte {
 	if s.taken {
@@ -132,6 +143,9 @@ func (s *Stream) Ready() int {
 	}
 	return len(s.out)
 }
+
+// Empty tells that nothing has come yet.
+func (s *Stream) Empty() bool { return s.at == 0 }
 
 // Listed tells whether the list has been found: before, it is not known that the document is what it should be. Without a filter there is nothing
 // to wait for.
