@@ -154,11 +154,14 @@ func (a *App) tell(r source.Report) {
 		a.ground.Events.Emit(&event.Event{Category: "configuration", Action: "policy-activated", Outcome: event.Success, Fields: fields})
 		return
 	}
-	result, action := "refused", "policy-refused"
-	if r.Reason == source.Unreachable {
+	result, action, said := "refused", "policy-refused", "the policy stays as it is"
+	switch r.Reason {
+	case source.Unreachable:
 		result, action = "unreachable", "policy-unreachable"
+	case source.Unkept:
+		result, action, said = "unkept", "policy-unkept", "the policy is in force, but a start without its origin would fail"
 	}
 	activations.WithLabelValues(result).Inc()
-	a.logger.Error("the policy stays as it is", zap.String("reason", r.Reason), zap.String("refused", r.Revision), zap.String("label", r.Label), zap.String("from", r.From), zap.Error(r.Err))
+	a.logger.Error(said, zap.String("reason", r.Reason), zap.String("refused", r.Revision), zap.String("label", r.Label), zap.String("from", r.From), zap.Error(r.Err))
 	a.ground.Events.Emit(&event.Event{Category: "configuration", Action: action, Outcome: event.Failure, Reason: r.Reason, Fields: fields})
 }

@@ -30,6 +30,7 @@ var adminRoutes = map[string]func(*App, http.ResponseWriter, *http.Request) erro
 	"GET /gateway/grants/check":          (*App).serveGrantCheck,
 	"POST /gateway/grants":               (*App).serveGrantChange,
 	"DELETE /gateway/grants":             (*App).serveGrantRemoval,
+	"GET " + dataRoute:                   (*App).serveDataList,
 	"GET " + dataRoute + "/{path...}":    (*App).serveData,
 	"PUT " + dataRoute + "/{path...}":    (*App).servePush,
 	"PATCH " + dataRoute + "/{path...}":  (*App).servePush,

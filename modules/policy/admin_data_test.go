@@ -29,6 +29,11 @@ func TestDataRoutes(t *testing.T) {
 	}
 	stopAtEnd(t)
 	a := running(t)
+	for range 2 { // the second time from memory, which must not outlive the data
+		if a.Decide(context.Background(), anyone).Allow {
+			t.Fatal("allowed at first")
+		}
+	}
 	for _, c := range []struct {
 		method, path, kind, body string
 		code                     int

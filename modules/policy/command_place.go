@@ -1,10 +1,6 @@
 package policy
 
 import (
-	"fmt"
-	"os"
-	"time"
-
 	"github.com/spf13/cobra"
 
 	"github.com/convosphere/gateway/modules/policy/engine"
@@ -31,25 +27,7 @@ func policySource(path string) (*engine.Source, error) {
 	if path == "" {
 		return engine.Load(policies.FS)
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if info.IsDir() {
-		return engine.Load(os.DirFS(path))
-	}
-	if info.Size() > source.MaxBundle {
-		return nil, fmt.Errorf("%s has more than %d MiB", path, source.MaxBundle>>20)
-	}
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	found, err := source.OpenBundle(raw, &source.Trust{Unsigned: true}, time.Now())
-	if err != nil {
-		return nil, fmt.Errorf("%s is neither a folder nor a bundle: %w", path, err)
-	}
-	return found.Source, nil
+	return source.Read(path)
 }
 
 // builtIn is where the policy is from that is compiled in.

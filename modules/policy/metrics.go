@@ -20,7 +20,7 @@ var (
 		Buckets: []float64{.00001, .000025, .00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25},
 	})
 	activations = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "gateway_policy_activations_total", Help: "Policies and data put in force (activated), refused, or that could not be fetched (unreachable).",
+		Name: "gateway_policy_activations_total", Help: "Policies and data put in force (activated), refused, that could not be fetched (unreachable), or not kept for the next start (unkept).",
 	}, []string{"result"})
 	slow = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "gateway_policy_slow_decisions_total", Help: "Decisions that took a quarter of the timeout, or longer: alert on these, before they are refusals.",

@@ -140,7 +140,7 @@ func Read(name string) (*engine.Source, error) {
 	}
 	found, err := OpenBundle(raw, &Trust{Unsigned: true}, time.Time{})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s is neither a folder nor a bundle: %w", name, err)
 	}
 	return found.Source, nil
 }

@@ -48,10 +48,12 @@ type Report struct {
 type Keeper struct {
 	o Options
 
-	mu       sync.Mutex // one change at a time
+	looking  sync.Mutex // one look at a time: it may wait for a server, and for a policy's tests
+	signedAt time.Time  // of what is in force
+
+	mu       sync.Mutex // one change at a time, of what is below; held no longer than data takes to be put in place
 	source   *engine.Source
 	snapshot *engine.Snapshot
-	signedAt time.Time
 	told     string // the last failure, told once
 	away     bool   // which was that the origin could not be asked
 	state    State
@@ -69,21 +71,18 @@ type State struct {
 // file that is no good where nothing is kept: better no gateway than one that decides by nobody's policy.
 func Load(ctx context.Context, o Options) (*Keeper, *engine.Snapshot, error) {
 	k := &Keeper{o: o}
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	kept := k.kept()
 	found, err := k.first(ctx, kept != nil)
 	if err != nil {
 		err = refusal(err, Unreachable)
-	} else if err = k.put(ctx, found, k.o.Origin.String()); err == nil {
+	} else if err = k.take(ctx, found, k.o.Origin.String()); err == nil {
 		return k, k.snapshot, nil
 	}
-	k.refused(err, found)
+	k.reject(err, found)
 	if kept == nil {
 		return nil, nil, err
 	}
-	k.signedAt = time.Time{} // it is no older than itself
-	if keptErr := k.put(ctx, kept, "the last good copy of "+k.o.Origin.String()); keptErr != nil {
+	if keptErr := k.take(ctx, kept, "the last good copy of "+k.o.Origin.String()); keptErr != nil {
 		return nil, nil, errors.Join(err, keptErr)
 	}
 	return k, k.snapshot, nil
@@ -106,7 +105,7 @@ func (k *Keeper) kept() *Found {
 	}
 	found, err := k.o.Kept.Load(k.o.Now())
 	if err != nil {
-		k.refused(refusal(err, Untrusted), nil)
+		k.reject(refusal(err, Untrusted), nil)
 	}
 	if found != nil {
 		k.signedAt = found.SignedAt
@@ -151,8 +150,8 @@ func (k *Keeper) wait(failures int) time.Duration {
 
 // Look takes what is new at the origin. again has it taken anyhow. A failure leaves what is in force, and is reported once.
 func (k *Keeper) Look(ctx context.Context, again bool) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	k.looking.Lock()
+	defer k.looking.Unlock()
 	found, err := k.o.Origin.Fetch(ctx, again)
 	switch {
 	case ctx.Err() != nil:
@@ -163,17 +162,16 @@ func (k *Keeper) Look(ctx context.Context, again bool) error {
 		k.reachable()
 		return nil
 	default:
-		err = k.put(ctx, found, k.o.Origin.String())
+		err = k.take(ctx, found, k.o.Origin.String())
 	}
 	if err != nil {
-		k.refused(err, found)
-		return err
+		k.reject(err, found)
 	}
-	return nil
+	return err
 }
 
-// put puts what was found in force.
-func (k *Keeper) put(ctx context.Context, found *Found, from string) error {
+// take puts what was found in force, if it is good.
+func (k *Keeper) take(ctx context.Context, found *Found, from string) error {
 	if k.signedAt.After(found.SignedAt) { // fail closed: an old bundle is as well signed as a new one
 		return &Refusal{Reason: Older, Label: found.Label, Err: fmt.Errorf("it was signed %s, the one in force %s: sign it again to go back", when(found.SignedAt), when(k.signedAt))}
 	}
@@ -181,17 +179,28 @@ func (k *Keeper) put(ctx context.Context, found *Found, from string) error {
 	if err != nil {
 		return refusal(err, Uncompiled)
 	}
-	if snapshot, err = k.withPushed(ctx, snapshot, found.Source); err != nil {
+	if err := k.put(ctx, found, snapshot, from); err != nil {
 		return err
 	}
-	k.source, k.signedAt = found.Source, found.SignedAt
-	k.swap(snapshot, Report{Label: found.Label, From: from})
-	k.state.SignedAt = found.SignedAt
+	k.signedAt = found.SignedAt
 	if k.o.Kept != nil && found.Raw != nil {
-		if err := k.o.Kept.Save(found.Raw); err != nil {
-			k.fail(err) // it is in force all the same
+		if err := k.o.Kept.Save(found.Raw); err != nil { // it is in force all the same
+			k.reject(&Refusal{Reason: Unkept, Err: err}, found)
 		}
 	}
+	return nil
+}
+
+// put puts a new policy in force, with what was pushed.
+func (k *Keeper) put(ctx context.Context, found *Found, snapshot *engine.Snapshot, from string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	snapshot, err := k.withPushed(ctx, snapshot, found.Source)
+	if err != nil {
+		return err
+	}
+	k.source, k.state.SignedAt = found.Source, found.SignedAt
+	k.swap(snapshot, Report{Label: found.Label, From: from})
 	return nil
 }
 
@@ -247,8 +256,17 @@ func (k *Keeper) refused(err error, found *Found) {
 	k.o.Report(rep)
 }
 
+// reject is refused for who does not hold the lock.
+func (k *Keeper) reject(err error, found *Found) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.refused(err, found)
+}
+
 // reachable forgets that the origin was away. What it has may still be no good.
 func (k *Keeper) reachable() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	if k.away {
 		k.settle()
 	}

@@ -505,6 +505,21 @@ func TestTheLastGoodCopy(t *testing.T) {
 			t.Errorf("%s: it was taken", name)
 		}
 	}
+	// Where no copy can be kept, the policy is in force, and it is told.
+	full := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(full, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	origin := filepath.Join(t.TempDir(), "b.tar.gz")
+	if err := os.WriteFile(origin, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s = newRig(t, NewFile(origin, p.trust(t), time.Now))
+	s.o.Kept = NewKept(full, "x", p.trust(t))
+	s.mustLoad()
+	if told := s.told(); len(told) != 3 || told[1].Err != nil || told[2].Reason != Unkept || s.keeper.State().LastError == "" {
+		t.Errorf("%+v", told)
+	}
 	// An unsigned one is not kept: nobody could tell.
 	u := NewKept(keep, "x", &Trust{Unsigned: true})
 	if found, err := u.Load(now); found != nil || err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -336,5 +337,37 @@ func TestAPushStallsNoDecision(t *testing.T) {
 	close(release)
 	if err := <-done; err != nil || !r.allows() {
 		t.Error(err)
+	}
+}
+
+// While a server keeps a gateway waiting, data is pushed and the state told all the same.
+func TestAFetchStallsNoPush(t *testing.T) {
+	p, ctx := ecPair(t), context.Background()
+	r, b, _ := served(t, p, "")
+	b.set(sends(p.signed(t, asking(t), "", time.Now()), ""))
+	db, err := database.Open(ctx, dbtest.NewSQLite(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if r.o.Pushed, err = NewPushed(ctx, db, func() {}, time.Now); err != nil {
+		t.Fatal(err)
+	}
+	r.mustLoad()
+	hung := make(chan struct{})
+	b.set(func(_ http.ResponseWriter, req *http.Request) {
+		close(hung)
+		<-req.Context().Done()
+	})
+	looking, end := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() { done <- r.keeper.Look(looking, false) }()
+	<-hung
+	if err := r.put("switch/on", `true`); err != nil || !r.allows() || r.keeper.State().Revision != r.current.Revision {
+		t.Error(err)
+	}
+	end()
+	if err := <-done; err == nil {
+		t.Error("the fetch did not wait")
 	}
 }

@@ -8,6 +8,7 @@ const (
 	Uncompiled  = "the policy does not compile"
 	TestsFail   = "the policy's own tests fail"
 	Malformed   = "the policy's answers are malformed"
+	Unkept      = "the policy is in force, but no copy could be kept"
 	Unfit       = "the data that was pushed does not fit the policy"
 )
 
