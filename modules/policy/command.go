@@ -29,6 +29,7 @@ var commands = []func() *cobra.Command{
 	benchCommand,
 	explainCommand,
 	replayCommand,
+	logCommand,
 	buildCommand,
 	dataCommand,
 	statusCommand,

@@ -78,12 +78,3 @@ func (a *App) record(e decisionlog.Entry) {
 	a.log.Put(e)
 	a.candidate.put(e)
 }
-
-// LogList records that a list was filtered by deciding about each element: their inputs said Element. in is the input of the request, began
-// when the first one was decided.
-func (a *App) LogList(in engine.Input, kept, removed int, began time.Time) {
-	a.log.Put(decisionlog.Entry{
-		Time: began, Input: in, Took: time.Since(began), List: &decisionlog.List{Kept: kept, Removed: removed},
-		Decision: engine.Decision{Allow: true, Reason: "a list without what may not be seen", Revision: a.Revision()},
-	})
-}

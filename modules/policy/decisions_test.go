@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -75,17 +74,20 @@ func TestEveryDecisionIsAnEvent(t *testing.T) {
 		elsewhere := deleting()
 		elsewhere.Parent = engine.Object{Type: "room", ID: "b"}
 		a.Decide(ctx, elsewhere)
-		for range 5 { // a list
-			element := deleting()
-			element.Element = true
-			a.Decide(ctx, element)
+		question := deleting()
+		question.RequestID, question.Resource.ID = "R2", ""
+		decide, end := a.Filter(ctx, question)
+		for _, id := range []string{"1", "1", "1", "2", "3"} {
+			element := *question
+			element.Resource.ID = id
+			decide(ctx, &element)
 		}
-		a.LogList(engine.Input{RequestID: "R2", Permission: "room:list"}, 3, 2, time.Now())
+		end()
 		if err := a.ground.DB.Close(); err != nil {
 			t.Fatal(err)
 		}
 		unknown := deleting()
-		unknown.Resource.ID = "2"
+		unknown.Resource.ID = "9"
 		a.Decide(ctx, unknown)
 	})
 	got := events(t, dir, "policy-decision")

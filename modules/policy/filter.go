@@ -36,6 +36,7 @@ func (a *App) Filter(ctx context.Context, in *engine.Input) (decide func(context
 		}
 	}
 	l.filter = a.engine.Filter(&l.question, l.fill)
+	l.outcome = engine.Decision{Allow: true, Reason: "a list without what may not be seen", Revision: l.filter.Revision()}
 	return l.decide, l.end
 }
 
@@ -53,7 +54,7 @@ type list struct {
 	read  time.Time
 
 	kept, removed, failed int
-	last                  engine.Decision
+	outcome               engine.Decision // of the list as a whole
 	err                   error
 }
 
@@ -62,12 +63,13 @@ func (l *list) decide(ctx context.Context, in *engine.Input) engine.Decision {
 	switch {
 	case d.Failure != engine.None:
 		l.failed++
+		l.outcome = d
 	case d.Allow:
 		l.kept++
 	default:
 		l.removed++
 	}
-	if l.last = d; err != nil && l.err == nil {
+	if err != nil && l.err == nil {
 		l.err = err
 	}
 	return d
@@ -76,7 +78,7 @@ func (l *list) decide(ctx context.Context, in *engine.Input) engine.Decision {
 func (l *list) one(ctx context.Context, in *engine.Input) (engine.Decision, error) {
 	d, err := l.filter.Decide(ctx, engine.Element{Resource: in.Resource, Parent: in.Parent, Target: in.Target})
 	if errors.Is(err, errElsewhere) {
-		return engine.Decision{Reason: "the resource is not in that parent", Revision: l.filter.Revision()}, nil
+		return engine.Decision{Reason: elsewhere, Revision: l.filter.Revision()}, nil
 	}
 	return d, err
 }
@@ -145,7 +147,7 @@ func (l *list) end() {
 		return
 	}
 	l.app.log.Put(decisionlog.Entry{
-		Time: l.began, Input: l.question, Decision: l.last, Took: time.Since(l.began),
+		Time: l.began, Input: l.question, Decision: l.outcome, Took: time.Since(l.began),
 		List: &decisionlog.List{Kept: l.kept, Removed: l.removed + l.failed},
 	})
 }

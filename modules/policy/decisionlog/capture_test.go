@@ -82,10 +82,10 @@ func TestCapture(t *testing.T) {
 
 func TestWhatIsCaptured(t *testing.T) {
 	s := compile(t, allows, "")
-	list, element, quiet := entry(s), entry(s), entry(s)
-	list.List, element.Input.Element = &List{}, true
+	list, unasked, quiet := entry(s), entry(s), entry(s)
+	list.List, unasked.Unasked = &List{}, true
 	quiet.Decision.Obligations.Log = engine.LogNone
-	got, events := captures(t, Options{What: Off}, s, entry(s), list, element, quiet)
+	got, events := captures(t, Options{What: Off}, s, entry(s), list, unasked, quiet)
 	if len(got) != 2 || len(events) != 0 {
 		t.Errorf("%d captured, %d events", len(got), len(events))
 	}

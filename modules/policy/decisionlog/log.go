@@ -77,7 +77,7 @@ func (l *Log) wants(d *engine.Decision) bool {
 
 // Put takes a decision, whose parts the caller must not change any more. It never waits. Fail open: a decision that finds no room is lost to the log, and counted.
 func (l *Log) Put(entry Entry) {
-	if l == nil || entry.Input.Element {
+	if l == nil {
 		return
 	}
 	entry.told = l.wants(&entry.Decision)

@@ -73,14 +73,13 @@ func TestEvent(t *testing.T) {
 
 func TestWhatIsLogged(t *testing.T) {
 	s := compile(t, allows, "")
-	allowed, refused, quiet, element, failed := entry(s), entry(s), entry(s), entry(s), entry(s)
+	allowed, refused, quiet, failed := entry(s), entry(s), entry(s), entry(s)
 	refused.Decision.Allow = false
 	quiet.Decision.Obligations.Log = engine.LogNone
-	element.Input.Element = true
 	failed.Decision = engine.Refused(engine.Failed, "the policy failed", s.Revision)
 	failed.Decision.Obligations.Log = engine.LogNone
 	for what, want := range map[string]int{All: 4, Denied: 3, Off: 0} {
-		if got := loggedWith(t, Options{What: what}, s, allowed, refused, quiet, element, failed, full(allowed)); len(got) != want {
+		if got := loggedWith(t, Options{What: what}, s, allowed, refused, quiet, failed, full(allowed)); len(got) != want {
 			t.Errorf("%s: %d events: %v", what, len(got), got)
 		}
 	}

@@ -52,7 +52,6 @@ type Message struct {
 // refused all the same, unless the decision says allow_truncated.
 type Input struct {
 	RequestID                 string // for the decision log: no part of the document
-	Element                   bool   // of a list, which is logged as one decision: no part of the document either
 	Method, Path, Route, Host string
 	Permission                string // what the route asks for
 	Classification            string // of what the route answers: public, internal, confidential, restricted; "" it does not say

@@ -62,9 +62,9 @@ func Open(o Options) *Shadow {
 // Swap makes c the candidate.
 func (s *Shadow) Swap(c *engine.Snapshot) { s.candidate.Store(c) }
 
-// Put takes a decision. It never waits. Elements of lists are passed over: they would crowd out all else.
+// Put takes a decision. It never waits.
 func (s *Shadow) Put(e decisionlog.Entry) {
-	if s == nil || s.candidate.Load() == nil || e.Unasked || e.List != nil || e.Input.Element || e.Decision.Failure != engine.None {
+	if s == nil || s.candidate.Load() == nil || e.Unasked || e.List != nil || e.Decision.Failure != engine.None {
 		return
 	}
 	if s.queue.Put(&e) == decisionlog.Full {

@@ -162,10 +162,10 @@ decision := {"allow": to_number(input.request.method) == 1} if input.request.pat
 func TestWhatIsNotCompared(t *testing.T) {
 	s := compile(t, live)
 	c := compile(t, `decision := {"allow": false}`)
-	element, list, unasked, failed := decided(s, "/"), decided(s, "/"), decided(s, "/"), decided(s, "/")
-	element.Input.Element, list.List, unasked.Unasked = true, &decisionlog.List{}, true
+	list, unasked, failed := decided(s, "/"), decided(s, "/"), decided(s, "/")
+	list.List, unasked.Unasked = &decisionlog.List{}, true
 	failed.Decision = engine.Refused(engine.Timeout, "the policy took too long", s.Revision)
-	if got := beside(t, s, c, element, list, unasked, failed); len(got) != 0 {
+	if got := beside(t, s, c, list, unasked, failed); len(got) != 0 {
 		t.Error(got)
 	}
 	if got := beside(t, s, nil, decided(s, "/")); len(got) != 0 {
