@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -11,6 +13,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/terminal"
 	"github.com/convosphere/gateway/modules/policy/author"
+	"github.com/convosphere/gateway/modules/policy/decisionlog"
 	"github.com/convosphere/gateway/modules/policy/engine"
 )
 
@@ -20,15 +23,20 @@ func benchCommand() *cobra.Command {
 	var uses policyFlags
 	var folder string
 	var each time.Duration
-	var asJSON bool
+	var place host.Place
+	var captured, asJSON bool
 	cmd := &cobra.Command{
-		Use: "bench INPUT…", Short: "Measures how long decisions take", Args: cobra.MinimumNArgs(1),
+		Use: "bench INPUT…", Short: "Measures how long decisions take",
 		Long: `Decides about input documents (JSON, several in a file; also decision logs as OPA writes them) again and again, each time as if it had
-never been decided, and tells the percentiles of the time and what was allocated. It knows no grants but those of the documents.`,
+never been decided, and tells the percentiles of the time and what was allocated. It knows no grants but those of the documents. With
+--captured the files are captures (without any, those of the gateway that --config or --data names), of which the first of each permission is taken.`,
 	}
 	uses.register(cmd)
 	cmd.Flags().StringVarP(&folder, "policy", "p", "", "The folder of the policy, in place of the one that is compiled in")
 	cmd.Flags().DurationVar(&each, "time", time.Second, "How long each input is decided about, 1ms to 1m")
+	cmd.Flags().BoolVar(&captured, "captured", false, "Decide about captured inputs")
+	place.ConfigFlags(cmd, "of the gateway that captured")
+	place.FolderFlags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if each < time.Millisecond || each > time.Minute {
@@ -39,16 +47,13 @@ never been decided, and tells the percentiles of the time and what was allocated
 			return err
 		}
 		var docs []author.Document
-		for _, name := range args {
-			raw, err := host.ReadInput(cmd, name, mostDocuments)
-			if err != nil {
-				return err
-			}
-			more, err := author.ReadDocuments(name, raw)
-			if err != nil {
-				return err
-			}
-			docs = append(docs, more...)
+		if captured {
+			docs, err = capturedDocuments(cmd, &place, args)
+		} else {
+			docs, err = documents(cmd, args)
+		}
+		if err != nil {
+			return err
 		}
 		list, err := author.Bench(cmd.Context(), s, docs, each)
 		if err != nil {
@@ -89,4 +94,46 @@ func compilePolicy(cmd *cobra.Command, folder string, uses *policyFlags) (*engin
 		return nil, err
 	}
 	return engine.Compile(cmd.Context(), src, uses.options()...)
+}
+
+func documents(cmd *cobra.Command, names []string) (docs []author.Document, err error) {
+	if len(names) == 0 {
+		return nil, errors.New("name the files of inputs")
+	}
+	for _, name := range names {
+		raw, err := host.ReadInput(cmd, name, mostDocuments)
+		if err != nil {
+			return nil, err
+		}
+		more, err := author.ReadDocuments(name, raw)
+		if err != nil {
+			return nil, err
+		}
+		docs = append(docs, more...)
+	}
+	return docs, nil
+}
+
+// capturedDocuments are one of each permission, allowed and denied: more of them would say the same.
+func capturedDocuments(cmd *cobra.Command, place *host.Place, paths []string) (docs []author.Document, err error) {
+	seen := map[string]bool{}
+	err = eachCaptured(cmd, place, paths, func(c *decisionlog.Captured) error {
+		var in shownInput
+		if err := json.Unmarshal(c.Input, &in); err != nil {
+			return fmt.Errorf("reading a captured input: %w", err)
+		}
+		name := fmt.Sprintf("%s (%s)", in.Request.Permission, c.ID)
+		kind := fmt.Sprintf("%s %v", in.Request.Permission, c.Result.Allow)
+		if seen[kind] {
+			return nil
+		}
+		seen[kind] = true
+		more, err := author.ReadDocuments(name, c.Input)
+		docs = append(docs, more...)
+		return err
+	})
+	if err == nil && len(docs) == 0 {
+		err = errors.New("nothing was captured there")
+	}
+	return docs, err
 }

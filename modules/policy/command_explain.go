@@ -27,6 +27,8 @@ const explainHelp = `Says which rule allows or denies, by file and line, and of 
   --event ID EVENTS…
                  decisions that events tell of, by the id of the request or of the decision: from the input, where the event holds
                  it, else anew by the running gateway
+  --event ID --captured [CAPTURE…]
+                 decisions whose inputs the gateway captured, as of the time they were made; --config or --data says which gateway
 
 --policy FOLDER decides by another policy than the one in force: a candidate. It knows no grants but those of the request's resource.
 
@@ -41,7 +43,9 @@ type explainFlags struct {
 
 	folder, event, handler, hostname string
 	body, messageIn, messageOut      string
-	running, trace, asJSON           bool
+	running, trace, asJSON, captured bool
+
+	folders host.Place
 }
 
 func explainCommand() *cobra.Command {
@@ -49,12 +53,14 @@ func explainCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "explain METHOD PATH | FILE | --event ID EVENTS…", Short: "Says which rule allows or denies a request, and why", Long: explainHelp}
 	f.gateway.register(cmd)
 	f.uses.register(cmd)
+	f.folders.FolderFlags(cmd)
 	flags := cmd.Flags()
 	flags.StringVarP(&f.folder, "policy", "p", "", "Decide by the policy in this folder")
 	flags.BoolVar(&f.running, "running", false, "Have the running gateway decide about an input document")
 	flags.BoolVar(&f.trace, "trace", false, "Print every step, too")
 	flags.BoolVar(&f.asJSON, "json", false, "Print JSON")
 	flags.StringVar(&f.event, "event", "", "The id of a request or of a decision in events")
+	flags.BoolVar(&f.captured, "captured", false, "Look for the event's decision in captures")
 	flags.StringVarP(&f.who.Name, "user", "u", "", "The user name of who sends the request; without it nobody is signed in")
 	flags.StringSliceVar(&f.who.Roles, "roles", nil, "Roles in place of the account's; with them there need be no such account")
 	flags.BoolVar(&f.who.SecondFactor, "mfa", false, "The person has just given a second factor")
@@ -101,6 +107,10 @@ func (f *explainFlags) explain(cmd *cobra.Command, args []string) ([]explained, 
 		f.who.At = at
 	}
 	switch {
+	case f.captured && f.event == "":
+		return nil, errors.New("--captured looks for a decision: --event names it")
+	case f.captured:
+		return f.explainCaptured(cmd, args)
 	case f.event != "":
 		return f.explainEvents(cmd, args)
 	case len(args) == 2:

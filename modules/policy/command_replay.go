@@ -1,12 +1,9 @@
 package policy
 
 import (
-	"io"
-
 	"github.com/spf13/cobra"
 
 	"github.com/convosphere/gateway/modules/internal/host"
-	"github.com/convosphere/gateway/modules/internal/records"
 	"github.com/convosphere/gateway/modules/internal/terminal"
 	"github.com/convosphere/gateway/modules/policy/decisionlog"
 	"github.com/convosphere/gateway/modules/policy/engine"
@@ -39,23 +36,10 @@ The exit code is 3 where a decision flips. Another reason for the same decision 
 		if err != nil {
 			return false, err
 		}
-		keys, err := place.Ring()
-		if err != nil {
-			return false, err
-		}
-		if len(args) == 0 {
-			data, _, err := place.Folders()
-			if err != nil {
-				return false, err
-			}
-			args = []string{captureFolder(data)}
-		}
 		r := replay.New(s, policyName(policy))
-		err = records.Walk(args, cmd.ErrOrStderr(), func(in io.Reader) error {
-			return decisionlog.ReadCaptures(in, keys, func(c *decisionlog.Captured) error {
-				r.Add(cmd.Context(), c)
-				return cmd.Context().Err()
-			})
+		err = eachCaptured(cmd, &place, args, func(c *decisionlog.Captured) error {
+			r.Add(cmd.Context(), c)
+			return nil
 		})
 		if err != nil {
 			return false, err

@@ -266,3 +266,24 @@ func TestExplainEvent(t *testing.T) {
 	}
 	wants(t, out, "permission: none", "denied: closed to everyone", "the log hides of the input: /a")
 }
+
+// What was captured is explained as of its time and measured, without a running gateway.
+func TestCapturedInputs(t *testing.T) {
+	dir := asked(t)
+	policy := write(t, owners)
+	code, out := tool(t, "", "explain", "--captured", "--data", dir, "--event", "R-petra", "--policy", policy)
+	if code != 3 {
+		t.Errorf("%d: %s", code, out)
+	}
+	wants(t, out, "then: denied: no grant, by a.rego:", "denied: no grant", filepath.Join(policy, "a.rego")+":", "← decides", `input.grants.resource = []`)
+	code, out = tool(t, "", "bench", "--captured", "--data", dir, "--policy", policy, "--time", "2ms")
+	if code != 0 {
+		t.Errorf("%d: %s", code, out)
+	}
+	wants(t, out, "room:read", "allowed, owner", "denied, no grant")
+	for _, args := range [][]string{{"explain", "--captured", "--data", dir}, {"explain", "--captured", "--data", dir, "--event", "nobody's"}, {"explain", "--captured", "--data", t.TempDir(), "--event", "R-petra"}, {"bench", "--captured", "--data", t.TempDir()}} {
+		if code, out := tool(t, "", args...); code != 1 {
+			t.Errorf("%v: %d: %s", args, code, out)
+		}
+	}
+}

@@ -64,12 +64,12 @@ func (x *Explanation) Rule() string {
 	return x.Decided[0].String()
 }
 
-// Explain evaluates as Evaluate does, and says which rules made the answer. It takes many times as long. steps asks for the whole
+// Explain decides as Judge does, and says which rules made the answer. It takes many times as long. steps asks for the whole
 // trace, which shows what the input holds. Steady is not told: without the index more is asked of the clock.
 func (s *Snapshot) Explain(ctx context.Context, document ast.Value, o Options, steps bool) (Decision, *Explanation, error) {
 	t := newTracer(steps)
 	o.Tracer = t
-	d, err := s.Evaluate(ctx, document, o)
+	d, err := s.Judge(ctx, document, o)
 	x := &Explanation{Truncated: t.cut}
 	e := explainer{tracer: t, names: s.compiler.RewrittenVars, titles: titles(s.compiler)}
 	root := e.held(query)
@@ -81,9 +81,6 @@ func (s *Snapshot) Explain(ctx context.Context, document ast.Value, o Options, s
 		e.seen = map[*frame]bool{}
 		e.descend(root, member)
 		x.Rules, x.Decided = e.rules, e.decided
-	}
-	if v, err := document.Find(ast.Ref{kTruncated}); err == nil && v.Compare(ast.Boolean(true)) == 0 {
-		d.unseen()
 	}
 	if !d.Allow {
 		x.Tried = e.tries(root)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -12,19 +13,23 @@ const mostTried = 500
 // tries are the rules that would have allowed: the tries of the decision that did not hold, and of what it takes its allow from.
 func (e *explainer) tries(root *frame) []Attempt {
 	e.seen = map[*frame]bool{}
-	var roots []*frame
-	for _, f := range e.byPath[query] {
-		if term := answer(f.rule, kAllow); term == nil || !term.Equal(ast.InternedTerm(false)) {
-			roots = append(roots, f)
-		}
-	}
+	paths := []string{query}
 	if root != nil {
 		e.rules, e.decided = nil, nil
 		e.descend(root, kAllow)
 		e.seen = map[*frame]bool{}
 		for _, r := range e.rules {
-			if r.Name != query {
-				roots = append(roots, e.byPath[r.Name]...)
+			if !slices.Contains(paths, r.Name) {
+				paths = append(paths, r.Name)
+			}
+		}
+	}
+	var roots []*frame
+	for _, path := range paths {
+		for _, f := range e.byPath[path] {
+			// One that says "false" would not have allowed either.
+			if term := answer(f.rule, kAllow); term == nil || !term.Equal(ast.InternedTerm(false)) {
+				roots = append(roots, f)
 			}
 		}
 	}

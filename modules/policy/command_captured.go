@@ -1,0 +1,69 @@
+package policy
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/convosphere/gateway/modules/internal/host"
+	"github.com/convosphere/gateway/modules/internal/records"
+	"github.com/convosphere/gateway/modules/policy/decisionlog"
+)
+
+// eachCaptured reads captures: files, or folders of them; without any, all that the gateway has.
+func eachCaptured(cmd *cobra.Command, place *host.Place, paths []string, f func(*decisionlog.Captured) error) error {
+	keys, err := place.Ring()
+	if err != nil {
+		return err
+	}
+	if len(paths) == 0 {
+		data, _, err := place.Folders()
+		if err != nil {
+			return err
+		}
+		paths = []string{captureFolder(data)}
+	}
+	return records.Walk(paths, cmd.ErrOrStderr(), func(in io.Reader) error {
+		return decisionlog.ReadCaptures(in, keys, func(c *decisionlog.Captured) error {
+			if err := f(c); err != nil {
+				return err
+			}
+			return cmd.Context().Err()
+		})
+	})
+}
+
+// explainCaptured explains decisions again by what was captured of them, as of their own time.
+func (f *explainFlags) explainCaptured(cmd *cobra.Command, paths []string) ([]explained, error) {
+	f.folders.Config, f.folders.Adapter = f.gateway.config, f.gateway.adapter
+	var list []explained
+	more := 0
+	err := eachCaptured(cmd, &f.folders, paths, func(c *decisionlog.Captured) error {
+		switch {
+		case c.ID != f.event && c.RequestID != f.event:
+			return nil
+		case len(list) == mostPast:
+			more++
+			return nil
+		}
+		x := explained{Input: c.Input}
+		at := f.who.At
+		f.who.At = c.Time
+		err := f.decide(cmd, &x)
+		f.who.At = at
+		x.Then = &then{ID: c.ID, Allow: c.Result.Allow, Reason: c.Result.Reason, Rule: c.Rule, Revision: c.Revision, Same: true, Hidden: c.Removed}
+		list = append(list, x)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("no decision with the id %q, nor one of a request with it, was captured there", f.event)
+	}
+	if more > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "note: %d more decisions of that request are left out\n", more)
+	}
+	return list, nil
+}
