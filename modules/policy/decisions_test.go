@@ -12,9 +12,11 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/convosphere/gateway/modules/policy/engine"
 	"github.com/convosphere/gateway/modules/policy/grant"
+	"github.com/convosphere/gateway/policies"
 )
 
 // events are those of an action that the gateway of the folder wrote, now that it has stopped.
@@ -124,6 +126,37 @@ func TestWhichDecisionsAreEvents(t *testing.T) {
 	}
 	if err := load(t.TempDir(), `{"decisions":"some"}`); err == nil || !strings.Contains(err.Error(), `decisions "some": it is all, denied or off`) {
 		t.Error(err)
+	}
+}
+
+// The masks of the shipped policy keep names and bodies out of events also where a whole input is asked for.
+func TestShippedMasks(t *testing.T) {
+	dir, folder := t.TempDir(), write(t, `decision := {"allow": true, "reason": "open", "obligations": {"log": "full"}}`)
+	masks, err := policies.FS.ReadFile("masks.rego")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "masks.rego"), masks, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	during(t, dir, `{"folder":"`+folder+`"}`, func(a *App) {
+		in := deleting()
+		in.Target, in.Body = "petra", ast.String("hello")
+		a.Decide(context.Background(), in)
+	})
+	got := events(t, dir, "policy-decision")
+	if len(got) != 1 {
+		t.Fatal(got)
+	}
+	line, _ := json.Marshal(got[0])
+	for _, name := range []string{`"ursula"`, "petra", "hello"} {
+		if strings.Contains(string(line), name) {
+			t.Errorf("%s is in %s", name, line)
+		}
+	}
+	input, _ := got[0]["gateway.decision.input"].(map[string]any)
+	if identity, _ := input["identity"].(map[string]any); identity["subject"] != "id-ursula" {
+		t.Errorf("%s", line)
 	}
 }
 
