@@ -2,9 +2,10 @@
 // attacks of the Core Rule Set's own tests, put into such messages, and of the sets in ../shared/data: GoTestWAF's requests and the HTTP
 // parameters. The gateway runs as it is shipped; what it refused, and by which rules, is read from its own security events.
 //
-// And it says how many people sign in a second, in how much memory, and how long lookups take with a million accounts.
+// And it says how many people sign in a second, in how much memory, and how long lookups take with a million accounts; and what a push of
+// 50 MiB of policy data does to the requests beside it.
 //
-//	go run ./test/measure [-data DIR] [-only chat,gotestwaf,httpparams,identity]
+//	go run ./test/measure [-data DIR] [-only chat,gotestwaf,httpparams,identity,policy]
 package main
 
 import (
@@ -37,7 +38,7 @@ func main() {
 	flag.StringVar(&o.cache, "cache", "", "folder that keeps the corpus; default in the user's cache")
 	flag.IntVar(&o.accounts, "accounts", 1_000_000, "accounts to look up among; living sessions are a fifth")
 	flag.DurationVar(&o.loginFor, "logins", 20*time.Second, "how long to sign in")
-	flag.StringVar(&only, "only", "chat,gotestwaf,httpparams,identity", "what to measure")
+	flag.StringVar(&only, "only", "chat,gotestwaf,httpparams,identity,policy", "what to measure")
 	flag.Parse()
 	o.only = strings.Split(only, ",")
 
@@ -64,7 +65,10 @@ func run(t kit.T, o options) {
 	if slices.Contains(o.only, "identity") {
 		identity(t, o)
 	}
-	if !slices.ContainsFunc(o.only, func(part string) bool { return part != "identity" }) {
+	if slices.Contains(o.only, "policy") {
+		reloads(t)
+	}
+	if !slices.ContainsFunc(o.only, func(part string) bool { return part != "identity" && part != "policy" }) {
 		return
 	}
 	alone := startGateway(t, "paranoia-1", "")
