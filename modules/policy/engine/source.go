@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -129,14 +127,13 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 
 // mount puts the data of one file at the path of its folder.
 func (s *Source) mount(name string, raw []byte) error {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	var data map[string]any
-	if err := dec.Decode(&data); err != nil {
+	value, err := Decode(raw)
+	if err != nil {
 		return fmt.Errorf("%s: it must be a JSON object: %w", name, err)
 	}
-	if _, err := dec.Token(); err != io.EOF {
-		return fmt.Errorf("%s: something follows the JSON object", name)
+	data, ok := value.(map[string]any)
+	if !ok {
+		return fmt.Errorf("%s: it must be a JSON object", name)
 	}
 	at := s.Data
 	if dir := path.Dir(name); dir != "." {

@@ -1,7 +1,6 @@
 package source
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -164,18 +163,4 @@ func readBounded(name string) ([]byte, error) {
 		err = fmt.Errorf("%s has more than %d MiB", name, MaxBundle>>20)
 	}
 	return raw, err
-}
-
-// decode reads one JSON value with its numbers as they are written.
-func decode(raw []byte) (any, error) {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	var v any
-	if err := dec.Decode(&v); err != nil {
-		return nil, err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("something follows the JSON value")
-	}
-	return v, nil
 }

@@ -8,6 +8,8 @@ import (
 	"math/big"
 	"slices"
 	"strings"
+
+	"github.com/convosphere/gateway/modules/policy/engine"
 )
 
 // maxOperations of one patch: each copies what it changes.
@@ -69,7 +71,7 @@ func (o *operation) apply(doc any) (any, error) {
 	if o.Value == nil {
 		return nil, errors.New("it has no value")
 	}
-	value, err := decode(o.Value)
+	value, err := engine.Decode(o.Value)
 	if err != nil {
 		return nil, err
 	}
@@ -211,7 +213,7 @@ func sameNumber(a, b string) bool {
 
 // Merge changes a document by a JSON Merge Patch (RFC 7396): null removes.
 func Merge(doc any, patch []byte) (any, error) {
-	value, err := decode(patch)
+	value, err := engine.Decode(patch)
 	if err != nil {
 		return nil, fmt.Errorf("it is no JSON: %w", err)
 	}

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/convosphere/gateway/modules/policy/engine"
 )
 
 // The examples of RFC 6902, appendix A, and what of the errors matters.
@@ -46,7 +48,7 @@ func TestJSONPatch(t *testing.T) {
 		{"no array", `{}`, `{"op":"add"}`, ""},
 		{"too many", `{}`, `[` + strings.Repeat(`{"op":"test","path":"","value":{}},`, maxOperations) + `{"op":"test","path":"","value":{}}]`, ""},
 	} {
-		doc, err := decode([]byte(c.doc))
+		doc, err := engine.Decode([]byte(c.doc))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +76,7 @@ func TestMergePatch(t *testing.T) {
 		{`["a","b"]`, `["c","d"]`, `["c","d"]`}, {`{"a":"b"}`, `["c"]`, `["c"]`}, {`{"a":"foo"}`, `null`, `null`}, {`{"a":"foo"}`, `"bar"`, `"bar"`},
 		{`{"e":null}`, `{"a":1}`, `{"a":1,"e":null}`}, {`[1,2]`, `{"a":"b","c":null}`, `{"a":"b"}`}, {`{}`, `{"a":{"bb":{"ccc":null}}}`, `{"a":{"bb":{}}}`},
 	} {
-		doc, err := decode([]byte(c[0]))
+		doc, err := engine.Decode([]byte(c[0]))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,7 +113,7 @@ func FuzzPatch(f *testing.F) {
 	f.Add(`[]`, `{"a":null}`)
 	f.Add(`{"a":1e400}`, `[{"op":"test","path":"/a","value":1}]`)
 	f.Fuzz(func(t *testing.T, text, patch string) {
-		doc, err := decode([]byte(text))
+		doc, err := engine.Decode([]byte(text))
 		if err != nil {
 			return
 		}

@@ -45,7 +45,7 @@ func (k *Keeper) List() []Listed {
 
 // Put stores a document at a path, in place of whatever is there.
 func (k *Keeper) Put(ctx context.Context, path []string, document []byte) (revision string, err error) {
-	value, err := decode(document)
+	value, err := engine.Decode(document)
 	if err != nil {
 		return "", fmt.Errorf("%w: it is no JSON: %w", ErrUnfit, err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/policy/engine"
 )
 
 // Topic of the change feed; the key is the path of what was pushed.
@@ -143,7 +143,7 @@ func (p *Pushed) read(ctx context.Context, path string) (row, error) {
 	if err := p.db.QueryRow(ctx, `SELECT document, digest, at FROM policy_data WHERE path = ?`, path).Scan(&document, &r.digest, &at); err != nil {
 		return row{}, fmt.Errorf("reading pushed data: %w", err)
 	}
-	value, err := decode([]byte(document))
+	value, err := engine.Decode([]byte(document))
 	if err != nil {
 		return row{}, fmt.Errorf("reading pushed data at %q: %w", path, err)
 	}
@@ -226,7 +226,7 @@ var errNotPushed = errors.New("nothing was pushed there; what the policy itself 
 
 // put adds a document to the plan.
 func (c *plan) put(path string, value any, now time.Time) error {
-	text, err := json.Marshal(value)
+	text, err := engine.Encode(value)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/bundle"
+
+	"github.com/convosphere/gateway/modules/policy/engine"
 )
 
 const (
@@ -144,7 +146,7 @@ func fileInfos(files map[string][]byte) ([]bundle.FileInfo, error) {
 	for name, content := range files {
 		var value any = content
 		if bundle.IsStructuredDoc(name) {
-			if value, err = decode(content); err != nil {
+			if value, err = engine.Decode(content); err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
 		}
