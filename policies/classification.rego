@@ -31,10 +31,10 @@ hindrances contains "the classification can't be read" if {
 # METADATA
 # title: A classification that asks for anything of a person needs one
 hindrances contains "the classification needs somebody signed in" if {
+	not input.identity.subject
 	some class in classes
 	some member in ["signed_in", "roles", "acr", "second_factor_seconds"]
 	data.classifications[class][member]
-	not input.identity.subject
 }
 
 # METADATA

@@ -5,8 +5,8 @@ package gateway
 # description: What a classification masks is seen by the roles in its `unmasked`; a token with scopes must name `unmask:<classification>` too.
 duties["mask"] := sort({member | some class in classes; not unmasked(class); some member in data.classifications[class].mask}) if {
 	some class in classes
-	not unmasked(class)
 	count(data.classifications[class].mask) > 0
+	not unmasked(class)
 }
 
 # METADATA
