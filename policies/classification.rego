@@ -14,51 +14,41 @@ classes contains data.permissions[input.request.permission].classification
 classes contains name if some name, _ in role.classifications
 
 # METADATA
-# title: A classification that data does not describe refuses
-hindrances contains "the classification is not known" if {
+# title: What refuses a request that there is a ground for
+# description: |
+#   A classification that is not described, or whose members can't be read, refuses too: else a slip of the pen would ask for nothing.
+hindrance := "the classification is not known" if {
 	some class in classes
 	not described(class)
-}
-
-# METADATA
-# title: So does one that asks for something which can't be read, else a slip of the pen would ask for nothing
-hindrances contains "the classification can't be read" if {
+} else := "the classification can't be read" if {
 	some class in classes
 	some member, value in data.classifications[class]
 	not readable(member, value)
-}
-
-# METADATA
-# title: A classification that asks for anything of a person needs one
-hindrances contains "the classification needs somebody signed in" if {
+} else := "the classification needs somebody signed in" if {
 	not input.identity.subject
 	some class in classes
 	some member in ["signed_in", "roles", "acr", "second_factor_seconds"]
 	data.classifications[class][member]
-}
-
-# METADATA
-# title: A classification is for some roles
-hindrances contains "the classification needs another role" if {
+} else := "the classification needs another role" if {
 	some class in classes
 	roles := data.classifications[class].roles
 	not permits({"roles": roles}, role)
+} else := failure(strict) if {
+	count(conditions) > 0
 }
 
 # METADATA
-# title: A classification needs a second factor that was given lately
-lacks contains {"reason": "a recent second factor is needed", "max_age": seconds} if {
+# title: What a second factor makes up for
+lack := "a recent second factor is needed" if {
 	some class in classes
 	seconds := data.classifications[class].second_factor_seconds
 	not second_factor_within(seconds)
-}
-
-# METADATA
-# title: A classification needs to be as sure of the person as the named levels are
-lacks contains {"reason": "a stronger sign-in is needed"} if {
+} else := "a stronger sign-in is needed" if {
 	some class in classes
 	levels := data.classifications[class].acr
 	not sure_enough(levels)
+} else := failure(softened) if {
+	count(conditions) > 0
 }
 
 # METADATA
@@ -76,9 +66,24 @@ second_factor_within(seconds) if {
 }
 
 # METADATA
+# title: How long ago the second factor may have been given that a classification asks for
+ages contains seconds if {
+	some class in classes
+	seconds := data.classifications[class].second_factor_seconds
+	not second_factor_within(seconds)
+}
+
+# METADATA
+# title: How long ago it may have been given to make up for a condition
+ages contains condition.second_factor_seconds if {
+	some condition in softened
+	failure({condition})
+}
+
+# METADATA
 # title: What to ask for where something is lacking, at the shortest age of those that are asked for
-step_up := {"step_up": true, "max_age": age} if {
-	age := min({lack.max_age | some lack in lacks})
+step_up := {"step_up": true, "max_age": min(ages)} if {
+	count(ages) > 0
 } else := {"step_up": true}
 
 # METADATA

@@ -11,7 +11,7 @@ test_public_and_internal if {
 }
 
 test_confidential_needs_a_role if {
-	refused_for(classified(ask("public"), "confidential"), "the classification needs another role")
+	refused_for(classified(ask("public"), "confidential"), "the classification needs somebody signed in")
 	refused_for(classified(asked_by("guest", "app:read"), "confidential"), "the classification needs another role")
 	every role, _ in data.roles {
 		allowed(classified(asked_by(role, "app:read"), "confidential"))
@@ -38,7 +38,7 @@ test_the_strength_of_the_sign_in_counts_too if {
 
 test_anonymous_is_not_asked_for_a_second_factor if {
 	refused_for(ask("app:restricted"), "nobody is signed in")
-	refused_for(classified(ask("public"), "restricted"), "the classification needs another role")
+	refused_for(classified(ask("public"), "restricted"), "the classification needs somebody signed in")
 }
 
 test_grants_are_asked_first if {

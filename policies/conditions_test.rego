@@ -79,6 +79,7 @@ test_account_age if {
 
 test_all_tests_of_a_condition_must_hold if {
 	fails_for({"networks": ["192.0.2.0/24"], "countries": {"AT": true}}, page, "outside the countries")
+	fails_for({"networks": ["10.0.0.0/8"], "countries": {"AT": true}}, page, "outside the networks")
 	fails_for({"networks": ["10.0.0.0/8"], "countries": {"DE": true}}, page, "outside the networks")
 	passes({"networks": ["192.0.2.0/24"], "countries": {"DE": true}}, page)
 }

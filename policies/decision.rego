@@ -40,10 +40,10 @@ decision := {"allow": true, "reason": reason, "obligations": person.obligations}
 # title: The same, with all that may have to be looked at
 considered := {"allow": false, "reason": refusal, "obligations": {}} if {
 	not grounded
-} else := {"allow": false, "reason": min(hindrances), "obligations": {}} if {
-	count(hindrances) > 0
-} else := {"allow": false, "reason": min({lack.reason | some lack in lacks}), "obligations": step_up} if {
-	count(lacks) > 0
+} else := {"allow": false, "reason": hindrance, "obligations": {}} if {
+	hindrance
+} else := {"allow": false, "reason": lack, "obligations": step_up} if {
+	lack
 } else := {"allow": true, "reason": basis, "obligations": object.union(role.obligations, duties)}
 
 # METADATA

@@ -24,7 +24,6 @@ emergency_used if basis == "emergency access"
 # METADATA
 # title: The request is allowed by emergency access alone, for a condition that does not hold
 emergency_used if {
-	some condition in conditions
-	lifted(condition)
-	count(failures(condition)) > 0
+	in_emergency
+	failure({condition | some condition in conditions; lifted(condition)})
 }
