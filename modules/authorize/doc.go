@@ -9,6 +9,6 @@
 //
 // It leaves to others: the identity (gw_authenticate; without it everybody is anonymous), and closing sockets whose session ends.
 //
-// Metrics: gateway_authorize_requests_total, gateway_authorize_messages_total, gateway_authorize_grants_total,
+// Metrics: gateway_authorize_requests_total, gateway_authorize_messages_total, gateway_authorize_grants_total, gateway_authorize_sockets_closed_total,
 // gateway_authorize_answers_withheld_total, gateway_authorize_elements_removed_total.
 package authorize

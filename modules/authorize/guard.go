@@ -5,7 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 
@@ -23,8 +23,8 @@ type guard struct {
 	rules  *socket // nil: the route has no socket block
 	base   engine.Input
 	rc     *reqctx.Request
-	caller string   // for whom memory is counted
-	masks  []string // of the handshake's decision
+	caller string                   // for whom memory is counted
+	masks  atomic.Pointer[[]string] // of the handshake's decision, the last one; nil: none
 
 	mu   sync.Mutex // the two directions run beside each other
 	kept map[question]verdict
@@ -37,26 +37,26 @@ type question struct {
 	target           string
 }
 
-// verdict is a decision that is remembered until grants or the policy change.
-type verdict struct {
-	decision engine.Decision
-	stamp    uint64
-	until    time.Time
-}
-
-const (
-	maxKept  = 256
-	keepTime = 30 * time.Second // a policy may look at the clock: what it said is asked again after so long
-)
+// maxKept bounds what is remembered of one socket.
+const maxKept = 256
 
 var anyMessage = &messageRule{rule: rule{permission: defaultWrite}}
 
-// watch puts the guard on the socket that this handshake opens.
-func (h *Handler) watch(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, rt *route, in engine.Input, masks []string) (http.ResponseWriter, *http.Request) {
+// watch puts the guard on the socket that this handshake opens, and has the handshake decided again while it is open.
+func (h *Handler) watch(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, rt *route, in engine.Input, v verdict) (http.ResponseWriter, *http.Request) {
 	w, r, tap := wsframe.Attach(w, r)
+	handshake := in
 	in.Permission, in.Resource, in.Parent, in.Target = "", engine.Object{}, engine.Object{}, ""
-	g := &guard{h: h, rules: rt.socket, base: in, rc: rc, caller: rc.Caller(r), masks: masks, kept: map[question]verdict{}}
+	g := &guard{h: h, rules: rt.socket, base: in, rc: rc, caller: rc.Caller(r), kept: map[question]verdict{}}
+	g.masks.Store(&v.decision.Obligations.Mask)
 	tap.OnMessage(g.message)
+	tap.OnOpen(func(c *wsframe.Conn) func() {
+		return h.patrol.add(&post{
+			h: h, ctx: r.Context(), conn: c, in: handshake, verdict: v,
+			allowed: func(d engine.Decision) { g.masks.Store(&d.Obligations.Mask) },
+			refused: func(reason string) { g.tell("socket-refused", reason) },
+		})
+	})
 	return w, r
 }
 
@@ -187,6 +187,7 @@ func (g *guard) ask(ctx context.Context, rule *messageRule, m *said) error {
 	switch {
 	case d.Allow:
 		m.masks = d.Obligations.Mask
+		g.h.remember(in.Identity, &d)
 		return nil
 	case d.Failure.Unavailable():
 		return &wsframe.Close{Code: wsframe.CodeTryLater, Reason: "Temporarily unavailable"}
@@ -198,38 +199,38 @@ func (g *guard) ask(ctx context.Context, rule *messageRule, m *said) error {
 
 // decide asks the policy, unless it was asked the same and nothing has changed since.
 func (g *guard) decide(ctx context.Context, rule *messageRule, in *engine.Input) engine.Decision {
-	q := question{rule, in.Resource, in.Parent, in.Target}
-	stamp := g.h.policy.Stamp(in.Resource.String(), in.Parent.String()) // before the decision: what changes meanwhile makes it old
-	now := g.h.now()
-	g.mu.Lock()
-	v, ok := g.kept[q]
-	g.mu.Unlock()
-	if ok && v.stamp == stamp && v.decision.Revision == g.h.policy.Revision() && now.Before(v.until) {
-		return v.decision
-	}
 	if rule.body > 0 { // no two messages are alike
 		return g.h.decide(ctx, in)
 	}
-	d := g.h.decide(ctx, in)
-	if d.Failure != engine.None {
-		return d
+	q := question{rule, in.Resource, in.Parent, in.Target}
+	g.mu.Lock()
+	v, ok := g.kept[q]
+	g.mu.Unlock()
+	if ok && g.h.holds(&v) {
+		return v.decision
 	}
-	if d.Parent != in.Parent {
-		return d // a parent that was found in the grants is not in the stamp: asked anew each time
+	if v = g.h.settle(ctx, in); !v.keep {
+		return v.decision
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.kept) >= maxKept {
 		clear(g.kept)
 	}
-	g.kept[q] = verdict{d, stamp, now.Add(keepTime)}
-	return d
+	g.kept[q] = v
+	return v.decision
 }
 
 // refused closes the socket, and says why in an event.
 func (g *guard) refused(reason, public string) error {
+	g.tell("socket-message", reason)
+	return &wsframe.Close{Code: wsframe.CodePolicy, Reason: public}
+}
+
+// tell writes the event of a refusal.
+func (g *guard) tell(action, reason string) {
 	e := &event.Event{
-		Category: "web", Action: "socket-message", Outcome: event.Failure, Reason: reason,
+		Category: "web", Action: action, Outcome: event.Failure, Reason: reason,
 		RequestID: g.rc.ID, Route: g.base.Route, Path: g.base.Path, Host: g.base.Host,
 	}
 	if g.rc.Client.IP.IsValid() {
@@ -239,5 +240,4 @@ func (g *guard) refused(reason, public string) error {
 		e.UserID, e.UserRoles, e.Session = id.Subject, id.Roles, id.Session
 	}
 	g.h.ground.Events.Emit(e)
-	return &wsframe.Close{Code: wsframe.CodePolicy, Reason: public}
 }

@@ -3,6 +3,7 @@ package authorize
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -265,6 +266,7 @@ type counting struct {
 	asked, stamp atomic.Uint64
 	decision     engine.Decision
 	applied      error
+	revision     atomic.Uint64 // of the policy in force
 }
 
 func (c *counting) Decide(context.Context, *engine.Input) engine.Decision {
@@ -277,7 +279,7 @@ func (c *counting) Filter(context.Context, *engine.Input) (func(context.Context,
 
 func (c *counting) Apply(context.Context, []grant.Grant, []grant.Grant) error { return c.applied }
 func (c *counting) Stamp(...string) uint64                                    { return c.stamp.Load() }
-func (*counting) Revision() string                                            { return "r1" }
+func (c *counting) Revision() string                                          { return fmt.Sprint("r", 1+c.revision.Load()) }
 
 func TestGuardRemembers(t *testing.T) {
 	p := &counting{decision: engine.Decision{Allow: true, Revision: "r1"}}
@@ -308,8 +310,10 @@ func TestGuardRemembers(t *testing.T) {
 	ask("a", 1)
 	p.decision = engine.Decision{Allow: true, Revision: "r1", Parent: engine.Object{Type: "x", ID: "found"}}
 	now = now.Add(keepTime)
-	ask("c", 1)
-	ask("c", 1)
+	ask("c", 2) // the second time with the stamp of the parent that was found
+	ask("c", 0)
+	p.stamp.Add(1)
+	ask("c", 2)
 	p.decision = engine.Refused(engine.Timeout, "x", "r1")
 	ask("d", 1)
 	ask("d", 1)

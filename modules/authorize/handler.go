@@ -40,19 +40,27 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.malformed(w, r, rc, err)
 	}
 	in.Body, in.Truncated = body.value, body.truncated
-	d := h.decide(r.Context(), &in)
+	var v verdict
+	if wsframe.IsHandshake(r) {
+		v = h.settle(r.Context(), &in)
+	} else {
+		v.decision = h.decide(r.Context(), &in)
+	}
 	in.Body, in.Truncated, body.value = nil, false, nil // what follows is about the answer
 	if len(rt.effects) == 0 {
 		body.decided()
 	}
-	h.incident(rc, &in, d)
-	rc.Decision = told(d)
-	if !d.Allow {
-		return h.refuse(w, r, rc, d)
+	h.incident(rc, &in, v.decision)
+	rc.Decision = told(v.decision)
+	if !v.decision.Allow {
+		return h.refuse(w, r, rc, v.decision)
 	}
-	if rc.Identity != nil {
-		h.ground.Tiers.Set(rc.Identity.Subject, d.Obligations.Tier)
-	}
+	h.remember(rc.Identity, &v.decision)
+	return h.pass(w, r, rc, rt, vars, in, v, next)
+}
+
+// pass hands on what is allowed, and works on what comes back.
+func (h *Handler) pass(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, rt *route, vars values, in engine.Input, v verdict, next caddyhttp.Handler) error {
 	switch err := rt.effects.check(vars, rc.Identity); {
 	case errors.Is(err, errNobody):
 		return h.refuse(w, r, rc, engine.Decision{Reason: err.Error()})
@@ -63,7 +71,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if err != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, err)
 	}
-	masks, err := h.masks.of(d.Obligations.Mask)
+	masks, err := h.masks.of(v.decision.Obligations.Mask)
 	if err != nil { // fail closed
 		return caddyhttp.Error(http.StatusInternalServerError, err)
 	}
@@ -71,7 +79,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	out := forward(r, rc.Identity, assertion)
 	switch {
 	case wsframe.IsHandshake(out):
-		w, out = h.watch(w, out, rc, rt, in, d.Obligations.Mask)
+		w, out = h.watch(w, out, rc, rt, in, v)
 	case rt.filter != nil || len(rt.effects) > 0 || masks != nil:
 		return h.exchange(w, out, rc, rt, in, vars, masks, next)
 	}
@@ -89,6 +97,13 @@ func met(d engine.Decision) engine.Decision {
 		d.Allow, d.Reason = false, "fields must be encrypted, which this gateway can't do"
 	}
 	return d
+}
+
+// remember keeps what a decision says of a person beyond the request.
+func (h *Handler) remember(id *reqctx.Identity, d *engine.Decision) {
+	if id != nil {
+		h.ground.Tiers.Set(id.Subject, d.Obligations.Tier)
+	}
 }
 
 // told is what other handlers learn of a decision.

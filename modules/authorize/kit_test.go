@@ -313,3 +313,6 @@ func importChat(t testing.TB) string {
 	}
 	return "audience chat\nimport " + file
 }
+
+// newGround is one that lends nothing.
+func newGround() *ground.Ground { return ground.New(new(ground.Ground), func() {}) }

@@ -52,7 +52,11 @@ func (m *masks) of(lists ...[]string) (*jsonstream.Masks, error) {
 
 // cover masks a message to the client, as the handshake's decision and the message's own say. Fail closed: what can't be masked is left out.
 func (g *guard) cover(m *wsframe.Message, own []string) error {
-	found, err := g.h.masks.of(g.masks, own)
+	var handshake []string
+	if m := g.masks.Load(); m != nil {
+		handshake = *m
+	}
+	found, err := g.h.masks.of(handshake, own)
 	if found == nil && err == nil {
 		return nil
 	}

@@ -23,6 +23,9 @@ var (
 	withheld = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "gateway_authorize_answers_withheld_total", Help: "Answers of the back end that did not reach the client: malformed, too large, or their grants could not be stored.",
 	})
+	socketsClosed = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gateway_authorize_sockets_closed_total", Help: "Open sockets that were closed because their handshake would be refused now (refused), or could not be decided again for long (undecided).",
+	}, []string{"reason"})
 	filteredOut = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "gateway_authorize_elements_removed_total", Help: "Elements that filters took out of lists.",
 	})
@@ -54,5 +57,5 @@ func count(c byResult, err error) {
 }
 
 func registerMetrics(reg prometheus.Registerer) error {
-	return metrics.Register(reg, requests, messages, changes, withheld, filteredOut)
+	return metrics.Register(reg, requests, messages, changes, socketsClosed, withheld, filteredOut)
 }

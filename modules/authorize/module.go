@@ -45,6 +45,7 @@ type Handler struct {
 	bodies    bodies
 	incidents *incidents
 	masks     *masks
+	patrol    *patrol
 	asserter  *asserter
 	logger    *zap.Logger
 	now       func() time.Time
@@ -116,7 +117,7 @@ func (h *Handler) setup(g *ground.Ground, p policy, logger *zap.Logger, now func
 		return fmt.Errorf("gw_authorize: %w", err)
 	}
 	h.ground, h.policy, h.logger, h.now = g, p, logger, now
-	h.incidents, h.masks = &incidents{}, &masks{}
+	h.incidents, h.masks, h.patrol = &incidents{}, &masks{}, newPatrol(patrolEvery)
 	h.asserter = &asserter{issuer: h.Issuer, audience: h.Audience, signer: g.Keys.Signer, now: now}
 	return nil
 }
