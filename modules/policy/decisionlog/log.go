@@ -85,6 +85,11 @@ func (l *Log) Put(entry Entry) {
 	if !entry.told && !entry.captured {
 		return
 	}
+	l.take(entry)
+}
+
+// take is the part of Put that puts the entry on the heap.
+func (l *Log) take(entry Entry) {
 	switch l.queue.Put(&entry) {
 	case Closed:
 		l.write(&entry) // a request that a reload overtook

@@ -67,6 +67,11 @@ func (s *Shadow) Put(e decisionlog.Entry) {
 	if s == nil || s.candidate.Load() == nil || e.Unasked || e.List != nil || e.Decision.Failure != engine.None {
 		return
 	}
+	s.take(e)
+}
+
+// take is the part of Put that puts the entry on the heap.
+func (s *Shadow) take(e decisionlog.Entry) {
 	if s.queue.Put(&e) == decisionlog.Full {
 		skipped.Inc()
 	}
