@@ -31,7 +31,7 @@ asks it once. The tests are not run: test does.`,
 		case asJSON:
 			err = host.PrintJSON(cmd.OutOrStdout(), map[string]any{"problems": append([]author.Problem{}, found...)})
 		case len(found) == 0:
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d files of Rego and %d of tests: nothing amiss\n", len(src.Modules), len(src.Tests))
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: nothing amiss\n", args[0])
 		default:
 			err = author.Problems(cmd.OutOrStdout(), terminal.For(cmd.OutOrStdout()), args[0], found)
 		}

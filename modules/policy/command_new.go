@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -25,11 +24,12 @@ with (inputs).`,
 			fmt.Fprintln(out, name)
 		}
 		_, err = fmt.Fprintf(out, `
-Begin with %[1]s, and say in data.json which permissions there are. Then:
-  convosphere policy test --coverage %[2]s
-  convosphere policy explain --policy %[2]s %[3]s
-  cd %[4]s && convosphere run
-`, filepath.Join(args[0], "policy", "policy.rego"), filepath.Join(args[0], "policy"), filepath.Join(args[0], "inputs", "stranger-deletes.json"), args[0])
+Begin with policy/policy.rego there, and say in policy/data.json which permissions there are. Then:
+  cd %s
+  convosphere policy test --coverage policy
+  convosphere policy explain --policy policy inputs/stranger-deletes.json
+  convosphere run
+`, args[0])
 		return err
 	}
 	return cmd

@@ -191,7 +191,7 @@ func (e *explainer) sources(f *frame, term *ast.Term) (out []*frame) {
 	}
 	for _, x := range exprs { // it was asked for before, and remembered
 		for _, path := range asked(x) {
-			for _, c := range e.byPath[path] {
+			for _, c := range nearest(f, e.byPath[path]) {
 				if c.held {
 					out = append(out, c)
 				}

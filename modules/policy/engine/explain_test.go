@@ -247,3 +247,41 @@ test_post if not gateway.yes with input as {"request": {"method": "POST"}}
 		t.Error(err)
 	}
 }
+
+// In a loop, what hangs on a rule that was asked for before is that of the same round.
+func TestExplainLoops(t *testing.T) {
+	src := &Source{
+		Modules: map[string]string{"p.rego": "package gateway\n\ndecision := {\"allow\": yes} if yes\n\nyes if {\n\tgood\n\tinput.request.path == \"/\"\n}\n\ngood if input.request.method in {\"GET\", \"PUT\"}\n"},
+		Tests: map[string]string{"p_test.rego": `package gateway_test
+
+import data.gateway
+
+test_all if {
+	every method in ["GET", "PUT", "POST"] {
+		ok(method)
+	}
+}
+
+ok(method) if {
+	not gateway.good with input as {"request": {"method": "x"}}
+	gateway.decision with input as {"request": {"method": method, "path": "/"}}
+}
+`},
+	}
+	tried, err := ExplainTest(context.Background(), src, "data.gateway_test.test_all")
+	if err != nil || len(tried) != 1 {
+		t.Fatalf("%+v %v", tried, err)
+	}
+	at := tried[0]
+	for _, line := range []int{10, 3, 5, 10} {
+		if len(at.Tried) != 1 {
+			t.Fatalf("below %s: %+v", at, at.Tried)
+		}
+		if at = at.Tried[0]; at.Line != line && at.File == "p.rego" {
+			t.Fatalf("%+v", at)
+		}
+	}
+	if !slices.Contains(at.Failed.Values, Value{"input.request.method", `"POST"`}) {
+		t.Errorf("%+v", at.Failed)
+	}
+}

@@ -71,7 +71,36 @@ func (e *explainer) below(f *frame) []*frame {
 	var out []*frame
 	for _, x := range exprs {
 		for _, path := range asked(x) {
-			out = append(out, e.byPath[path]...)
+			out = append(out, nearest(f, e.byPath[path])...)
+		}
+	}
+	return out
+}
+
+// nearest are those of the frames that share the innermost caller with f: in a loop, those of its own round.
+func nearest(f *frame, frames []*frame) (out []*frame) {
+	depth := map[*frame]int{}
+	for a := f; a != nil; a = a.parent {
+		depth[a] = len(depth)
+	}
+	best := len(depth)
+	for _, c := range frames {
+		a := c
+		for a != nil {
+			if _, shared := depth[a]; shared {
+				break
+			}
+			a = a.parent
+		}
+		d := len(depth)
+		if a != nil {
+			d = depth[a]
+		}
+		switch {
+		case d < best:
+			best, out = d, []*frame{c}
+		case d == best:
+			out = append(out, c)
 		}
 	}
 	return out
@@ -115,7 +144,7 @@ func values(x *ast.Expr, input *ast.Term, seen map[string]bool) (out []Value) {
 		}
 		ground := r.GroundPrefix()
 		name := ground.String()
-		if seen[name] {
+		if len(ground) == 1 || seen[name] { // all of it is no answer
 			return false
 		}
 		seen[name] = true
