@@ -11,7 +11,10 @@ classes contains data.permissions[input.request.permission].classification
 
 # METADATA
 # title: What a role of the person asks of them, whatever they do
-classes contains name if some name, _ in role.classifications
+classes contains name if {
+	some name
+	role.classifications[name]
+}
 
 # METADATA
 # title: What refuses a request that there is a ground for

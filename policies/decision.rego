@@ -44,7 +44,7 @@ considered := {"allow": false, "reason": refusal, "obligations": {}} if {
 	hindrance
 } else := {"allow": false, "reason": lack, "obligations": step_up} if {
 	lack
-} else := {"allow": true, "reason": basis, "obligations": object.union(role.obligations, duties)}
+} else := {"allow": true, "reason": basis, "obligations": object.union(object.get(role, "obligations", {}), duties)}
 
 # METADATA
 # title: There is a basis to allow the request, which the token's scopes hold

@@ -7,7 +7,7 @@ package gateway
 #   second factor or another demand of a classification, but for conditions that say so themselves.
 emergency if {
 	in_emergency
-	data.permissions[input.request.permission].break_glass
+	data.permissions[input.request.permission].break_glass == true
 }
 
 # METADATA

@@ -16,7 +16,8 @@ ground("role", permission, person) := "role" if permits(permission, person)
 # title: What a role permits on a resource that the person has one of the named relations to
 # description: A public room carries the relation viewer for everyone who is signed in.
 ground("access", permission, person) := "grant on the resource" if {
-	some name, _ in permission.roles
+	some name
+	permission.roles[name]
 	person.is[name]
 	some relation in input.grants.resource
 	permission.relations[relation]

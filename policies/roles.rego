@@ -10,15 +10,16 @@ role := data.roles[input.identity.roles[0]] if {
 } else := {"is": held, "obligations": obligations, "classifications": classifications} if {
 	input.identity.roles[1]
 	known := {name: data.roles[name] | some name in input.identity.roles}
-	held := {name: true | some r in known; some name, _ in r.is}
-	obligations := [known[name].obligations | some name in array.concat(data.role_order, input.identity.roles)][0]
-	classifications := {name: true | some r in known; some name, _ in r.classifications}
+	held := {name: true | some r in known; some name; r.is[name]}
+	obligations := [object.get(known[name], "obligations", {}) | some name in array.concat(data.role_order, input.identity.roles)][0]
+	classifications := {name: true | some r in known; some name; r.classifications[name]}
 } else := {"is": {}, "obligations": {"tier": "standard"}}
 
 # METADATA
 # title: The person has the permission, by a role of theirs or by one that it is too
 permits(permission, person) if {
-	some name, _ in permission.roles
+	some name
+	permission.roles[name]
 	person.is[name]
 }
 
@@ -29,7 +30,8 @@ role_permits if permits(data.permissions[input.request.permission], role)
 # METADATA
 # title: A role may do it without a relation to the resource, and a token's scopes name that too
 anywhere if {
-	some name, _ in data.permissions[input.request.permission].anywhere
+	some name
+	data.permissions[input.request.permission].anywhere[name]
 	role.is[name]
 	scope_holds(concat(":", [input.request.permission, "any"]))
 }

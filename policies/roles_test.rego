@@ -56,6 +56,27 @@ test_what_several_roles_give_adds_up if {
 	alone.obligations.tier == "audit"
 }
 
+# What data turns off is off: false is no yes.
+test_false_is_no if {
+	off := object.union(data.permissions, {"room:list": {"roles": {"user": false}}, "message:delete": {"anywhere": {"moderator": false}}, "room:read": {"relations": {"viewer": false}, "break_glass": "no"}})
+	d := decide(asked_by("admin", "room:list")) with data.permissions as off
+	d.reason == "no role permits it"
+	not allowed(in_parent("moderator", "message:delete", [], [])) with data.permissions as off
+	not allowed(on_resource("user", "room:read", ["viewer"])) with data.permissions as off
+	not allowed(in_break_glass(on_resource("user", "room:read", []))) with data.permissions as off
+	e := decide(asked_by("premium", "room:list")) with data.roles.premium as {"is": {"premium": true, "user": false}}
+	e.reason == "no role permits it"
+	allowed(asked_by("premium", "app:read")) with data.roles.premium.classifications as {"restricted": false}
+}
+
+test_a_role_need_not_have_obligations if {
+	roles := object.union(data.roles, {"auditor": {"is": {"auditor": true, "user": true}}})
+	every names in [["auditor"], ["auditor", "guest"]] {
+		d := decide(of_roles(asked_by("user", "room:list"), names)) with data.roles as roles
+		d == {"allow": true, "reason": "role", "obligations": {}}
+	}
+}
+
 # A permission to do a thing anywhere is asked for by rules, never by a route.
 test_any_permissions_can_not_be_asked_for if {
 	every permission in ["member:add:any", "member:remove:any", "message:delete:any"] {
