@@ -7,6 +7,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/metrics"
 	"github.com/convosphere/gateway/modules/policy/decisionlog"
+	"github.com/convosphere/gateway/modules/policy/grant"
 	"github.com/convosphere/gateway/modules/policy/shadow"
 )
 
@@ -30,5 +31,5 @@ var (
 )
 
 func registerMetrics(reg prometheus.Registerer) error {
-	return metrics.Register(reg, slices.Concat(decisionlog.Collectors(), shadow.Collectors(), []prometheus.Collector{decisions, seconds, slow, captured, activations})...)
+	return metrics.Register(reg, slices.Concat(decisionlog.Collectors(), grant.Collectors(), shadow.Collectors(), []prometheus.Collector{decisions, seconds, slow, captured, activations})...)
 }

@@ -105,6 +105,7 @@ func (s *Store) checkLimit(ctx context.Context, tx *database.Tx, column, value s
 		return fmt.Errorf("counting grants: %w", err)
 	}
 	if n > limit {
+		refused.Inc()
 		full := &FullError{Limit: limit}
 		if column == "object" {
 			full.Object = value

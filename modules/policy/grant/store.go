@@ -100,11 +100,14 @@ func (s *Store) look(ctx context.Context, object, subject string) (*facts, error
 		return &facts{}, nil // nothing was ever granted on it
 	}
 	if !s.trusted() {
+		fromDatabase.Inc()
 		return s.read(ctx, object, subject)
 	}
 	if f := s.remembered(object, subject); f != nil {
+		fromMemory.Inc()
 		return f, nil
 	}
+	fromDatabase.Inc()
 	// The stamp is taken before the database is asked: what changed since then is not remembered, though it is answered, as a
 	// question that came a moment earlier would be.
 	k := key{object: object}

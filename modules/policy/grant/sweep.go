@@ -40,6 +40,7 @@ func (s *Store) Sweep(ctx context.Context) (n int64, err error) {
 		}
 		batch, err := result.RowsAffected()
 		n += batch
+		expired.Add(float64(batch))
 		if err != nil || batch < sweepBatch {
 			return n, err
 		}
