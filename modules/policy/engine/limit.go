@@ -40,15 +40,14 @@ func startLimit(timeout time.Duration, strict bool) *limit {
 	}
 	l := limits.Get().(*limit)
 	l.timeout, l.strict = timeout, strict
-	l.grace.Store(0)
 	l.steps.Store(0)
 	l.timer.Reset(timeout)
 	return l
 }
 
-// stop ends the limit's use. One whose timer fired, or is just firing, is not used again: it would end another evaluation.
+// stop ends the limit's use. One whose timer ever fired, or is just firing, is not used again: it would end another evaluation.
 func (l *limit) stop() {
-	if l.timer.Stop() {
+	if l.timer.Stop() && l.grace.Load() == 0 {
 		limits.Put(l)
 	}
 }
