@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/cover"
@@ -105,7 +106,7 @@ func TestPolicy(t *testing.T) {
 	store := inmem.NewFromObject(data)
 	coverage := cover.New()
 	runner := tester.NewRunner().SetStore(store).SetModules(modules).SetCoverageQueryTracer(coverage).
-		SetDefaultRegoVersion(ast.RegoV1).RaiseBuiltinErrors(true)
+		SetDefaultRegoVersion(ast.RegoV1).RaiseBuiltinErrors(true).SetTimeout(time.Minute)
 	err = storage.Txn(ctx, store, storage.TransactionParams{}, func(txn storage.Transaction) error {
 		results, err := runner.RunTests(ctx, txn)
 		if err != nil {
