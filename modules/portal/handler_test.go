@@ -398,6 +398,18 @@ func TestLoginPage(t *testing.T) {
 	if body := do(t, h, &fresh, "GET", "/auth/login?return_to=/x", "").Body.String(); !strings.Contains(body, "You are signed in") {
 		t.Error("the second factor is asked for again")
 	}
+	// A page may want a fresher one than others, but no query makes an old one do.
+	older := *ursula
+	older.MFATime = time.Now().Add(-5 * time.Minute)
+	for query, again := range map[string]bool{"": false, "&max_age=60": true, "&max_age=0": true, "&max_age=599": false, "&max_age=-1": false, "&max_age=x": false} {
+		if body := do(t, h, &older, "GET", "/auth/login?return_to=/x"+query, "").Body.String(); strings.Contains(body, "stepup-form") != again {
+			t.Errorf("%q: asked for again: %v", query, !again)
+		}
+	}
+	older.MFATime = time.Now().Add(-stepUpAge)
+	if body := do(t, h, &older, "GET", "/auth/login?return_to=/x&max_age=86400", "").Body.String(); !strings.Contains(body, "stepup-form") {
+		t.Error("a query makes an old factor do")
+	}
 	h = newHandler(t, &people{err: session.ErrSession})
 	if a := do(t, h, ursula, "GET", "/auth/login", ""); a.Code != 200 || !strings.Contains(a.Body.String(), "password-form") || len(a.Header()["Set-Cookie"]) != 3 {
 		t.Errorf("a session that ended this moment: %d", a.Code)

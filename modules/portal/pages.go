@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/convosphere/gateway/modules/identity/account"
@@ -88,6 +89,14 @@ func (l *look) Links() []Link { return l.links }
 // stepUpAge is how old a second factor may be before the login page asks for it again, of somebody sent there who is signed in.
 const stepUpAge = 10 * time.Minute
 
+// factorAge is the same where whoever sent them asks for a fresher one (max_age, in seconds, as RFC 9470 has it).
+func factorAge(r *http.Request) time.Duration {
+	if age, err := strconv.Atoi(r.URL.Query().Get("max_age")); err == nil && age >= 0 && age < int(stepUpAge/time.Second) {
+		return time.Duration(age) * time.Second
+	}
+	return stepUpAge
+}
+
 func (h *Handler) render(c *call, name string, p page) error {
 	p.Brand, p.Home, p.Look, p.Lang, p.Offers = h.Brand, h.Home, h.look, h.language(c.r), h.offers()
 	for _, k := range pageKinds {
@@ -146,7 +155,7 @@ func (h *Handler) loginPage(c *call) error {
 		if err != nil {
 			return err
 		}
-		if p.SecondFactor() && time.Since(id.MFATime) > stepUpAge {
+		if p.SecondFactor() && time.Since(id.MFATime) > factorAge(c.r) {
 			return h.render(c, "stepup", page{ReturnTo: to, Name: id.Name})
 		}
 		return h.render(c, "signedin", page{ReturnTo: to, Name: id.Name, Profile: p})

@@ -58,7 +58,11 @@ func Write(w http.ResponseWriter, r *http.Request, p Problem) {
 	}
 	page := wantsPage(r)
 	if p.Status == http.StatusUnauthorized && login != "" && page {
-		h.Set("Location", login+"?return_to="+url.QueryEscape(r.URL.RequestURI()))
+		to := login + "?return_to=" + url.QueryEscape(r.URL.RequestURI())
+		if age, ok := p.Extra[maxAge].(int); ok { // so that the page asks again of whom gave a factor, but too long ago
+			to += "&" + maxAge + "=" + strconv.Itoa(age)
+		}
+		h.Set("Location", to)
 		w.WriteHeader(http.StatusSeeOther)
 		return
 	}

@@ -80,6 +80,20 @@ func TestLogin(t *testing.T) {
 	}
 }
 
+// A page that wants a fresh factor says how fresh to the page that asks for it.
+func TestStepUpOfAPage(t *testing.T) {
+	for age, want := range map[time.Duration]string{0: "", time.Minute: "60"} {
+		r, rc := request("GET", "/rooms?a=b", map[string]string{"Accept": "text/html"})
+		rc.LoginURL = "/auth/login"
+		w := httptest.NewRecorder()
+		StepUp(w, r, "x", reqctx.ACRMulti, age)
+		u, err := url.Parse(w.Header().Get("Location"))
+		if err != nil || w.Code != 303 || u.Path != "/auth/login" || u.Query().Get("return_to") != "/rooms?a=b" || u.Query().Get("max_age") != want {
+			t.Errorf("%s: %d %q", age, w.Code, w.Header().Get("Location"))
+		}
+	}
+}
+
 // The page speaks the browser's language, and has a title for every status that a problem has by itself.
 func TestPagesSpeakGerman(t *testing.T) {
 	for status := range types {
