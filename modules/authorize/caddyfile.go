@@ -34,6 +34,7 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //			classification public | internal | confidential | restricted
 //			body       [<size>]
 //			filter     <member> <permission> <object> [in <object>]
+//			ids        <header> <type> <permission>
 //			on <status> grant  <relation> <object> [to <subject>] [if <value> == <text>]
 //			on <status> revoke [<relation>] <object> [from <subject>] [if <value> == <text>]
 //		}

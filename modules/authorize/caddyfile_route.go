@@ -21,12 +21,14 @@ func (h *Handler) parseRoute(d *caddyfile.Dispenser) error {
 			err = parseBody(d, &r.Body)
 		case "filter":
 			err = r.parseFilter(d)
+		case "ids":
+			err = r.parseIDs(d)
 		case "on":
 			err = r.parseOn(d)
 		default:
 			var known bool
 			if known, err = r.Rule.parseOne(d); err == nil && !known {
-				err = d.Errf("unknown subdirective %q: route knows permission, resource, target, classification, body, filter and on", d.Val())
+				err = d.Errf("unknown subdirective %q: route knows permission, resource, target, classification, body, filter, ids and on", d.Val())
 			}
 		}
 		if err != nil {
@@ -74,6 +76,15 @@ func (r *Route) parseFilter(d *caddyfile.Dispenser) error {
 	}
 	r.Filter = &Filter{Member: args[0], Rule: Rule{Permission: args[1]}}
 	return r.Filter.parseResource(d, args[2:])
+}
+
+func (r *Route) parseIDs(d *caddyfile.Dispenser) error {
+	var i IDs
+	if !d.Args(&i.Header, &i.Type, &i.Permission) {
+		return d.Err("write `ids <header> <type> <permission>`, as `ids X-Room-Ids room room:read`")
+	}
+	r.IDs = append(r.IDs, i)
+	return end(d)
 }
 
 func (r *Route) parseOn(d *caddyfile.Dispenser) error {

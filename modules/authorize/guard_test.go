@@ -277,6 +277,10 @@ func (c *counting) Filter(context.Context, *engine.Input) (func(context.Context,
 	return c.Decide, func() {}
 }
 
+func (*counting) IDs(context.Context, *engine.Input, int) (ids []string, all, more bool, err error) {
+	return nil, false, false, nil
+}
+
 func (c *counting) Apply(context.Context, []grant.Grant, []grant.Grant) error { return c.applied }
 func (c *counting) Stamp(...string) uint64                                    { return c.stamp.Load() }
 func (c *counting) Revision() string                                          { return fmt.Sprint("r", 1+c.revision.Load()) }

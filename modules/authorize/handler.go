@@ -75,8 +75,12 @@ func (h *Handler) pass(w http.ResponseWriter, r *http.Request, rc *reqctx.Reques
 	if err != nil { // fail closed
 		return caddyhttp.Error(http.StatusInternalServerError, err)
 	}
+	out := forward(r, rc.Identity, assertion, h.router.reserved...)
+	if err := h.lists(r.Context(), out.Header, rt, in); err != nil {
+		h.logger.Error("ids can't be told to the back end", zap.String("route", rt.name), zap.Error(err))
+		return h.refuse(w, r, rc, engine.Decision{Reason: "ids can't be told to the back end", Failure: engine.Grants})
+	}
 	allowed.Inc()
-	out := forward(r, rc.Identity, assertion)
 	switch {
 	case wsframe.IsHandshake(out):
 		w, out = h.watch(w, out, rc, rt, in, v)

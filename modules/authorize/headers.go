@@ -23,20 +23,20 @@ var taken = map[string]bool{
 	"x-original-url": true, "x-original-uri": true, "x-rewrite-url": true, "x-forwarded-uri": true,
 }
 
-// longestTaken is the length of x-http-method-override.
-const longestTaken = 22
+// longestTaken is what configuration may name at most.
+const longestTaken = 64 + len(moreSuffix)
 
 // forward returns the request as the back end shall see it. Its headers are a copy: what stands further out (an access log)
-// never gets to see the assertion.
-func forward(r *http.Request, id *reqctx.Identity, assertion string) *http.Request {
+// never gets to see the assertion. reserved are further headers, folded, that are no client's to send.
+func forward(r *http.Request, id *reqctx.Identity, assertion string, reserved ...string) *http.Request {
 	out := r.WithContext(r.Context())
 	out.Header = r.Header.Clone()
 	for k := range out.Header {
-		if isTaken(k) {
+		if isTaken(k, reserved...) {
 			delete(out.Header, k)
 		}
 	}
-	keepEndToEnd(out.Header)
+	keepEndToEnd(out.Header, reserved)
 	out.Header[headerAssertion] = []string{assertion}
 	if id != nil {
 		out.Header[headerID] = []string{id.Subject}
@@ -47,11 +47,24 @@ func forward(r *http.Request, id *reqctx.Identity, assertion string) *http.Reque
 }
 
 // isTaken reads a name without case, and with every sign as -, since CGI, WSGI and PHP fold them into one another.
-func isTaken(name string) bool {
+func isTaken(name string, reserved ...string) bool {
 	if len(name) > longestTaken || name == "" || name[0]|0x20 != 'x' {
 		return false
 	}
-	var folded [longestTaken]byte
+	var space [longestTaken]byte
+	folded := foldBytes(space[:0], name)
+	if taken[string(folded)] {
+		return true
+	}
+	for _, r := range reserved {
+		if string(folded) == r {
+			return true
+		}
+	}
+	return false
+}
+
+func foldBytes(to []byte, name string) []byte {
 	for i := range len(name) {
 		c := name[i]
 		switch {
@@ -61,19 +74,21 @@ func isTaken(name string) bool {
 		default:
 			c = '-'
 		}
-		folded[i] = c
+		to = append(to, c)
 	}
-	return taken[string(folded[:len(name)])]
+	return to
 }
 
+func foldHeader(name string) string { return string(foldBytes(nil, name)) }
+
 // keepEndToEnd takes our headers out of Connection, where a client could have the proxy drop them.
-func keepEndToEnd(h http.Header) {
+func keepEndToEnd(h http.Header, reserved []string) {
 	values := h["Connection"]
 	var kept []string
 	dropped := false
 	for _, v := range values {
 		for _, token := range strings.Split(v, ",") {
-			if token = strings.TrimSpace(token); isTaken(token) {
+			if token = strings.TrimSpace(token); isTaken(token, reserved...) {
 				dropped = true
 			} else {
 				kept = append(kept, token)

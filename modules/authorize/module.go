@@ -56,6 +56,8 @@ type policy interface {
 	Decide(context.Context, *engine.Input) engine.Decision
 	// Filter decides a list: what it returns is called for each element, and when the list is over.
 	Filter(context.Context, *engine.Input) (decide func(context.Context, *engine.Input) engine.Decision, end func())
+	// IDs lists objects of a type: whether all are allowed, or else which, and whether there may be more.
+	IDs(ctx context.Context, in *engine.Input, limit int) (ids []string, all, more bool, err error)
 	Apply(ctx context.Context, add, remove []grant.Grant) error
 	Stamp(objects ...string) uint64
 	Revision() string

@@ -23,6 +23,9 @@ type Route struct {
 	// What of a list in the answer the person may have.
 	Filter *Filter `json:"filter,omitempty"`
 
+	// Lists of ids that the back end is told in headers.
+	IDs []IDs `json:"ids,omitempty"`
+
 	// What answers change.
 	On []Effect `json:"on,omitempty"`
 }
@@ -43,6 +46,7 @@ type route struct {
 	rule    rule
 	body    int64 // bytes of it that the policy sees; 0 none
 	filter  *filter
+	ids     []IDs
 	effects effects
 	socket  *socket
 }
@@ -84,6 +88,10 @@ func (rt Route) compile() (*route, error) {
 			return nil, fmt.Errorf("route %s: %w", r.name, err)
 		}
 	}
+	if err := checkIDs(rt.IDs); err != nil {
+		return nil, fmt.Errorf("route %s: %w", r.name, err)
+	}
+	r.ids = rt.IDs
 	known := func(name string) bool {
 		path, ok := strings.CutPrefix(name, responseJSON)
 		return ok && path != "" || asked(name)
@@ -156,6 +164,7 @@ func checkMethods(methods []string) error {
 // compileRoutes makes the router.
 func compileRoutes(routes []Route, sockets []Socket) (*router, error) {
 	rt := &router{}
+	rt.reserve(routes)
 	for _, r := range routes {
 		if err := checkMethods(r.Methods); err != nil {
 			return nil, err

@@ -12,6 +12,8 @@ type router struct {
 	exact node
 	// The same in lower case: a path that matches a route only so is no unlisted path, since many servers don't tell case.
 	folded node
+	// Headers that routes tell the back end lists of ids in, folded.
+	reserved []string
 }
 
 type node struct {

@@ -82,6 +82,9 @@ func (t *template) each(f func(name string) bool) bool {
 	return false
 }
 
+// objectType is what types are made of.
+const objectType = "abcdefghijklmnopqrstuvwxyz0123456789_-"
+
 // objectTemplate is type:id, the type fixed and the id a template.
 type objectTemplate struct {
 	kind string
@@ -90,7 +93,7 @@ type objectTemplate struct {
 
 func parseObject(text string, known func(string) bool) (*objectTemplate, error) {
 	kind, id, ok := strings.Cut(text, ":")
-	if !ok || kind == "" || id == "" || strings.Trim(kind, "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" {
+	if !ok || kind == "" || id == "" || strings.Trim(kind, objectType) != "" {
 		return nil, fmt.Errorf("%q: write an object as type:id, the type in lower case, as room:{room}", text)
 	}
 	t, err := parseTemplate(id, known)

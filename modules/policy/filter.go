@@ -27,6 +27,11 @@ const (
 // the type of its resource; what decide is given differs from it in resource, parent and target alone. Call end when the list is over: the
 // decision log has one entry for all. Both are one goroutine's.
 func (a *App) Filter(ctx context.Context, in *engine.Input) (decide func(context.Context, *engine.Input) engine.Decision, end func()) {
+	l := a.list(ctx, in)
+	return l.decide, l.end
+}
+
+func (a *App) list(ctx context.Context, in *engine.Input) *list {
 	l := &list{app: a, question: *in, began: time.Now()}
 	l.question.Resource.ID, l.question.Parent, l.question.Target = "", engine.Object{}, ""
 	if id := in.Identity; id != nil {
@@ -37,7 +42,7 @@ func (a *App) Filter(ctx context.Context, in *engine.Input) (decide func(context
 	}
 	l.filter = a.engine.Filter(&l.question, l.fill)
 	l.outcome = engine.Decision{Allow: true, Reason: "a list without what may not be seen", Revision: l.filter.Revision()}
-	return l.decide, l.end
+	return l
 }
 
 // list is one list on its way.

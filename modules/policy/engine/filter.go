@@ -139,3 +139,16 @@ func (r reads) elementKey(b []byte, el *Element) []byte {
 	b = appendReadList(b, r, readResourceGrants, el.Relations)
 	return appendReadList(b, r, readParentGrants, el.ParentRelations)
 }
+
+// Others decides about resources on which nothing was granted, wherever they are; told is false where the policy looks at more than that.
+func (f *Filter) Others(ctx context.Context) (d Decision, told bool, err error) {
+	in, now := f.input(&Element{Resource: f.base.Resource}), f.engine.now()
+	if d, err = f.engine.decide(ctx, f.snapshot, in); err != nil || d.Failure != None || f.snapshot.memory == nil {
+		return d, false, err
+	}
+	more := f.snapshot.reads & ofElement &^ readResourceGrants
+	if more != 0 {
+		more &= f.snapshot.watch(ctx, in, d, now, f.engine.timeout)
+	}
+	return d, more == 0, nil
+}
