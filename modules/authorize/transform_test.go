@@ -130,6 +130,22 @@ func TestFilterByPointer(t *testing.T) {
 	}
 }
 
+// Elements may be bare ids.
+func TestFilterOfBareIDs(t *testing.T) {
+	e := newEnv(t, "route GET /list {\npermission app:read\nfilter . room:read room:{.}\n}", "")
+	grantRoom(t, e, "a", "7")
+	e.answers(200, "application/json", `["b","a",7,8]`)
+	if r := e.expect(200, "GET", "/list", "ursula/user"); r.body != `["a",7]` {
+		t.Error(r.body)
+	}
+	for _, leak := range []string{`["a",["leak"]]`, `["a",{"leak":1}]`, `["a",null,"leak"]`, `["a",1.5,"leak"]`} {
+		e.answers(200, "application/json", leak)
+		if r := e.expect(502, "GET", "/list", "ursula/user"); strings.Contains(r.body, "leak") {
+			t.Error(r.body)
+		}
+	}
+}
+
 // A list and grants of one answer.
 func TestFilterOfAnAnswerThatGrants(t *testing.T) {
 	e := newEnv(t, `
