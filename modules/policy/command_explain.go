@@ -91,7 +91,7 @@ func explainCommand() *cobra.Command {
 
 func anyDenied(list []explained) bool {
 	for _, x := range list {
-		if x.Unasked != "" || x.Decision != nil && !x.Decision.Allow {
+		if x.Unasked != "" || x.Decision != nil && (!x.Decision.Allow || x.Decision.Unmet != "") {
 			return true
 		}
 	}

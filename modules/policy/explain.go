@@ -92,6 +92,7 @@ type toldDecision struct {
 	Log      string         `json:"log,omitempty"`
 	Expires  int64          `json:"expires,omitempty"`
 	Incident string         `json:"incident,omitempty"`
+	Unmet    string         `json:"unmet,omitempty"` // why gw_authorize refuses what the policy allows
 }
 
 func told(d engine.Decision, err error) *toldDecision {
@@ -99,6 +100,9 @@ func told(d engine.Decision, err error) *toldDecision {
 	t := &toldDecision{
 		Allow: d.Allow, Reason: d.Reason, Failure: d.Failure, StepUp: o.StepUp, MaxAge: int64(o.MaxAge / time.Second), Mask: o.Mask, Encrypt: o.Encrypt,
 		Tier: o.Tier, Log: o.Log, Expires: int64(o.Expires / time.Second), Incident: o.Incident,
+	}
+	if d.Allow && len(o.Encrypt) > 0 {
+		t.Unmet = "fields must be encrypted, which this gateway can't do"
 	}
 	if err != nil {
 		t.Error = err.Error()

@@ -209,6 +209,16 @@ func TestExplainCommand(t *testing.T) {
 	}
 	wants(t, out, "policy: "+candidate, "allowed: all may", file+":3  gateway.decision  ← decides")
 
+	rewrite(t, candidate, `decision := {"allow": true, "reason": "if sealed", "obligations": {"encrypt": ["text"]}}`)
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	code, out = tool(t, "", "explain", "--address", address, "--user", "ursula", "--policy", candidate, "DELETE", "/x/1")
+	if code != 3 {
+		t.Errorf("%d: %s", code, out)
+	}
+	wants(t, out, "allowed: if sealed", "encrypt: text", "gw_authorize refuses it all the same")
+
 	code, out = tool(t, "", "explain", "--address", address, "--user", "ursula", "--json", "--trace", "DELETE", "/x/1")
 	list := answers(t, http.StatusOK, out)
 	if code != 3 || len(list[0].Explanation.Trace) == 0 {

@@ -119,7 +119,7 @@ func TestTest(t *testing.T) {
 	if err != nil || rep.Passed != 1 || rep.Failed != 0 || rep.Coverage != nil {
 		t.Fatalf("%+v %v", rep, err)
 	}
-	for _, bad := range []TestOptions{{Run: "("}} {
+	for _, bad := range []TestOptions{{Run: "("}, {Run: "nothing"}, {}} {
 		if _, err := Test(ctx, source(t, map[string]string{"a.rego": tested}), bad); err == nil {
 			t.Errorf("%+v is taken", bad)
 		}

@@ -3,6 +3,7 @@ package author
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -100,6 +101,13 @@ func Test(ctx context.Context, src *engine.Source, o TestOptions, opts ...engine
 	rep.Micros = time.Since(began).Microseconds()
 	if err := ctx.Err(); err != nil { // what was not run has not passed
 		return nil, fmt.Errorf("the tests did not end: %w", err)
+	}
+	switch {
+	case len(rep.Cases) > 0:
+	case o.Run != "":
+		return nil, fmt.Errorf("no test's name matches %q", o.Run)
+	default: // nothing fails where nothing is held
+		return nil, errors.New("there are no tests: write rules named test_… into a file named …_test.rego")
 	}
 	slices.SortFunc(rep.Cases, func(a, b Case) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), a.Line-b.Line, cmp.Compare(a.Name, b.Name))
