@@ -47,20 +47,25 @@ func (s *Snapshot) WithData(ctx context.Context, data map[string]any) (*Snapshot
 }
 
 func (p *program) snapshot(ctx context.Context, data map[string]any) (*Snapshot, error) {
-	if errs := ast.CheckPathConflicts(p.compiler, func(path []string) (bool, error) { return holds(data, path), nil }); len(errs) > 0 {
-		return nil, fmt.Errorf("reading the policy's data: %w", errs)
-	}
 	digest := newDigest(p.text)
 	object, err := readData(digest, data)
 	if err != nil {
 		return nil, err
 	}
-	store := inmem.NewFromASTObject(object) // reads are AST values: nothing is converted in a decision
+	return p.over(ctx, object, digest.String())
+}
+
+// over is the program over data that is read.
+func (p *program) over(ctx context.Context, data ast.Object, revision string) (*Snapshot, error) {
+	if errs := ast.CheckPathConflicts(p.compiler, func(path []string) (bool, error) { return holds(data, path), nil }); len(errs) > 0 {
+		return nil, fmt.Errorf("reading the policy's data: %w", errs)
+	}
+	store := inmem.NewFromASTObject(data) // reads are AST values: nothing is converted in a decision
 	read, err := store.NewTransaction(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("opening the policy's data: %w", err)
 	}
-	s := &Snapshot{program: p, Revision: digest.String(), store: store, data: baseData{object}, read: read}
+	s := &Snapshot{program: p, Revision: revision, store: store, data: baseData{data}, read: read}
 	if p.steady {
 		s.memory = newMemory()
 	}
@@ -68,16 +73,18 @@ func (p *program) snapshot(ctx context.Context, data map[string]any) (*Snapshot,
 }
 
 // holds tells whether data has something at path.
-func holds(data map[string]any, path []string) bool {
-	var at any = data
+func holds(data ast.Object, path []string) bool {
+	var at ast.Value = data
 	for _, p := range path {
-		m, ok := at.(map[string]any)
+		object, ok := at.(ast.Object)
 		if !ok {
 			return false
 		}
-		if at, ok = m[p]; !ok {
+		below := object.Get(ast.StringTerm(p))
+		if below == nil {
 			return false
 		}
+		at = below.Value
 	}
 	return true
 }

@@ -53,9 +53,10 @@ type Keeper struct {
 
 	mu       sync.Mutex // one change at a time, of what is below; held no longer than data takes to be put in place
 	source   *engine.Source
-	snapshot *engine.Snapshot
-	told     string // the last failure, told once
-	away     bool   // which was that the origin could not be asked
+	base     *engine.Snapshot // the policy over its own data
+	snapshot *engine.Snapshot // what is in force: the same, with what was pushed over it
+	told     string           // the last failure, told once
+	away     bool             // which was that the origin could not be asked
 	state    State
 }
 
@@ -195,12 +196,12 @@ func (k *Keeper) take(ctx context.Context, found *Found, from string) error {
 func (k *Keeper) put(ctx context.Context, found *Found, snapshot *engine.Snapshot, from string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	snapshot, err := k.withPushed(ctx, snapshot, found.Source)
+	over, err := k.withPushed(ctx, snapshot)
 	if err != nil {
 		return err
 	}
-	k.source, k.state.SignedAt = found.Source, found.SignedAt
-	k.swap(snapshot, Report{Label: found.Label, From: from})
+	k.source, k.base, k.state.SignedAt = found.Source, snapshot, found.SignedAt
+	k.swap(over, Report{Label: found.Label, From: from})
 	return nil
 }
 
@@ -211,16 +212,18 @@ func when(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// withPushed lays the pushed data over a new policy's own.
-func (k *Keeper) withPushed(ctx context.Context, snapshot *engine.Snapshot, src *engine.Source) (*engine.Snapshot, error) {
-	if k.o.Pushed != nil && !k.o.Pushed.empty() {
-		data, err := k.o.Pushed.over(src.Data)
-		if err == nil {
-			snapshot, err = snapshot.WithData(ctx, data)
-		}
-		if err != nil {
-			return nil, &Refusal{Reason: Unfit, Err: err}
-		}
+// withPushed lays what was pushed over a policy's own data.
+func (k *Keeper) withPushed(ctx context.Context, base *engine.Snapshot) (*engine.Snapshot, error) {
+	if k.o.Pushed == nil {
+		return k.lay(ctx, base, nil)
+	}
+	return k.lay(ctx, base, k.o.Pushed.rows)
+}
+
+func (k *Keeper) lay(ctx context.Context, base *engine.Snapshot, rows map[string]row) (*engine.Snapshot, error) {
+	snapshot, err := base.WithDocuments(ctx, documents(rows))
+	if err != nil {
+		return nil, &Refusal{Reason: Unfit, Err: err}
 	}
 	if err := k.o.Check(ctx, snapshot); err != nil {
 		return nil, refusal(err, Unfit)

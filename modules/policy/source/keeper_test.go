@@ -88,6 +88,13 @@ func (r *rig) allows() bool {
 	return d.Allow
 }
 
+// revision is that of what is in force.
+func (r *rig) revision() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.current.Revision
+}
+
 // told takes the reports since the last time.
 func (r *rig) told() []Report {
 	r.mu.Lock()
@@ -108,7 +115,7 @@ func TestTheLastGoodPolicyStays(t *testing.T) {
 	folder := write(t, "true")
 	r := newRig(t, NewFolder(folder, time.Now))
 	r.mustLoad()
-	if told := r.told(); len(told) != 1 || told[0].Err != nil || told[0].Revision != r.current.Revision || told[0].From != folder {
+	if told := r.told(); len(told) != 1 || told[0].Err != nil || told[0].Revision != r.revision() || told[0].From != folder {
 		t.Fatalf("%+v", told)
 	}
 	if err := r.look(); err != nil || len(r.told()) != 0 {

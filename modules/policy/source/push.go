@@ -98,15 +98,9 @@ func (k *Keeper) pushOnce(ctx context.Context, path []string, f edit) error {
 	if errors.Is(err, errNotPushed) || errors.Is(err, ErrNoData) {
 		return fmt.Errorf("%w: %w", ErrNoData, err)
 	}
+	var snapshot *engine.Snapshot
 	if err == nil {
-		data, err = overlay(k.source.Data, c.after)
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnfit, err)
-	}
-	snapshot, err := k.snapshot.WithData(ctx, data)
-	if err == nil {
-		err = k.o.Check(ctx, snapshot)
+		snapshot, err = k.lay(ctx, k.base, c.after)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnfit, err)
@@ -132,24 +126,11 @@ func (k *Keeper) Sync(ctx context.Context) {
 	}
 	var snapshot *engine.Snapshot
 	if err == nil {
-		snapshot, err = k.renew(ctx)
+		snapshot, err = k.withPushed(ctx, k.base)
 	}
 	if err != nil {
 		k.refused(refusal(err, Unfit), nil)
 		return
 	}
 	k.swap(snapshot, Report{Label: k.state.Label, From: k.state.From, Data: true})
-}
-
-// renew is the policy in force with the data of now.
-func (k *Keeper) renew(ctx context.Context) (*engine.Snapshot, error) {
-	data, err := k.effective()
-	if err != nil {
-		return nil, err
-	}
-	snapshot, err := k.snapshot.WithData(ctx, data)
-	if err != nil {
-		return nil, err
-	}
-	return snapshot, k.o.Check(ctx, snapshot)
 }

@@ -123,7 +123,7 @@ func TestPushedDataReachesTheFleet(t *testing.T) {
 		t.Error("not in force where it was pushed")
 	}
 	eventually(t, "the other decides by it", b.allows)
-	if c := node(t, config, folder); !c.allows() || c.current.Revision != a.current.Revision {
+	if c := node(t, config, folder); !c.allows() || c.revision() != a.revision() {
 		t.Error("gone after a restart")
 	}
 	if got := b.sees("switch"); got != `{"on":true}` {
@@ -139,7 +139,7 @@ func TestPushedDataReachesTheFleet(t *testing.T) {
 	}
 	put(t, folder, "b.rego", "package other\n")
 	eventually(t, "both took the new policy", func() bool {
-		return a.keeper.State().From != "" && a.current.Revision == b.current.Revision && b.allows()
+		return a.keeper.State().From != "" && a.revision() == b.revision() && b.allows()
 	})
 	for _, r := range a.told() {
 		if r.Err != nil {
@@ -186,7 +186,7 @@ func TestPathsNest(t *testing.T) {
 func TestUnfitPushes(t *testing.T) {
 	r := node(t, dbtest.New(t), asking(t))
 	ctx := context.Background()
-	before := r.current.Revision
+	before := r.revision()
 	for path, document := range map[string]string{
 		"gateway/decision": `{"allow": true}`, "gateway": `{"decision": {"allow": true}}`, "gateway/decision/allow": `true`, // it would stand in for a rule
 		"text/below": `1`, "list/0": `1`, "x": `{`, "y": `1 2`, "z": ``, "": `{}`,
@@ -198,7 +198,7 @@ func TestUnfitPushes(t *testing.T) {
 	if _, err := r.keeper.Remove(ctx, nil); !errors.Is(err, ErrUnfit) {
 		t.Error(err)
 	}
-	if r.paths() != "" || r.current.Revision != before || r.allows() {
+	if r.paths() != "" || r.revision() != before || r.allows() {
 		t.Error("something is in force", r.paths())
 	}
 	if err := r.put("big", `"`+strings.Repeat("x", MaxDocument)+`"`); !errors.Is(err, ErrUnfit) || !strings.Contains(err.Error(), "64 MiB") {
@@ -363,7 +363,7 @@ func TestAFetchStallsNoPush(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- r.keeper.Look(looking, false) }()
 	<-hung
-	if err := r.put("switch/on", `true`); err != nil || !r.allows() || r.keeper.State().Revision != r.current.Revision {
+	if err := r.put("switch/on", `true`); err != nil || !r.allows() || r.keeper.State().Revision != r.revision() {
 		t.Error(err)
 	}
 	end()

@@ -38,6 +38,7 @@ type Pushed struct {
 // row is one document, which never changes.
 type row struct {
 	value  any
+	over   engine.Document // the same, as policies see it
 	digest string
 	size   int
 	at     time.Time
@@ -58,8 +59,6 @@ func NewPushed(ctx context.Context, db *database.DB, wake func(), now func() tim
 	return p, err
 }
 
-func (p *Pushed) empty() bool { return len(p.rows) == 0 }
-
 // list is sorted by path.
 func (p *Pushed) list() []Listed {
 	out := make([]Listed, 0, len(p.rows))
@@ -71,19 +70,38 @@ func (p *Pushed) list() []Listed {
 }
 
 // over lays what was pushed over a policy's own data.
-func (p *Pushed) over(data map[string]any) (map[string]any, error) { return overlay(data, p.rows) }
-
-func overlay(data map[string]any, rows map[string]row) (map[string]any, error) {
-	for _, name := range slices.Sorted(maps.Keys(rows)) {
+func (p *Pushed) over(data map[string]any) (map[string]any, error) {
+	for _, name := range slices.Sorted(maps.Keys(p.rows)) {
 		path, err := ParsePath(name)
 		if err != nil || len(path) == 0 {
 			return nil, fmt.Errorf("pushed data at %q: it is no path", name)
 		}
-		if data, err = set(data, path, rows[name].value); err != nil {
+		if data, err = set(data, path, p.rows[name].value); err != nil {
 			return nil, fmt.Errorf("pushed data at %q: %w", name, err)
 		}
 	}
 	return data, nil
+}
+
+func documents(rows map[string]row) []engine.Document {
+	list := make([]engine.Document, 0, len(rows))
+	for _, name := range slices.Sorted(maps.Keys(rows)) {
+		list = append(list, rows[name].over)
+	}
+	return list
+}
+
+// newRow makes a document ready to be laid over data.
+func newRow(name string, value any, digest string, size int, at time.Time) (row, error) {
+	path, err := ParsePath(name)
+	if err == nil && len(path) == 0 {
+		err = errors.New("it is no path")
+	}
+	if err != nil {
+		return row{}, fmt.Errorf("pushed data at %q: %w", name, err)
+	}
+	over, err := engine.NewDocument(path, value)
+	return row{value, over, digest, size, at}, err
 }
 
 // refresh reads what has changed, and tells whether anything has.
@@ -137,18 +155,16 @@ func readDigests(ctx context.Context, q querier) (map[string]string, error) {
 }
 
 func (p *Pushed) read(ctx context.Context, path string) (row, error) {
-	var document string
-	var r row
+	var document, digest string
 	var at int64
-	if err := p.db.QueryRow(ctx, `SELECT document, digest, at FROM policy_data WHERE path = ?`, path).Scan(&document, &r.digest, &at); err != nil {
+	if err := p.db.QueryRow(ctx, `SELECT document, digest, at FROM policy_data WHERE path = ?`, path).Scan(&document, &digest, &at); err != nil {
 		return row{}, fmt.Errorf("reading pushed data: %w", err)
 	}
 	value, err := engine.Decode([]byte(document))
 	if err != nil {
 		return row{}, fmt.Errorf("reading pushed data at %q: %w", path, err)
 	}
-	r.value, r.size, r.at = value, len(document), database.Time(at)
-	return r, nil
+	return newRow(path, value, digest, len(document), database.Time(at))
 }
 
 // edit is what a push makes of the document at a path; ok tells whether there is one. remove takes it away.
@@ -233,7 +249,10 @@ func (c *plan) put(path string, value any, now time.Time) error {
 	if len(text) > MaxDocument {
 		return fmt.Errorf("the document at %q would have more than %d MiB", path, MaxDocument>>20)
 	}
-	r := row{value: value, digest: fmt.Sprintf("%x", sha256.Sum256(text)), size: len(text), at: now}
+	r, err := newRow(path, value, fmt.Sprintf("%x", sha256.Sum256(text)), len(text), now)
+	if err != nil {
+		return err
+	}
 	c.after[path] = r
 	c.write = append(c.write, document{path, string(text), r})
 	total := 0
