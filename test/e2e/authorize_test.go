@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"github.com/convosphere/gateway/test/kit"
 )
 
@@ -212,20 +210,4 @@ func TestStepUpIsFollowed(t *testing.T) {
 	p.Type("#stepup-recovery", set.Codes[1])
 	p.Enter("#stepup-recovery")
 	p.Until("the page behind again", `location.pathname == "/restricted" && document.body.innerText.includes("r1")`)
-}
-
-// An open socket on which nothing passes ends with the grant that it needs, on whatever node.
-func TestSilentSocketEndsWithItsGrant(t *testing.T) {
-	each(t, func(t *testing.T, s *site) {
-		petra, _ := s.both(t, "petra")
-		room := petra.NewRoom(t, "Silent "+s.name, "private").ID
-		petra.Call(t, "PUT", kit.RoomPath(room, "members", "ursula"), nil).Want(t, http.StatusNoContent)
-		sock := s.b.Client(t).Login(t, s.users["ursula"]).Socket(t).Join(t, room)
-		petra.Call(t, "DELETE", kit.RoomPath(room, "members", "ursula"), nil).Want(t, http.StatusNoContent)
-		kit.Eventually(t, 5*time.Second, "the messages are refused", func() bool {
-			sock.Send(t, kit.Frame{"type": "message", "room": room, "text": "still here?"})
-			return !sock.Open()
-		})
-		sock.WantClosed(t, websocket.StatusPolicyViolation, 5*time.Second)
-	})
 }
