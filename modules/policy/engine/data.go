@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"hash"
 	"maps"
-	"runtime"
 	"slices"
 	"strconv"
 
@@ -38,14 +37,13 @@ type dataReader struct {
 	only   bool // digest only
 	names  map[string]*ast.Term
 	values map[string]*ast.Term
-	seen   int
+	pace   pace
 }
 
 const (
 	maxShared  = 1 << 14 // terms of each kind that are at hand
 	longShared = 64      // bytes of a string that may be one
 	record     = 32      // members of an object whose names may be: more, and they are keys
-	aside      = 1 << 8  // values between two steps aside: some 100 µs
 )
 
 // readData returns the data as AST values, and digests them.
@@ -68,9 +66,7 @@ func digestData(d digestOf, data map[string]any) error {
 
 // term reads one value. Each part is digested with its kind and its length, so that no two documents share a digest.
 func (r *dataReader) term(v any) (*ast.Term, error) {
-	if r.seen++; r.seen%aside == 0 {
-		runtime.Gosched()
-	}
+	r.pace.step()
 	switch v := v.(type) {
 	case nil:
 		r.mark('0', 0)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"unicode/utf8"
 )
 
@@ -27,7 +26,7 @@ func Decode(raw []byte) (any, error) {
 type decoder struct {
 	raw   []byte
 	at    int
-	seen  int
+	pace  pace
 	texts map[string]string
 }
 
@@ -72,9 +71,7 @@ func (d *decoder) wrong() error {
 }
 
 func (d *decoder) value(depth int) (any, error) {
-	if d.seen++; d.seen%aside == 0 {
-		runtime.Gosched()
-	}
+	d.pace.step()
 	switch b := d.next(); {
 	case b == '"':
 		return d.text()

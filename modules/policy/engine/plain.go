@@ -3,7 +3,6 @@ package engine
 import (
 	"encoding/json"
 	"maps"
-	"runtime"
 	"slices"
 )
 
@@ -16,13 +15,11 @@ func Encode(v any) ([]byte, error) {
 
 type encoder struct {
 	b    []byte
-	seen int
+	pace pace
 }
 
 func (e *encoder) value(v any) (err error) {
-	if e.seen++; e.seen%aside == 0 {
-		runtime.Gosched()
-	}
+	e.pace.step()
 	switch v := v.(type) {
 	case nil:
 		e.b = append(e.b, "null"...)
