@@ -67,7 +67,7 @@ func (r *record) capture() (*Captured, error) {
 	if r.document == nil {
 		return nil, errors.New("there is no document")
 	}
-	input, removed, err := plain(r.document)
+	input, removed, err := plain(r.document())
 	if err != nil {
 		return nil, err
 	}

@@ -164,18 +164,18 @@ func (l *Log) complain(err error) {
 
 // enrich finds out what the request had no time for.
 func (l *Log) enrich(r *record) {
-	document := r.Input.Value()
-	r.document, r.digest = document, engine.Digest(document)
+	r.digest = r.Input.Digest()
+	r.document = sync.OnceValue(r.Input.Value) // most need none
 	s := l.of(r.Decision.Revision)
 	o := engine.Options{Timeout: l.o.Timeout, Now: r.Time}
 	if r.Decision.Failure == engine.None && !r.Unasked && r.List == nil {
 		var err error
-		if r.rule, err = l.rules.Find(s, r.Input.Permission, &r.Decision, document, o); err != nil {
+		if r.rule, err = l.rules.Find(s, r.Input.Permission, &r.Decision, r.document, o); err != nil {
 			l.complain(fmt.Errorf("finding the rule of a decision: %w", err))
 		}
 	}
 	if r.told && r.Decision.Obligations.Log == engine.LogFull {
-		if err := r.show(s, document, o); err != nil { // fail closed: what can't be masked is not shown
+		if err := r.show(s, r.document(), o); err != nil { // fail closed: what can't be masked is not shown
 			r.withheld = true
 			l.complain(fmt.Errorf("masking an input: it is left out: %w", err))
 		}

@@ -251,11 +251,11 @@ func TestTracingIsBounded(t *testing.T) {
 	e := entry(s)
 	e.Decision.Allow = true
 	r.credit, r.since = 0, time.Now().Add(time.Hour) // all is used up
-	if rule, err := r.Find(s, "x", &e.Decision, nil, engine.Options{}); rule != "" || err != nil || asked != 0 {
+	if rule, err := r.Find(s, "x", &e.Decision, e.Input.Value, engine.Options{}); rule != "" || err != nil || asked != 0 {
 		t.Error(rule, err, asked)
 	}
 	r.credit, r.since = 0, time.Now().Add(-time.Second)
-	if rule, err := r.Find(s, "x", &e.Decision, nil, engine.Options{}); rule != "a.rego:1" || err != nil || asked != 1 {
+	if rule, err := r.Find(s, "x", &e.Decision, e.Input.Value, engine.Options{}); rule != "a.rego:1" || err != nil || asked != 1 {
 		t.Error(rule, err, asked)
 	}
 }

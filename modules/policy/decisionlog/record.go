@@ -15,7 +15,7 @@ import (
 // record is an entry with what the log found out about it.
 type record struct {
 	*Entry
-	document         ast.Value
+	document         func() ast.Value
 	id, digest, rule string
 	input            json.RawMessage // masked; nil: it is not shown
 	erased, masked   []string

@@ -36,7 +36,8 @@ func NewRules(t Tracer) *Rules {
 }
 
 // Find returns the file and line of the rule that gave the decision's reason, "" where that can't be told, or not now.
-func (r *Rules) Find(s *engine.Snapshot, permission string, d *engine.Decision, document ast.Value, o engine.Options) (string, error) {
+// document is only called where the decision is made again.
+func (r *Rules) Find(s *engine.Snapshot, permission string, d *engine.Decision, document func() ast.Value, o engine.Options) (string, error) {
 	if r.trace == nil || s == nil {
 		return "", nil
 	}
@@ -50,7 +51,7 @@ func (r *Rules) Find(s *engine.Snapshot, permission string, d *engine.Decision, 
 		return "", nil
 	}
 	defer func() { r.credit -= time.Since(began) }()
-	again, rule, err := r.trace(context.Background(), s, document, o)
+	again, rule, err := r.trace(context.Background(), s, document(), o)
 	if err != nil {
 		return "", err
 	}

@@ -3,6 +3,7 @@ package shadow
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -140,16 +141,16 @@ func (s *Shadow) compare(e *decisionlog.Entry) {
 
 // tell makes the event of a difference.
 func (s *Shadow) tell(e *decisionlog.Entry, d engine.Decision, kind string) {
-	document := e.Input.Value()
+	document := sync.OnceValue(e.Input.Value)
 	o := engine.Options{Timeout: s.o.Timeout, Now: e.Time}
-	diff := difference{entry: e, candidate: d, kind: kind, digest: engine.Digest(document), unreported: s.unreported}
+	diff := difference{entry: e, candidate: d, kind: kind, digest: e.Input.Digest(), unreported: s.unreported}
 	diff.rules[0] = s.rule(0, s.liveOf(e.Decision.Revision), e, &e.Decision, document, o)
 	diff.rules[1] = s.rule(1, s.engine.Snapshot(), e, &d, document, o)
 	s.unreported = 0
 	s.o.Emit(diff.event())
 }
 
-func (s *Shadow) rule(which int, snapshot *engine.Snapshot, e *decisionlog.Entry, d *engine.Decision, document ast.Value, o engine.Options) string {
+func (s *Shadow) rule(which int, snapshot *engine.Snapshot, e *decisionlog.Entry, d *engine.Decision, document func() ast.Value, o engine.Options) string {
 	if d.Failure != engine.None {
 		return ""
 	}
