@@ -150,7 +150,7 @@ func TestNoDecisionFailsWhileDataArePushed(t *testing.T) {
 		})
 	}
 	for i := range 6 {
-		next, err := e.Snapshot().WithData(ctx, people(i%2 == 1))
+		next, err := e.Snapshot().snapshot(ctx, people(i%2 == 1))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -266,7 +266,7 @@ func TestASlowEvaluationStallsNobody(t *testing.T) {
 		others.Go(func() {
 			for j := range 50 {
 				name := fmt.Sprint(i, "/", j)
-				next, err := e.Snapshot().WithData(ctx, map[string]any{"open": false, "name": name})
+				next, err := e.Snapshot().snapshot(ctx, map[string]any{"open": false, "name": name})
 				if err != nil {
 					t.Error(err)
 					return

@@ -40,12 +40,7 @@ type Snapshot struct {
 	lists    lists               // what is known of questions about lists
 }
 
-// WithData is the same policy with other data, and another revision. Nothing is compiled: a push of data costs what the data does.
-// The receiver is left as it is, and the caller must not change data any more.
-func (s *Snapshot) WithData(ctx context.Context, data map[string]any) (*Snapshot, error) {
-	return s.snapshot(ctx, data)
-}
-
+// snapshot is the program over data, which the caller must not change any more. Nothing is compiled.
 func (p *program) snapshot(ctx context.Context, data map[string]any) (*Snapshot, error) {
 	digest := newDigest(p.text)
 	object, err := readData(digest, data)

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-func TestWithData(t *testing.T) {
+func TestOneProgramOverOtherData(t *testing.T) {
 	ctx := context.Background()
 	src := &Source{
 		Modules: map[string]string{"a.rego": "package gateway\n\ndecision := {\"allow\": data.open}"},
@@ -20,7 +20,7 @@ func TestWithData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	open, err := closed.WithData(ctx, map[string]any{"open": true})
+	open, err := closed.snapshot(ctx, map[string]any{"open": true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestDataInThePlaceOfRulesIsRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.WithData(ctx, data); err == nil {
+		if _, err := s.snapshot(ctx, data); err == nil {
 			t.Errorf("%v is taken", data)
 		}
 	}
