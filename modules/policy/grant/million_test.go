@@ -23,7 +23,7 @@ func heap() uint64 {
 // BenchmarkMillion prints what a million grants cost: memory for all of them, and time for questions from memory, from the database, and for lists.
 func BenchmarkMillion(b *testing.B) {
 	s := open(b)
-	if err := granttest.Fill(context.Background(), s.db); err != nil {
+	if err := granttest.Fill(context.Background(), s.db, granttest.Rooms); err != nil {
 		b.Fatal(err)
 	}
 	rooms, owners := make([]string, granttest.Rooms), make([]string, granttest.Rooms)
