@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/spf13/cobra"
 
 	"github.com/convosphere/gateway/modules/policy/author"
@@ -82,6 +83,9 @@ func TestAuthorsCommands(t *testing.T) {
 	}
 	if code, out := tool(t, "", "fmt", "--check", dir); code != 0 || out != "" {
 		t.Errorf("%d: %s", code, out)
+	}
+	if raw, err := os.ReadFile(filepath.Join(dir, "Caddyfile")); err != nil || string(caddyfile.Format(raw)) != string(raw) {
+		t.Errorf("the Caddyfile is not formatted: %v\n%s", err, caddyfile.Format(raw))
 	}
 	code, out := tool(t, "", "test", "--threshold", "100", policy)
 	if code != 0 {
