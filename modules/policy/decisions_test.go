@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -180,6 +182,30 @@ func TestDecisionsOverAReload(t *testing.T) {
 	}
 	if got := events(t, dir, "policy-decision"); len(got) != 10 {
 		t.Errorf("%d events", len(got))
+	}
+}
+
+// Skipper: decisions were lost when a bundle was reloaded. Here each one is an event, with the revision that made it.
+func TestDecisionsWhileThePolicyIsReplaced(t *testing.T) {
+	dir, folder := t.TempDir(), write(t, owners)
+	made := map[string]int{}
+	during(t, dir, `{"folder":"`+folder+`"}`, func(a *App) {
+		for i := range 500 {
+			if i%100 == 99 {
+				rewrite(t, folder, strings.Replace(owners, "no grant", "no grant "+strconv.Itoa(i), 1))
+				if err := a.keeper.Look(context.Background(), true); err != nil {
+					t.Fatal(err)
+				}
+			}
+			made[a.Decide(context.Background(), &engine.Input{Permission: "room:read"}).Revision]++
+		}
+	})
+	told := map[string]int{}
+	for _, e := range events(t, dir, "policy-decision") {
+		told[e["gateway.decision.revision"].(string)]++
+	}
+	if len(made) != 6 || !reflect.DeepEqual(made, told) {
+		t.Errorf("made %v, told %v", made, told)
 	}
 }
 
