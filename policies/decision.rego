@@ -60,8 +60,10 @@ basis := reason if {
 	permission := data.permissions[input.request.permission]
 	reason := ground(permission.by, permission, role)
 } else := "role, anywhere" if {
+	input.identity
 	anywhere
 } else := "emergency access" if {
+	input.identity.break_glass
 	emergency
 }
 
