@@ -126,7 +126,8 @@ func (e *Engine) decide(ctx context.Context, s *Snapshot, in *Input) (d Decision
 		d.unseen()
 	}
 	if took := time.Since(began); e.slow != nil && took >= e.timeout/4 {
-		e.slow(in, &d, took)
+		told := d // a copy, or each decision would be one on the heap
+		e.slow(in, &told, took)
 	}
 	if err == nil && d.Steady && keyed {
 		s.memory.put(key, d)

@@ -313,6 +313,30 @@ func TestInputDocument(t *testing.T) {
 	}
 }
 
+// What most requests ask takes few allocations the first time, and none once it is remembered.
+func TestDecisionsAllocateLittle(t *testing.T) {
+	e := shipped(t)
+	ctx := context.Background()
+	page := messagePost()
+	page.Permission, page.Resource, page.Relations = "app:read", Object{}, nil
+	for _, in := range []*Input{messagePost(), page} {
+		remembered := testing.AllocsPerRun(100, func() {
+			if d, err := e.Decide(ctx, in); err != nil || !d.Allow {
+				t.Errorf("%+v %v", d, err)
+			}
+		})
+		s := e.Snapshot()
+		fresh := testing.AllocsPerRun(100, func() {
+			if d, err := s.Evaluate(ctx, in.value(s.reads, &s.terms), Options{Now: time.Unix(0, 0)}); err != nil || !d.Allow {
+				t.Errorf("%+v %v", d, err)
+			}
+		})
+		if remembered > 0 || fresh > 200 {
+			t.Errorf("%s: %v, remembered %v", in.Permission, fresh, remembered)
+		}
+	}
+}
+
 func BenchmarkDecide(b *testing.B) {
 	s := shipped(b).current.Load()
 	s.memory = nil // what a decision takes, not what remembering it does
