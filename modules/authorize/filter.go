@@ -73,9 +73,12 @@ func (f *filter) question(base engine.Input) *engine.Input {
 
 // keep decides elements. Fail closed: one that can't be named fails the whole.
 func (f *filter) keep(ctx context.Context, question *engine.Input, decide decider, known *masks) jsonstream.Keep {
+	in := *question // for one element after the other
+	var current []jsonstream.Field
+	values := f.values(&current)
 	return func(fields []jsonstream.Field) (bool, *jsonstream.Masks, error) {
-		in := *question
-		if err := f.rule.fill(&in, f.values(fields)); err != nil {
+		current = fields
+		if err := f.rule.fill(&in, values); err != nil {
 			return false, nil, fmt.Errorf("%w: an element can't be named: %w", errAnswer, err)
 		}
 		d := met(decide(ctx, &in))
@@ -94,9 +97,9 @@ func (f *filter) keep(ctx context.Context, question *engine.Input, decide decide
 type decider = func(context.Context, *engine.Input) engine.Decision
 
 // values are the variables that an element gives.
-func (f *filter) values(fields []jsonstream.Field) values {
+func (f *filter) values(of *[]jsonstream.Field) values {
 	return func(name string) (string, error) {
-		field := fields[f.fields[name]]
+		field := (*of)[f.fields[name]]
 		if !field.Given {
 			return "", errAbsent
 		}

@@ -23,6 +23,7 @@ type Filter struct {
 	fill     Fill
 	reads    reads
 	asked    int
+	element  Element // that is being decided
 	memo     map[string]filtered
 	key      []byte
 }
@@ -67,21 +68,23 @@ func (e *Engine) Filter(in *Input, fill Fill) *Filter {
 func (f *Filter) Revision() string { return f.snapshot.Revision }
 
 // Decide decides one element: its relations, and its parent where it is not said, are filled in. An error of Fill refuses.
-func (f *Filter) Decide(ctx context.Context, el Element) (Decision, error) {
+func (f *Filter) Decide(ctx context.Context, given Element) (Decision, error) {
+	f.element = given
+	el := &f.element
 	if f.asked++; f.asked == few && f.snapshot.memory != nil {
 		f.reads = f.snapshot.needs(ctx, &f.base, f.engine.now(), f.engine.timeout)
 		f.memo = map[string]filtered{}
 	}
 	for f.memo != nil && !f.reads.any(readResourceID) && el.Resource.Type == f.base.Resource.Type {
-		if err := f.fill(ctx, &el, f.reads.needs()); err != nil { // fail closed
+		if err := f.fill(ctx, el, f.reads.needs()); err != nil { // fail closed
 			return Refused(Grants, "grants can't be read", f.Revision()), err
 		}
-		f.key = f.reads.elementKey(f.key[:0], &el)
+		f.key = f.reads.elementKey(f.key[:0], el)
 		now := f.engine.now()
 		if m, ok := f.memo[string(f.key)]; ok && (m.until.IsZero() || now.Before(m.until)) {
 			return m.decision, nil
 		}
-		in := f.input(&el)
+		in := f.input(el)
 		d, err := f.engine.decide(ctx, f.snapshot, in)
 		if err != nil || d.Failure != None {
 			break // for want of what was not filled in?
@@ -91,10 +94,10 @@ func (f *Filter) Decide(ctx context.Context, el Element) (Decision, error) {
 			return d, nil
 		}
 	}
-	if err := f.fill(ctx, &el, f.snapshot.reads.needs()); err != nil { // fail closed
+	if err := f.fill(ctx, el, f.snapshot.reads.needs()); err != nil { // fail closed
 		return Refused(Grants, "grants can't be read", f.Revision()), err
 	}
-	return f.engine.decide(ctx, f.snapshot, f.input(&el))
+	return f.engine.decide(ctx, f.snapshot, f.input(el))
 }
 
 // widen tells whether a decision has read more of its element than was known to matter, and so more than was filled in.
