@@ -125,9 +125,6 @@ func (a *App) Objects(ctx context.Context, name, kind string, limit int) (list [
 	return a.grants.Objects(ctx, name, kind, limit)
 }
 
-// Version grows whenever any decision may have changed.
-func (a *App) Version() uint64 { return a.grants.Version() }
-
 // Stamp changes whenever a decision about these objects ("type:id") may have changed for another reason than the policy's own
 // (which the decision's Revision names). Take it before the decision.
 func (a *App) Stamp(objects ...string) uint64 { return a.grants.Stamp(objects...) }

@@ -36,12 +36,10 @@ type cache struct {
 	closed atomic.Bool
 
 	// Stamps count changes by slot of an object's hash: a change elsewhere may look like one here, never the reverse.
-	slots   [stampSlots]atomic.Uint64
-	ends    [stampSlots]deadline // when something of what was read has expired, by slot: a change, too
-	kinds   [kindSlots]atomic.Uint64
-	all     atomic.Uint64 // changes that concern every object
-	version atomic.Uint64
-	end     deadline // the first of ends
+	slots [stampSlots]atomic.Uint64
+	ends  [stampSlots]deadline // when something of what was read has expired, by slot: a change, too
+	kinds [kindSlots]atomic.Uint64
+	all   atomic.Uint64 // changes that concern every object
 
 	mu    sync.RWMutex
 	young map[key]*facts
@@ -78,18 +76,10 @@ func (c *cache) stampAt(object string, now time.Time) uint64 {
 	return c.slots[slot].Load()
 }
 
-func (c *cache) versionAt(now time.Time) uint64 {
-	if c.end.pass(now) {
-		c.version.Add(1)
-	}
-	return c.version.Load()
-}
-
 // expect has stamps change when these facts, which are about to be used, expire.
 func (c *cache) expect(object string, f *facts) {
 	if f.until != 0 {
 		c.ends[c.slot(object)].set(f.until)
-		c.end.set(f.until)
 	}
 }
 
@@ -156,7 +146,6 @@ func (c *cache) forget(object string) {
 	defer c.mu.Unlock()
 	c.slots[c.slot(object)].Add(1)
 	c.kindSlot(kind(object)).Add(1)
-	c.version.Add(1)
 	k := key{object: object}
 	if f := c.young[k]; f != nil && f.whole {
 		c.drop(k)

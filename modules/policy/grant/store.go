@@ -209,11 +209,3 @@ func (s *Store) Stamp(objects ...string) uint64 {
 	}
 	return sum + s.cache.all.Load() + s.emergencies.version.Load()
 }
-
-// Version grows whenever any answer may have changed.
-func (s *Store) Version() uint64 {
-	if !s.trusted() {
-		return s.cache.version.Add(1)
-	}
-	return s.cache.versionAt(s.now())
-}

@@ -163,14 +163,14 @@ func TestAnotherProcessSeesChanges(t *testing.T) {
 	if relations(t, b, "ursula", "room:a") != "" {
 		t.Fatal("granted before")
 	}
-	stamp, version := b.Stamp("room:a"), b.Version()
+	stamp := b.Stamp("room:a")
 	apply(t, a, []Grant{{"ursula", "owner", "room:a", never}}, nil)
 	for end := time.Now().Add(time.Second); relations(t, b, "ursula", "room:a") != "owner"; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("not seen within a second")
 		}
 	}
-	if b.Stamp("room:a") == stamp || b.Version() <= version {
+	if b.Stamp("room:a") == stamp {
 		t.Error("the stamp is the same")
 	}
 }
@@ -205,9 +205,6 @@ func TestStaleFeedAsksTheDatabase(t *testing.T) {
 	}
 	if first, second := s.Stamp("room:a"), s.Stamp("room:a"); first == second {
 		t.Error("stamps are alike where changes can't be seen")
-	}
-	if first, second := s.Version(), s.Version(); first == second {
-		t.Error("versions are alike where changes can't be seen")
 	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
