@@ -131,7 +131,7 @@ func verdicts(t *testing.T, n *kit.Node, answers [][]answer) map[string]verdict 
 		clear(all)
 		for _, e := range n.Events(t) {
 			id, _ := e["http.request.id"].(string)
-			if !want[id] {
+			if !want[id] || e.Str("event.action") != "http-request" {
 				continue
 			}
 			v := verdict{places: map[int][]string{}}

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,20 +35,31 @@ func TestOneEventPerRequest(t *testing.T) {
 		}
 		attack.JSON(t, &p)
 
-		find := func(path string) (found []kit.Frame) {
+		of := func(action, path string) (found []kit.Frame) {
 			for _, e := range s.a.Events(t) {
-				if e.Str("url.path") == path {
+				if e.Str("url.path") == path && e.Str("event.action") == action {
 					found = append(found, e)
 				}
 			}
 			return found
 		}
+		find := func(path string) []kit.Frame { return of("http-request", path) }
 		kit.Eventually(t, 5*time.Second, "the events are written", func() bool {
 			return len(find(kit.RoomPath(mark))) >= 5 && len(find(kit.RoomPath(mark+"-attack"))) >= 1
 		})
 		time.Sleep(200 * time.Millisecond)
 		if got := len(find(kit.RoomPath(mark))); got != 5 {
 			t.Errorf("%d events for 5 requests", got)
+		}
+		// The decision of each is an event of its own, by the request's id.
+		decisions := of("policy-decision", kit.RoomPath(mark))
+		if len(decisions) != 5 || len(of("policy-decision", kit.RoomPath(mark+"-attack"))) != 0 {
+			t.Errorf("decisions: %v", decisions)
+		}
+		for _, e := range find(kit.RoomPath(mark)) {
+			if !slices.ContainsFunc(decisions, func(d kit.Frame) bool { return d.Str("http.request.id") == e.Str("http.request.id") }) {
+				t.Errorf("no decision of %v", e)
+			}
 		}
 		e := find(kit.RoomPath(mark))[0]
 		for k, want := range map[string]string{"source.ip": c.IP, "http.request.method": "GET", "event.category": "web", "url.domain": "localhost"} {
