@@ -48,6 +48,20 @@ type testGateway struct {
 	ground *ground.Ground
 }
 
+// buses are the open ones by folder: a reload keeps them, as it does with the real app.
+var buses sync.Map
+
+func busOf(dir string) (*event.Bus, error) {
+	if b, ok := buses.Load(dir); ok {
+		return b.(*event.Bus), nil
+	}
+	b, err := event.Open(event.Options{Dir: filepath.Join(dir, "events")})
+	if err == nil {
+		buses.Store(dir, b)
+	}
+	return b, err
+}
+
 // grounds are the open ones by folder, so that tests can break them.
 var grounds sync.Map
 
@@ -68,14 +82,14 @@ func (g *testGateway) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	events, err := event.Open(event.Options{Dir: filepath.Join(g.Dir, "events")})
+	events, err := busOf(g.Dir)
 	if err != nil {
 		return err
 	}
 	s := store.NewMemory(0)
 	g.ground = ground.New(&ground.Ground{DataDir: g.Dir, DB: db, Feed: feed, Keys: keys, Events: events, Store: s, Tiers: tier.New(time.Now)}, func() {
 		feed.Close()
-		_, _, _ = db.Close(), events.Close(), s.Close() // a test may have closed them
+		_, _ = db.Close(), s.Close() // a test may have closed it
 	})
 	grounds.Store(g.Dir, g.ground)
 	return nil
@@ -163,6 +177,9 @@ func newEnv(t testing.TB, block, policy string) *env {
 		http.DefaultClient.CloseIdleConnections()
 		if err := caddy.Stop(); err != nil {
 			t.Error(err)
+		}
+		if b, ok := buses.LoadAndDelete(e.dir); ok {
+			_ = b.(*event.Bus).Close() // a test may have closed it
 		}
 	})
 	return e
