@@ -86,9 +86,9 @@ func (h *Handler) parseOne(d *caddyfile.Dispenser) error {
 	case "issuer":
 		return one(d, &h.Issuer)
 	case "max_answer":
-		return parseSize(d, &h.MaxAnswer)
+		return parseSize(d, &h.MaxAnswer, 1)
 	case "body_memory":
-		return parseSize(d, &h.BodyMemory)
+		return parseSize(d, &h.BodyMemory, largestBody)
 	case "public":
 		return h.parsePublic(d)
 	case "route":
@@ -119,7 +119,7 @@ func end(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func parseSize(d *caddyfile.Dispenser, to *int64) error {
+func parseSize(d *caddyfile.Dispenser, to *int64, least uint64) error {
 	name := d.Val()
 	if *to != 0 {
 		return d.Errf("%s is given twice", name)
@@ -128,8 +128,8 @@ func parseSize(d *caddyfile.Dispenser, to *int64) error {
 		return d.ArgErr()
 	}
 	n, err := humanize.ParseBytes(d.Val())
-	if err != nil || n == 0 || n > 1<<30 {
-		return d.Errf("%s %q: write a size up to 1GiB, as 8MiB", name, d.Val())
+	if err != nil || n < least || n > 1<<30 {
+		return d.Errf("%s %q: write a size up to 1GiB, as 8MiB, and at least %s", name, d.Val(), humanize.IBytes(least))
 	}
 	*to = int64(n)
 	return end(d)

@@ -88,6 +88,7 @@ func TestBadCaddyfiles(t *testing.T) {
 		"max_answer much":                    "write a size",
 		"max_answer 0":                       "write a size",
 		"body_memory 0":                      "write a size",
+		"body_memory 1023KiB":                "at least 1.0 MiB",
 		"body_memory 1MiB\nbody_memory 1MiB": "body_memory is given twice",
 		"route POST /x {\npermission p\nbody 2MiB\n}":                                              "`body <size>` up to 1MiB",
 		"route POST /x {\npermission p\nbody 1KiB 2KiB\n}":                                         "`body <size>` up to 1MiB",

@@ -112,7 +112,7 @@ func (h *Handler) setup(g *ground.Ground, p policy, logger *zap.Logger, now func
 		h.BodyMemory = defaultBodyMemory
 	}
 	if h.BodyMemory < largestBody {
-		return fmt.Errorf("gw_authorize: body_memory must be at least %d", largestBody)
+		return fmt.Errorf("gw_authorize: body_memory must be at least %d bytes", largestBody)
 	}
 	h.bodies = newBodies(h.BodyMemory)
 	if h.router, err = compileRoutes(h.Routes, h.Sockets); err != nil {
