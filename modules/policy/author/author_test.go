@@ -42,7 +42,8 @@ func TestCheck(t *testing.T) {
 		"a name the input lacks":    {map[string]string{"a.rego": head + "decision := {\"allow\": true} if input.identty\n"}, []string{"dir/a.rego:3:32: rego_type_error: undefined ref: input.identty", "decision :=", "^", "want (one of)", "identity"}},
 		"a variable nobody uses":    {map[string]string{"a.rego": head + "decision := {\"allow\": true} if x := 1\n"}, []string{"dir/a.rego:3", "assigned var x unused"}},
 		"no decision":               {map[string]string{"a.rego": head + "allow := true\n"}, []string{"dir: policy_error: ", "no rule defines data.gateway.decision"}},
-		"what is not allowed":       {map[string]string{"a.rego": head + "decision := {\"allow\": http.send({}).ok}\n"}, []string{"dir/a.rego:3", "undefined function http.send"}},
+		"what is not allowed":       {map[string]string{"a.rego": head + "decision := {\"allow\": http.send({}).ok}\n"}, []string{"dir/a.rego:3", "undefined function http.send: it reaches outside", "--allow"}},
+		"an obligation misspelt":    {map[string]string{"a.rego": head + "decision := {\"allow\": true, \"obligations\": {\"maxage\": 1}}\n"}, []string{"dir/a.rego:3", "not known", "max_age"}},
 		"a test that can't compile": {map[string]string{"a.rego": head + "decision := {\"allow\": true}\n", "a_test.rego": "package gateway_test\n\ntest_a if nothing\n"}, []string{"dir/a_test.rego:3", "var nothing is unsafe"}},
 		"answers nobody can read":   {map[string]string{"a.rego": head + "decision := true\n"}, []string{"dir/a.rego:3: answer_error: data.gateway.decision: it is no object", "decision := true"}},
 	} {

@@ -86,6 +86,9 @@ func problems(src *engine.Source, err error) (out []Problem) {
 	}
 	for _, e := range list {
 		p := Problem{Code: e.Code, Message: e.Message}
+		if name, ok := strings.CutPrefix(e.Message, "undefined function "); ok && slices.Contains(engine.Guarded, name) {
+			p.Message += ": it reaches outside, so it must be allowed (--allow here, `allow` in the gateway's policy block)"
+		}
 		if l := e.Location; l != nil {
 			p.File, p.Line, p.Column = l.File, l.Row, l.Col
 			p.Source = line(src, l.File, l.Row)

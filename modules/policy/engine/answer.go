@@ -35,7 +35,7 @@ func parseDecision(v any) (d Decision, err error) {
 	if t := m.take(kObligations); t != nil {
 		m.err = errors.Join(m.err, obligations(t, &read.Obligations))
 	}
-	if err := m.end(); err != nil {
+	if err := m.end("a decision has allow, reason, allow_truncated and obligations"); err != nil {
 		return d, err
 	}
 	if read.Allow && read.Obligations.StepUp {
@@ -63,7 +63,7 @@ func obligations(t *ast.Term, to *Obligations) error {
 	default:
 		m.err = errors.Join(m.err, errors.New("log is none of none, brief and full"))
 	}
-	return m.end()
+	return m.end("obligations has step_up, max_age, mask, encrypt, tier, log, expires and incident")
 }
 
 // members reads the members of an object, each at most once.
@@ -81,10 +81,10 @@ func (m *members) take(key *ast.Term) *ast.Term {
 	return t
 }
 
-// end tells what was wrong, or that there is more than was read.
-func (m *members) end() error {
+// end tells what was wrong, or that there is more than was read. The member is not named, for it may hold what came in; known says what there may be.
+func (m *members) end(known string) error {
 	if m.err == nil && m.taken < m.of.Len() {
-		return errors.New("it has a member that is not known")
+		return errors.New("it has a member that is not known: " + known)
 	}
 	return m.err
 }
