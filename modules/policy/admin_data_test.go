@@ -138,6 +138,7 @@ func TestDataCommands(t *testing.T) {
 		want  string
 	}{
 		{"", []string{"get", "nothing"}, "the gateway refuses: there is nothing at this path"},
+		{"{}", []string{"patch", "nothing", "-"}, "the gateway refuses: there is nothing at this path"},
 		{"{", []string{"put", "x", "-"}, "- is no JSON"},
 		{"1", []string{"put", "gateway/decision", "-"}, "the gateway refuses: it can't be pushed"},
 		{"1", []string{"put", "a//b", "-"}, "is no name"},

@@ -129,7 +129,7 @@ func (a *App) changeGrants(w http.ResponseWriter, r *http.Request, add, remove [
 	if !unknown {
 		for _, g := range add {
 			if isLocal(g) && ids[g.Subject] == "" { // whoever is called so one day would have what was meant for somebody else
-				return caddy.APIError{HTTPStatus: http.StatusUnprocessableEntity, Err: fmt.Errorf("no account is called %q: say that unknown names are meant so", g.Subject)}
+				return caddy.APIError{HTTPStatus: http.StatusUnprocessableEntity, Err: fmt.Errorf("no account is called %q: if it is meant so, say unknown (--unknown, or \"unknown\": true)", g.Subject)}
 			}
 		}
 	}

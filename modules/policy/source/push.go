@@ -95,8 +95,11 @@ func (k *Keeper) pushOnce(ctx context.Context, path []string, f edit) error {
 		return err
 	}
 	c, err := k.o.Pushed.plan(path, data, f)
-	if errors.Is(err, errNotPushed) || errors.Is(err, ErrNoData) {
+	switch {
+	case errors.Is(err, errNotPushed):
 		return fmt.Errorf("%w: %w", ErrNoData, err)
+	case errors.Is(err, ErrNoData):
+		return err
 	}
 	var snapshot *engine.Snapshot
 	if err == nil {
