@@ -28,10 +28,13 @@ func (f *adminFlags) register(cmd *cobra.Command) {
 func (f *adminFlags) call(method, uri string, header http.Header, body io.Reader) ([]byte, error) {
 	address, err := caddycmd.DetermineAdminAPIAddress(f.address, nil, f.config, f.adapter)
 	if err != nil {
-		return nil, fmt.Errorf("finding the admin address: %w", err)
+		return nil, fmt.Errorf("finding the admin address (--address names it): %w", err)
 	}
 	resp, err := caddycmd.AdminAPIRequest(address, method, uri, header, body)
 	if err != nil {
+		if unreachable(err) {
+			return nil, fmt.Errorf("no gateway answers at %s: is it running? --address or --config says where: %w", address, err)
+		}
 		return nil, plainError(err)
 	}
 	defer resp.Body.Close()
@@ -44,6 +47,9 @@ func (f *adminFlags) call(method, uri string, header http.Header, body io.Reader
 	}
 	return raw, nil
 }
+
+// unreachable tells whether nobody answered, by the words of Caddy's client: its errors do not wrap.
+func unreachable(err error) bool { return strings.HasPrefix(err.Error(), "performing request:") }
 
 // plainError takes the gateway's own words out of the JSON that Caddy's client puts into its error.
 func plainError(err error) error {

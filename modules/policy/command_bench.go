@@ -88,12 +88,16 @@ func benchTable(w io.Writer, folder, revision string, list []author.Measured) er
 }
 
 // compilePolicy is the policy in a folder, or the one that is compiled in, ready to decide.
-func compilePolicy(cmd *cobra.Command, folder string, uses *policyFlags) (*engine.Snapshot, error) {
+func compilePolicy(cmd *cobra.Command, folder string, uses *policyFlags, more ...engine.Option) (*engine.Snapshot, error) {
 	src, err := policySource(folder)
 	if err != nil {
 		return nil, err
 	}
-	return engine.Compile(cmd.Context(), src, uses.options()...)
+	s, err := engine.Compile(cmd.Context(), src, append(uses.options(), more...)...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", policyName(folder), err)
+	}
+	return s, nil
 }
 
 func documents(cmd *cobra.Command, names []string) (docs []author.Document, err error) {

@@ -46,11 +46,8 @@ func buildCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if _, err := engine.Compile(cmd.Context(), src, uses.options()...); err != nil {
-			return err
-		}
-		if err := engine.Verify(cmd.Context(), src, uses.options()...); err != nil { // no gateway would take it
-			return err
+		if err := passes(cmd, src, &uses); err != nil {
+			return fmt.Errorf("%s: %w", args[0], err)
 		}
 		b.Now = time.Now()
 		var packed bytes.Buffer
@@ -75,6 +72,14 @@ func buildCommand() *cobra.Command {
 		return err
 	}
 	return cmd
+}
+
+// passes holds a policy to what gateways take: it compiles, and its own tests pass.
+func passes(cmd *cobra.Command, src *engine.Source, uses *policyFlags) error {
+	if _, err := engine.Compile(cmd.Context(), src, uses.options()...); err != nil {
+		return err
+	}
+	return engine.Verify(cmd.Context(), src, uses.options()...)
 }
 
 // replaceFile writes a file whole, or leaves the one that was there.

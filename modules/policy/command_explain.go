@@ -28,7 +28,8 @@ const explainHelp = `Says which rule allows or denies, by file and line, and of 
                  decisions that events tell of, by the id of the request or of the decision: from the input, where the event holds
                  it, else anew by the running gateway
   --event ID --captured [CAPTURE…]
-                 decisions whose inputs the gateway captured, as of the time they were made; --config or --data says which gateway
+                 decisions whose inputs the gateway captured, as of the time they were made, by the same policies as an input document;
+                 --config or --data says which gateway
 
 --policy FOLDER decides by another policy than the one in force: a candidate. It knows no grants but those of the request's resource.
 
@@ -56,7 +57,7 @@ func explainCommand() *cobra.Command {
 	f.folders.FolderFlags(cmd)
 	flags := cmd.Flags()
 	flags.StringVarP(&f.folder, "policy", "p", "", "Decide by the policy in this folder")
-	flags.BoolVar(&f.running, "running", false, "Have the running gateway decide about an input document")
+	flags.BoolVar(&f.running, "running", false, "Have the running gateway decide about an input document, or a captured one")
 	flags.BoolVar(&f.trace, "trace", false, "Print every step, too")
 	flags.BoolVar(&f.asJSON, "json", false, "Print JSON")
 	flags.StringVar(&f.event, "event", "", "The id of a request or of a decision in events")
@@ -186,7 +187,7 @@ func (f *explainFlags) ask(cmd *cobra.Command, q *question) ([]explained, error)
 	}
 	for i := range answer.Answers {
 		if x := &answer.Answers[i]; x.Input != nil {
-			if err := f.decide(cmd, x); err != nil {
+			if err := f.decide(cmd, x, "the gateway's input"); err != nil {
 				return nil, err
 			}
 		}
@@ -212,17 +213,17 @@ func (f *explainFlags) explainInput(cmd *cobra.Command, name string, raw []byte)
 		return f.ask(cmd, &question{Input: raw, Who: f.who})
 	}
 	x := explained{Input: raw}
-	if err := f.decide(cmd, &x); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	if err := f.decide(cmd, &x, name); err != nil {
+		return nil, err
 	}
 	return []explained{x}, nil
 }
 
-// decide decides about an input without a gateway.
-func (f *explainFlags) decide(cmd *cobra.Command, x *explained) error {
+// decide decides about an input, which errors call name, without a gateway.
+func (f *explainFlags) decide(cmd *cobra.Command, x *explained, name string) error {
 	doc, err := parseInput(x.Input)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	s, err := compilePolicy(cmd, f.folder, &f.uses)
 	if err != nil {

@@ -93,6 +93,7 @@ func regoFiles(paths []string) (names []string, err error) {
 			names = append(names, p)
 			continue
 		}
+		before := len(names)
 		err = filepath.WalkDir(p, func(name string, d fs.DirEntry, err error) error {
 			switch {
 			case err != nil:
@@ -106,6 +107,9 @@ func regoFiles(paths []string) (names []string, err error) {
 		})
 		if err != nil {
 			return nil, err
+		}
+		if len(names) == before { // a check of the wrong folder must not pass
+			return nil, fmt.Errorf("there is no .rego file below %s", p)
 		}
 	}
 	return names, nil

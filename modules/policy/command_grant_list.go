@@ -32,15 +32,17 @@ func grantListCommand() *cobra.Command {
 		}
 		out := bufio.NewWriter(cmd.OutOrStdout())
 		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-		if !asJSON {
-			fmt.Fprintln(table, "SUBJECT\tRELATION\tOBJECT\tUNTIL\tSINCE")
-		}
 		lines := json.NewEncoder(out)
 		lines.SetEscapeHTML(false)
-		printed := 0
+		printed, headed := 0, asJSON
 		err := gateway.grants(&filter, func(page grantsJSON) (bool, error) {
+			if !headed { // only now: a gateway that does not answer has no list
+				headed = true
+				fmt.Fprintln(table, "SUBJECT\tRELATION\tOBJECT\tUNTIL\tSINCE")
+			}
 			for _, g := range page.Grants {
 				if limit > 0 && printed == limit {
+					fmt.Fprintln(cmd.ErrOrStderr(), "note: there are more")
 					return true, nil
 				}
 				printed++

@@ -6,7 +6,6 @@ import (
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/terminal"
 	"github.com/convosphere/gateway/modules/policy/decisionlog"
-	"github.com/convosphere/gateway/modules/policy/engine"
 	"github.com/convosphere/gateway/modules/policy/replay"
 )
 
@@ -28,11 +27,7 @@ The exit code is 3 where a decision flips. Another reason for the same decision 
 	cmd.Flags().StringVarP(&policy, "policy", "p", "", "The folder or bundle of the policy, in place of the one that is compiled in")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.RunE = host.Finds(func(cmd *cobra.Command, args []string) (bool, error) {
-		src, err := policySource(policy)
-		if err != nil {
-			return false, err
-		}
-		s, err := engine.Compile(cmd.Context(), src, append(uses.options(), replay.Options())...)
+		s, err := compilePolicy(cmd, policy, &uses, replay.Options())
 		if err != nil {
 			return false, err
 		}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,13 +16,23 @@ func Decode(raw []byte) (any, error) {
 	d := &decoder{raw: raw, texts: map[string]string{}}
 	v, err := d.value(0)
 	if err != nil {
-		return nil, fmt.Errorf("at byte %d: %w", d.at, err)
+		return nil, &decodeError{1 + bytes.Count(raw[:d.at], []byte{'\n'}), d.at, err}
 	}
 	if d.space(); d.at < len(raw) {
 		return nil, errors.New("something follows the JSON value")
 	}
 	return v, nil
 }
+
+// decodeError is where a document goes wrong.
+type decodeError struct {
+	line, at int
+	err      error
+}
+
+func (e *decodeError) Error() string { return fmt.Sprintf("at byte %d: %v", e.at, e.err) }
+
+func (e *decodeError) Unwrap() error { return e.err }
 
 type decoder struct {
 	raw   []byte

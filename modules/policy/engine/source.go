@@ -129,6 +129,10 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 func (s *Source) mount(name string, raw []byte) error {
 	value, err := Decode(raw)
 	if err != nil {
+		var where *decodeError
+		if errors.As(err, &where) {
+			name = fmt.Sprintf("%s:%d", name, where.line)
+		}
 		return fmt.Errorf("%s: it must be a JSON object: %w", name, err)
 	}
 	data, ok := value.(map[string]any)

@@ -131,7 +131,7 @@ func Read(name string) (*engine.Source, error) {
 		return nil, err
 	}
 	if info.IsDir() {
-		return engine.Load(os.DirFS(name))
+		return loadFolder(name)
 	}
 	raw, err := readBounded(name)
 	if err != nil {

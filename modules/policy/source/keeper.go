@@ -81,7 +81,7 @@ func Load(ctx context.Context, o Options) (*Keeper, *engine.Snapshot, error) {
 	}
 	k.reject(err, found)
 	if kept == nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%s: %w", k.o.Origin, err)
 	}
 	if keptErr := k.take(ctx, kept, "the last good copy of "+k.o.Origin.String()); keptErr != nil {
 		return nil, nil, errors.Join(err, keptErr)

@@ -146,7 +146,16 @@ func LoadFolder(folder string) (*engine.Source, error) {
 	if !info.IsDir() {
 		return nil, fmt.Errorf("folder: %s is no folder", folder)
 	}
-	return engine.Load(os.DirFS(folder))
+	return loadFolder(folder)
+}
+
+// loadFolder is engine.Load with errors that name the folder too.
+func loadFolder(folder string) (*engine.Source, error) {
+	src, err := engine.Load(os.DirFS(folder))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", folder, err)
+	}
+	return src, nil
 }
 
 // folderState is what `stat` says of a folder's files, behind links.
