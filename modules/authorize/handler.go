@@ -81,10 +81,11 @@ func (h *Handler) pass(w http.ResponseWriter, r *http.Request, rc *reqctx.Reques
 		return h.refuse(w, r, rc, engine.Decision{Reason: "ids can't be told to the back end", Failure: engine.Grants})
 	}
 	allowed.Inc()
-	switch {
-	case wsframe.IsHandshake(out):
+	if wsframe.IsHandshake(out) {
 		w, out = h.watch(w, out, rc, rt, in, v)
-	case rt.filter != nil || len(rt.effects) > 0 || masks != nil:
+	}
+	// Of a handshake, too: any request can look like one, and a back end that opens no socket answers it as any other.
+	if rt.filter != nil || len(rt.effects) > 0 || masks != nil {
 		return h.exchange(w, out, rc, rt, in, vars, masks, next)
 	}
 	return next.ServeHTTP(w, out)

@@ -132,8 +132,12 @@ func (r *route) treat(method string, masked bool) func(status int) treatment {
 		if on, _ := r.effects.on(status); on && success && method != http.MethodHead {
 			return hold
 		}
-		switch noBody := status == http.StatusNoContent || status == http.StatusResetContent || status == http.StatusNotModified; {
-		case noBody, status < 200:
+		switch {
+		case status == http.StatusNoContent, status == http.StatusNotModified, status < 200:
+			return pass
+		case status == http.StatusResetContent && (r.filter != nil || masked):
+			return bare // it has no body, but nothing keeps one from being sent
+		case status == http.StatusResetContent:
 			return pass
 		case r.filter != nil && status == http.StatusOK:
 			return change
