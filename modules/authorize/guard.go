@@ -33,6 +33,7 @@ type guard struct {
 // question is what a decision about a message depends on, besides what does not change while the socket is open.
 type question struct {
 	rule             *messageRule
+	kind             string // of several that share a rule; they come from configuration
 	resource, parent engine.Object
 	target           string
 }
@@ -202,7 +203,7 @@ func (g *guard) decide(ctx context.Context, rule *messageRule, in *engine.Input)
 	if rule.body > 0 { // no two messages are alike
 		return g.h.decide(ctx, in)
 	}
-	q := question{rule, in.Resource, in.Parent, in.Target}
+	q := question{rule, in.Message.Type, in.Resource, in.Parent, in.Target}
 	g.mu.Lock()
 	v, ok := g.kept[q]
 	g.mu.Unlock()

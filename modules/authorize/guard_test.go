@@ -293,7 +293,7 @@ func TestGuardRemembers(t *testing.T) {
 	g := &guard{h: h, kept: map[question]verdict{}}
 	ask := func(room string, want uint64) {
 		t.Helper()
-		in := engine.Input{Resource: engine.Object{Type: "room", ID: room}}
+		in := engine.Input{Message: &engine.Message{Type: "t"}, Resource: engine.Object{Type: "room", ID: room}}
 		before := p.asked.Load()
 		g.decide(context.Background(), rule, &in)
 		if got := p.asked.Load() - before; got != want {
