@@ -198,7 +198,10 @@ func (a *answer) send(body []byte, changed, noBody bool) error {
 	case noBody: // HEAD: the length of what would be sent is not known
 		a.header.Del("Content-Length")
 		body = nil
-	case a.status == http.StatusNoContent || a.status == http.StatusResetContent || a.status == http.StatusNotModified:
+	case a.status == http.StatusNoContent || a.status == http.StatusNotModified:
+		body = nil
+	case a.status == http.StatusResetContent:
+		a.header.Set("Content-Length", "0")
 		body = nil
 	default:
 		a.header.Set("Content-Length", strconv.Itoa(len(body)))
