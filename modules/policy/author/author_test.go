@@ -7,6 +7,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
+	"github.com/open-policy-agent/opa/v1/types"
 	"time"
 
 	"github.com/convosphere/gateway/modules/internal/terminal"
@@ -129,6 +133,21 @@ func TestTest(t *testing.T) {
 	cancel()
 	if rep, err := Test(ended, source(t, map[string]string{"a.rego": tested, "a_test.rego": tests}), TestOptions{}); err == nil {
 		t.Errorf("tests that were not run passed: %+v", rep)
+	}
+}
+
+// A test at which OPA panics has failed; the command goes on.
+func TestAPanicIsAnError(t *testing.T) {
+	panics := engine.Function{Name: "gateway.panics", Type: types.NewFunction(types.Args(types.N), types.B), Call: func(topdown.BuiltinContext, []*ast.Term) (*ast.Term, error) {
+		panic("illegal value")
+	}}
+	src := source(t, map[string]string{
+		"a.rego":      "package gateway\n\ndecision := {\"allow\": panics(1)}\n\npanics(n) := gateway.panics(n)\n\nclosed if {\n\tinput.open\n\tpanics(1)\n}\n",
+		"a_test.rego": "package gateway_test\n\ntest_it if data.gateway.decision.allow\n\ntest_closed if data.gateway.closed with input as {\"open\": false}\n\ntest_good if true\n",
+	})
+	rep, err := Test(ctx, src, TestOptions{Coverage: true}, engine.WithFunctions(panics))
+	if err != nil || rep.Passed != 1 || rep.Failed != 2 || rep.Cases[0].Outcome != Errored || !strings.Contains(rep.Cases[0].Error, "panicked") || rep.Cases[1].Outcome != Failed {
+		t.Errorf("%+v %v", rep, err)
 	}
 }
 

@@ -44,6 +44,11 @@ func recovered(err *error) {
 	}
 }
 
+func guarded(f func() error) (err error) {
+	defer recovered(&err)
+	return f()
+}
+
 func parse(texts map[string]string, caps *ast.Capabilities) (map[string]*ast.Module, error) {
 	modules := make(map[string]*ast.Module, len(texts))
 	for name, text := range texts {

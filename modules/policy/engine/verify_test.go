@@ -63,6 +63,24 @@ func TestVerifyNamesSomeOfManyFailures(t *testing.T) {
 	}
 }
 
+// OPA panics at some values, and its own runner recovers from nothing: the test fails, and the process lives. So do the other tests.
+func TestVerifyOutlivesAPanic(t *testing.T) {
+	panics := Function{Name: "gateway.panics", Type: types.NewFunction(types.Args(types.N), types.B), Steady: true, Call: func(topdown.BuiltinContext, []*ast.Term) (*ast.Term, error) {
+		panic("illegal value")
+	}}
+	for name, test := range map[string]string{
+		"a test": "test_it if gateway.panics(1)",
+		"a case": "test_it[n] if {\n\tsome n in [\"a\", \"b\"]\n\tgateway.panics(1)\n}",
+	} {
+		src := tested(test + "\n\ntest_beside if data.open == 1")
+		src.Modules["b.rego"] = "package gateway\n\npanics(n) := gateway.panics(n)\n"
+		err := Verify(context.Background(), src, WithFunctions(panics))
+		if err == nil || !strings.Contains(err.Error(), "a_test.rego:5: test_it: the policy engine panicked: illegal value") || !strings.Contains(err.Error(), "test_beside fails") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // Tests that were not run have not passed.
 func TestVerifyThatIsCutShortRefuses(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
