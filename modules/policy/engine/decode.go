@@ -6,12 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
-// Decode reads one JSON document as encoding/json does, with its numbers as they are written (FuzzDecode holds it to that). It is for
-// documents that may be large while requests are decided: it steps aside for them, and keeps of names and short texts that come again
-// one copy.
+// Decode reads one JSON document as encoding/json does, with its numbers as they are written (FuzzDecode holds it to that), but refuses
+// one in which an object has a member twice: whoever reads it next may see the other one. It is for documents that may be large while
+// requests are decided: it steps aside for them, and keeps of names and short texts that come again one copy.
 func Decode(raw []byte) (any, error) {
 	d := &decoder{raw: raw, texts: map[string]string{}}
 	v, err := d.value(0)
@@ -43,6 +46,31 @@ type decoder struct {
 
 // deepest is how far values may be nested, as in encoding/json.
 const deepest = 10_000
+
+// twiceError says that a member is in its object twice. Its path, the innermost name first, is put together on the way out.
+type twiceError struct{ path []string }
+
+func (e *twiceError) Error() string {
+	names := e.path
+	cut := ""
+	if n := len(names) - mostNames; n > 0 {
+		names, cut = names[:mostNames], "…"
+	}
+	for _, name := range slices.Backward(names) {
+		cut += fmt.Sprintf("/%.64s", strings.NewReplacer("~", "~0", "/", "~1").Replace(name))
+	}
+	return fmt.Sprintf("the member %q is there twice", cut)
+}
+
+// mostNames bounds how much of a path is named.
+const mostNames = 10
+
+func within(name string, err error) error {
+	if twice, ok := err.(*twiceError); ok { // never wrapped before this is through
+		twice.path = append(twice.path, name)
+	}
+	return err
+}
 
 var errJSON = errors.New("this is no JSON")
 
@@ -124,7 +152,7 @@ func (d *decoder) array(depth int) (any, error) {
 	for {
 		v, err := d.value(depth)
 		if err != nil {
-			return nil, err
+			return nil, within(strconv.Itoa(len(list)), err)
 		}
 		list = append(list, v)
 		if d.next() != ',' {
@@ -151,8 +179,11 @@ func (d *decoder) object(depth int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
+		if _, twice := members[name]; twice {
+			return nil, &twiceError{[]string{name}}
+		}
 		if members[name], err = d.value(depth); err != nil {
-			return nil, err
+			return nil, within(name, err)
 		}
 		if d.next() != ',' {
 			return members, d.take('}')

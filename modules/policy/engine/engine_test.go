@@ -209,6 +209,7 @@ func TestLoad(t *testing.T) {
 		"no module":      {"data.json": {Data: []byte(`{}`)}},
 		"broken data":    {"a.rego": {}, "data.json": {Data: []byte(`{`)}},
 		"data no object": {"a.rego": {}, "data.json": {Data: []byte(`[]`)}},
+		"twice":          {"a.rego": {}, "data.json": {Data: []byte(`{"x":{"y":1,"y":1}}`)}},
 		"trailing data":  {"a.rego": {}, "data.json": {Data: []byte(`{} {}`)}},
 		"conflict":       {"a.rego": {}, "data.json": {Data: []byte(`{"x":{"y":1}}`)}, "x/data.json": {Data: []byte(`{"y":2}`)}},
 		"no object":      {"a.rego": {}, "data.json": {Data: []byte(`{"x":1}`)}, "x/data.json": {Data: []byte(`{"y":2}`)}},

@@ -77,7 +77,10 @@ func readManifest(raw []byte) (label string, err error) {
 		return "", nil
 	}
 	var m manifest
-	if err := json.Unmarshal(raw, &m); err != nil {
+	if _, err = engine.Decode(raw); err == nil { // no member twice
+		err = json.Unmarshal(raw, &m)
+	}
+	if err != nil {
 		return "", fmt.Errorf("%s can't be read: %w", manifestFile, err)
 	}
 	old := m.RegoVersion != nil && *m.RegoVersion != 1

@@ -176,14 +176,14 @@ func TestForeignContentIsNamed(t *testing.T) {
 	}
 	for name, content := range map[string]string{
 		"patch.json": `{"data": []}`, "policy.wasm": "x", "sub/plan.json": "{}", ".manifest.pb": "x", "data.yaml": "a: 1",
-		".manifest": `{"rego_version": 0}`, "data.json": `[]`, "sub/sub.txt": "", "n/data.json": `{} {}`,
+		".manifest": `{"rego_version": 0}`, "data.json": `[]`, "sub/sub.txt": "", "n/data.json": `{} {}`, "twice/data.json": `{"a": 1, "a": 1}`,
 	} {
 		_, err := OpenBundle(repack(t, unsigned.Bytes(), func(f map[string][]byte) { f[name] = []byte(content) }), &Trust{Unsigned: true}, noon)
 		if (err == nil) != (name == "sub/sub.txt") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, m := range []string{`{"revision": "a\nb"}`, `{"revision": "` + strings.Repeat("x", maxLabel+1) + `"}`, `{"file_rego_versions": {"a.rego": 0}}`, `[`} {
+	for _, m := range []string{`{"revision": "a\nb"}`, `{"revision": "` + strings.Repeat("x", maxLabel+1) + `"}`, `{"file_rego_versions": {"a.rego": 0}}`, `{"revision": "a", "revision": "b"}`, `[`} {
 		if _, err := readManifest([]byte(m)); err == nil {
 			t.Errorf("%s is taken", m)
 		}

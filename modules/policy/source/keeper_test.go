@@ -128,6 +128,7 @@ func TestTheLastGoodPolicyStays(t *testing.T) {
 		{"its tests fail", "a.rego", "package gateway\n\ndecision := {\"allow\": false}\n", TestsFail},
 		{"malformed", "a.rego", "package gateway\n\ndecision := {\"allow\": true, \"obligations\": 1}\n", Malformed},
 		{"data", "sub/data.json", "{", Untrusted},
+		{"data with a member twice", "sub/data.json", `{"on": false, "on": true}`, Untrusted},
 	} {
 		put(t, folder, c.file, c.text)
 		if err := r.look(); err == nil {

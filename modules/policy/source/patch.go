@@ -26,7 +26,11 @@ type operation struct {
 // Patch changes a document by a JSON Patch (RFC 6902), all of it or nothing.
 func Patch(doc any, patch []byte) (any, error) {
 	var operations []operation
-	if err := json.Unmarshal(patch, &operations); err != nil {
+	_, err := engine.Decode(patch) // no member twice
+	if err == nil {
+		err = json.Unmarshal(patch, &operations)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("it is no JSON Patch: %w", err)
 	}
 	if len(operations) > maxOperations {

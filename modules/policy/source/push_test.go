@@ -189,7 +189,7 @@ func TestUnfitPushes(t *testing.T) {
 	before := r.revision()
 	for path, document := range map[string]string{
 		"gateway/decision": `{"allow": true}`, "gateway": `{"decision": {"allow": true}}`, "gateway/decision/allow": `true`, // it would stand in for a rule
-		"text/below": `1`, "list/0": `1`, "x": `{`, "y": `1 2`, "z": ``, "": `{}`,
+		"text/below": `1`, "list/0": `1`, "x": `{`, "y": `1 2`, "twice": `{"on": false, "on": true}`, "z": ``, "": `{}`,
 	} {
 		if err := r.put(path, document); !errors.Is(err, ErrUnfit) {
 			t.Errorf("%q: %v", path, err)
