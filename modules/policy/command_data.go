@@ -5,16 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/policy/source"
 )
 
@@ -165,23 +164,9 @@ func (f *adminFlags) push(cmd *cobra.Command, method, path, kind string, body []
 
 // readDocument reads a file, or standard input, of JSON.
 func readDocument(cmd *cobra.Command, name string) ([]byte, error) {
-	in := cmd.InOrStdin()
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		in = f
+	raw, err := host.ReadInput(cmd, name, source.MaxDocument)
+	if err == nil && !json.Valid(raw) {
+		err = errors.New(name + " is no JSON")
 	}
-	raw, err := io.ReadAll(io.LimitReader(in, source.MaxDocument+1))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("reading %s: %w", name, err)
-	case len(raw) > source.MaxDocument:
-		return nil, fmt.Errorf("%s has more than %d MiB", name, source.MaxDocument>>20)
-	case !json.Valid(raw):
-		return nil, errors.New(name + " is no JSON")
-	}
-	return raw, nil
+	return raw, err
 }

@@ -116,26 +116,14 @@ func regoFiles(paths []string) (names []string, err error) {
 }
 
 // replace puts a file's new content in place at once: the gateway may be watching.
-func replace(name string, content []byte) (err error) {
-	if name, err = filepath.EvalSymlinks(name); err != nil { // a link stays one
+func replace(name string, content []byte) error {
+	name, err := filepath.EvalSymlinks(name) // a link stays one
+	if err != nil {
 		return err
 	}
 	info, err := os.Stat(name)
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".fmt-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Chmod(info.Mode().Perm()), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
+	return replaceFile(name, content, info.Mode().Perm())
 }
