@@ -3,6 +3,7 @@ package policy
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -65,20 +66,23 @@ func (a *App) origin() (source.Origin, *source.Kept, error) {
 
 // compile takes a policy that compiles and passes its own tests.
 func (a *App) compile(ctx context.Context, src *engine.Source) (*engine.Snapshot, error) {
-	snapshot, err := engine.Compile(ctx, src, append(a.options(), engine.WithGrants(a.ask))...)
+	return a.compileWith(ctx, src, a.options()...)
+}
+
+func (a *App) compileWith(ctx context.Context, src *engine.Source, opts ...engine.Option) (*engine.Snapshot, error) {
+	snapshot, err := engine.Compile(ctx, src, append(slices.Clone(opts), engine.WithGrants(a.ask))...)
 	if err != nil {
 		return nil, &source.Refusal{Reason: source.Uncompiled, Err: err}
 	}
-	if err := engine.Verify(ctx, src, a.options()...); err != nil {
+	if err := engine.Verify(ctx, src, opts...); err != nil {
 		return nil, &source.Refusal{Reason: source.TestsFail, Err: err}
 	}
 	return snapshot, nil
 }
 
-// check refuses a policy whose answers are malformed: it would lock everybody out. One that is undefined may mean it.
+// check refuses a policy with data that nobody can decide by.
 func check(ctx context.Context, s *engine.Snapshot) error {
-	in := &engine.Input{Method: "GET", Path: "/", Permission: "app:read"}
-	if d, err := s.Evaluate(ctx, in.Value(), engine.Options{Now: time.Now()}); d.Failure == engine.Malformed {
+	if err := s.Answers(ctx); err != nil {
 		return &source.Refusal{Reason: source.Malformed, Err: err}
 	}
 	return nil
@@ -86,13 +90,8 @@ func check(ctx context.Context, s *engine.Snapshot) error {
 
 // watch begins to look for new policies and data, and tells what was found before.
 func (a *App) watch() {
-	changed := make(chan struct{}, 1)
-	a.unread = a.ground.Feed.Subscribe(source.Topic, func(string) {
-		select {
-		case changed <- struct{}{}:
-		default: // it will look anyhow
-		}
-	})
+	changed, unread := a.pushes()
+	a.unread = unread
 	ctx, cancel := context.WithCancel(context.Background()) // as long as the app: until Cleanup
 	var watching sync.WaitGroup
 	watching.Go(func() { a.keeper.Run(ctx, changed) })
@@ -103,6 +102,17 @@ func (a *App) watch() {
 	for _, r := range a.news.begin() {
 		a.tell(r)
 	}
+}
+
+// pushes tells whenever data was pushed, here or elsewhere, until unread is called.
+func (a *App) pushes() (changed <-chan struct{}, unread func()) {
+	c := make(chan struct{}, 1)
+	return c, a.ground.Feed.Subscribe(source.Topic, func(string) {
+		select {
+		case c <- struct{}{}:
+		default: // it will look anyhow
+		}
+	})
 }
 
 func (a *App) unwatch() {

@@ -57,7 +57,7 @@ func buildCommand() *cobra.Command {
 		if packed.Len() > source.MaxBundle {
 			return fmt.Errorf("the bundle would have more than %d MiB, which no gateway takes", source.MaxBundle>>20)
 		}
-		if err := replaceFile(out, packed.Bytes()); err != nil {
+		if err := replaceFile(out, packed.Bytes(), 0o644); err != nil {
 			return fmt.Errorf("writing the bundle: %w", err)
 		}
 		revision, err := src.Revision()
@@ -74,23 +74,27 @@ func buildCommand() *cobra.Command {
 	return cmd
 }
 
-// passes holds a policy to what gateways take: it compiles, and its own tests pass.
+// passes holds a policy to what gateways take: it compiles, its own tests pass, and its answers can be read.
 func passes(cmd *cobra.Command, src *engine.Source, uses *policyFlags) error {
-	if _, err := engine.Compile(cmd.Context(), src, uses.options()...); err != nil {
+	s, err := engine.Compile(cmd.Context(), src, uses.options()...)
+	if err != nil {
 		return err
 	}
-	return engine.Verify(cmd.Context(), src, uses.options()...)
+	if err := engine.Verify(cmd.Context(), src, uses.options()...); err != nil {
+		return err
+	}
+	return s.Answers(cmd.Context())
 }
 
 // replaceFile writes a file whole, or leaves the one that was there.
-func replaceFile(name string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(name), ".bundle-*")
+func replaceFile(name string, content []byte, mode os.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(name), ".new-*")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(f.Name()) }() // after the rename there is none
 	_, err = f.Write(content)
-	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), name)

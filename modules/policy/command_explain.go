@@ -186,7 +186,7 @@ func (f *explainFlags) ask(cmd *cobra.Command, q *question) ([]explained, error)
 		return answer.Answers, nil
 	}
 	for i := range answer.Answers {
-		if x := &answer.Answers[i]; x.Input != nil {
+		if x := &answer.Answers[i]; x.Input != nil && x.Decision == nil { // where there is one, no policy is asked
 			if err := f.decide(cmd, x, "the gateway's input"); err != nil {
 				return nil, err
 			}

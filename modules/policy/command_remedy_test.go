@@ -70,6 +70,10 @@ func TestErrorsNameThePolicy(t *testing.T) {
 			t.Errorf("%v: %d %s", args, code, out)
 		}
 	}
+	put(filepath.Join(policy, "a.rego"), "package gateway\n\ndecision := {\"allow\": \"yes\"}\n")
+	if code, out := tool(t, "", "build", "-o", filepath.Join(dir, "x"), policy); code != 1 || !strings.Contains(out, "no boolean") {
+		t.Errorf("a bundle that no gateway takes: %d %s", code, out)
+	}
 	put(filepath.Join(policy, "data.json"), "{\n\t\"a\": 1,\n}\n")
 	for _, args := range append(all, []string{"check", policy}, []string{"test", policy}) {
 		code, out := tool(t, "", args...)

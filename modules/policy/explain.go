@@ -45,10 +45,15 @@ type askedRequest struct {
 
 // askedPast is what an event tells of a decision.
 type askedPast struct {
-	Method, Path, Route, Host  string
-	Permission, Classification string
-	Resource, Parent           string          // type:id
-	Message                    *engine.Message `json:",omitempty"`
+	Method         string          `json:"method,omitempty"`
+	Path           string          `json:"path,omitempty"`
+	Route          string          `json:"route,omitempty"`
+	Host           string          `json:"host,omitempty"`
+	Permission     string          `json:"permission,omitempty"`
+	Classification string          `json:"classification,omitempty"`
+	Resource       string          `json:"resource,omitempty"` // type:id
+	Parent         string          `json:"parent,omitempty"`
+	Message        *engine.Message `json:"message,omitempty"`
 }
 
 // who is an account, or a person made up.

@@ -120,7 +120,7 @@ func TestServeExplain(t *testing.T) {
 	if y := ask1(strings.Replace(q, `/x/1`, `/y`, 1)); !y.Unlisted || !y.Decision.Allow {
 		t.Errorf("%+v", y)
 	}
-	if y := ask1(`{"past": {"Method": "DELETE", "Path": "/x/1", "Permission": "message:delete", "Resource": "message:1"}, "who": {"subject": "id-ursula"}}`); !y.Decision.Allow || y.Digest == "" {
+	if y := ask1(`{"past": {"method": "DELETE", "path": "/x/1", "permission": "message:delete", "resource": "message:1"}, "who": {"subject": "id-ursula"}}`); !y.Decision.Allow || y.Digest == "" {
 		t.Errorf("%+v", y)
 	}
 	if y := ask1(`{"request": {"method": "GET", "path": "/x/1", "direction": "in", "message": "dHlwaW5n"}, "who": {"name": "petra", "roles": ["moderator"]}}`); !strings.Contains(string(y.Input), `"type":"typing"`) || !y.Decision.Allow {
@@ -275,6 +275,20 @@ func TestExplainEvent(t *testing.T) {
 		t.Errorf("%d: %s", code, out)
 	}
 	wants(t, out, "permission: none", "denied: closed to everyone", "the log hides of the input: /a")
+}
+
+// What the gateway refuses by itself no candidate allows.
+func TestExplainElsewhereByACandidate(t *testing.T) {
+	a, _ := explaining(t)
+	if err := a.Apply(t.Context(), []grant.Grant{{Subject: "room:a", Relation: grant.Parent, Object: "message:1"}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	code, out := tool(t, `{"event.action":"policy-decision","user.id":"id-ursula","gateway.decision.id":"D","gateway.decision.permission":"message:delete","gateway.decision.resource":"message:1","gateway.decision.parent":"room:b"}`,
+		"explain", "--address", adminAddress(t), "--policy", write(t, `decision := {"allow": true, "reason": "all"}`), "--event", "D", "-")
+	if code != 3 {
+		t.Errorf("%d", code)
+	}
+	wants(t, out, "denied: "+elsewhere)
 }
 
 // What was captured is explained as of its time and measured, without a running gateway.

@@ -104,13 +104,7 @@ func (a *App) watchShadow() {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background()) // as long as the app: until Cleanup
-	changed := make(chan struct{}, 1)
-	unread := a.ground.Feed.Subscribe(source.Topic, func(string) {
-		select {
-		case changed <- struct{}{}:
-		default: // it will look anyhow
-		}
-	})
+	changed, unread := a.pushes()
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		if keeper := a.findCandidate(ctx); keeper != nil {
@@ -165,14 +159,7 @@ func (a *App) loadCandidate(ctx context.Context) (*source.Keeper, error) {
 
 // compileCandidate allows no function that reaches outside, also where the policy in force may use some: nothing is to be done twice.
 func (a *App) compileCandidate(ctx context.Context, src *engine.Source) (*engine.Snapshot, error) {
-	snapshot, err := engine.Compile(ctx, src, engine.WithGrants(a.ask))
-	if err != nil {
-		return nil, &source.Refusal{Reason: source.Uncompiled, Err: err}
-	}
-	if err := engine.Verify(ctx, src); err != nil {
-		return nil, &source.Refusal{Reason: source.TestsFail, Err: err}
-	}
-	return snapshot, nil
+	return a.compileWith(ctx, src)
 }
 
 // reportCandidate tells what became of the candidate. The policy in force has no part in it.

@@ -47,8 +47,7 @@ func Check(ctx context.Context, src *engine.Source, opts ...engine.Option) ([]Pr
 		return problems(src, err), nil
 	}
 	// What the gateway asks before it takes a policy: one whose answers are malformed would lock everybody out.
-	probe := &engine.Input{Method: "GET", Path: "/", Permission: "app:read"}
-	d, x, err := snapshot.Explain(ctx, probe.Value(), engine.Options{}, false)
+	d, x, err := snapshot.Explain(ctx, engine.Probe(), engine.Options{}, false)
 	if d.Failure != engine.Malformed {
 		return nil, nil
 	}

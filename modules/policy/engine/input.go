@@ -29,8 +29,8 @@ func (o Object) String() string {
 
 // Message is what is known of one socket message.
 type Message struct {
-	Type      string
-	Direction string // "in": client to back end; "out"
+	Type      string `json:"type"`
+	Direction string `json:"direction"` // "in": client to back end; "out"
 }
 
 // Input is what a decision is made from. Rego sees it as

@@ -39,6 +39,20 @@ func Verify(ctx context.Context, src *Source, opts ...Option) error {
 	return judge(results)
 }
 
+// Probe is the question that a policy is asked before it is put in force.
+func Probe() ast.Value {
+	in := &Input{Method: "GET", Path: "/", Permission: "app:read"}
+	return in.Value()
+}
+
+// Answers refuses a policy whose answers are malformed: it would lock everybody out. One that is undefined may mean it.
+func (s *Snapshot) Answers(ctx context.Context) error {
+	if d, err := s.Evaluate(ctx, Probe(), Options{Now: time.Now()}); d.Failure == Malformed {
+		return err
+	}
+	return nil
+}
+
 // suite are a policy's tests, compiled, and what they run with.
 type suite struct {
 	*options
