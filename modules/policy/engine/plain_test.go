@@ -38,7 +38,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		text, err := Encode(got)
+		text, err := Encode(got, 1<<20)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -242,12 +242,12 @@ var errNotPushed = errors.New("nothing was pushed there; what the policy itself 
 
 // put adds a document to the plan.
 func (c *plan) put(path string, value any, now time.Time) error {
-	text, err := engine.Encode(value)
+	text, err := engine.Encode(value, MaxDocument)
+	if errors.Is(err, engine.ErrLarge) {
+		return fmt.Errorf("the document at %q would have more than %d MiB, or be nested too deeply", path, MaxDocument>>20)
+	}
 	if err != nil {
 		return err
-	}
-	if len(text) > MaxDocument {
-		return fmt.Errorf("the document at %q would have more than %d MiB", path, MaxDocument>>20)
 	}
 	r, err := newRow(path, value, fmt.Sprintf("%x", sha256.Sum256(text)), len(text), now)
 	if err != nil {
