@@ -186,7 +186,10 @@ func (a *answer) json() (*strictjson.Value, error) {
 }
 
 // describesBody are headers that speak of the body as it came.
-var describesBody = []string{"Etag", "Last-Modified", "Content-Md5", "Digest", "Content-Digest", "Repr-Digest", "Accept-Ranges", "Content-Range"}
+var describesBody = []string{
+	"Etag", "Last-Modified", "Content-Md5", "Digest", "Content-Digest", "Repr-Digest", "Accept-Ranges", "Content-Range",
+	"Cdn-Cache-Control", "Surrogate-Control", // which shared caches heed before Cache-Control
+}
 
 // send passes on what was held back, with body in the place of what came. changed tells that it is another.
 func (a *answer) send(body []byte, changed, noBody bool) error {
@@ -228,7 +231,21 @@ func (a *answer) unlabel() {
 	for _, k := range describesBody {
 		a.header.Del(k)
 	}
-	if a.header.Get("Cache-Control") == "" {
+	if !isPrivate(a.header.Values("Cache-Control")) {
 		a.header.Set("Cache-Control", "private, no-cache")
 	}
+}
+
+// isPrivate tells whether Cache-Control keeps the answer out of caches that people share.
+func isPrivate(values []string) bool {
+	private := false
+	for directive := range strings.SplitSeq(strings.Join(values, ","), ",") {
+		switch name := strings.ToLower(strings.TrimSpace(directive)); {
+		case name == "private", name == "no-store":
+			private = true
+		case name == "public", strings.HasPrefix(name, "s-maxage"):
+			return false
+		}
+	}
+	return private
 }

@@ -314,3 +314,32 @@ func TestLargeListsOfClientsThatGoAway(t *testing.T) {
 		t.Error("it goes on for ever")
 	}
 }
+
+// A filtered answer is one person's, whatever the back end says to caches of the one that it sent.
+func TestFilteredAnswersAreForNoSharedCache(t *testing.T) {
+	e := newEnv(t, filtered, "")
+	for said, want := range map[string]string{
+		"":                      "private, no-cache",
+		"public, max-age=600":   "private, no-cache",
+		"s-maxage=600":          "private, no-cache",
+		`private="X-A", public`: "private, no-cache",
+		"max-age=60, private":   "max-age=60, private",
+		"No-Store":              "No-Store",
+		"PRIVATE":               "PRIVATE",
+	} {
+		e.backend(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			if said != "" {
+				w.Header().Set("Cache-Control", said)
+			}
+			for _, name := range []string{"CDN-Cache-Control", "Surrogate-Control"} {
+				w.Header().Set(name, "max-age=600")
+			}
+			_, _ = io.WriteString(w, `{"rooms":[]}`)
+		})
+		r := e.expect(200, "GET", "/list", "ursula/user")
+		if got := r.header.Get("Cache-Control"); got != want || r.header.Get("CDN-Cache-Control") != "" || r.header.Get("Surrogate-Control") != "" {
+			t.Errorf("%q becomes %q: %v", said, got, r.header)
+		}
+	}
+}
