@@ -50,3 +50,21 @@ func TestMasks(t *testing.T) {
 		}
 	}
 }
+
+// Data does not stand in for the rules that mask.
+func TestDataDoesNotStandInForMasks(t *testing.T) {
+	s := masked(t, `mask contains "/input/body"`)
+	for path, value := range map[string]any{"mask": []any{}, "mask/x": true} {
+		d, err := NewDocument(append([]string{"system", "log"}, strings.Split(path, "/")...), value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		over, err := s.WithDocuments(context.Background(), []Document{d})
+		if err != nil {
+			continue // better still
+		}
+		if got, err := over.Masks(context.Background(), ast.NewObject(), Options{}); err != nil || !reflect.DeepEqual(got, []any{"/input/body"}) {
+			t.Errorf("%s: %v %v", path, got, err)
+		}
+	}
+}
