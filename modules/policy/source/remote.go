@@ -74,8 +74,13 @@ func NewRemote(r Remote) (Origin, error) {
 	return &remote{Remote: r, client: &http.Client{Transport: transport, CheckRedirect: redirect}}, nil
 }
 
-// redirect follows a few, and never from TLS into the open. Go's client sends secrets along to the same host only.
+// redirect follows a few, and never from TLS into the open. Another server than the one that is configured gets nothing that is meant for that one: Go's
+// client knows of Authorization and cookies alone, and sends the URL that it came from along.
 func redirect(r *http.Request, via []*http.Request) error {
+	if r.URL.Scheme != via[0].URL.Scheme || r.URL.Host != via[0].URL.Host {
+		r.Header = http.Header{"Accept": via[0].Header["Accept"], "User-Agent": via[0].Header["User-Agent"]}
+	}
+	r.Header.Del("Referer")
 	switch {
 	case len(via) >= maxRedirects:
 		return fmt.Errorf("more than %d redirects", maxRedirects)
