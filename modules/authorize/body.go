@@ -175,21 +175,42 @@ func (s *sent) parse(text []byte, limit int64) error {
 	return nil
 }
 
-// show shows the policy a message that was read already, up to the limit. done must be called when it was decided.
+// fewValues of a message take no room of their own: a socket's buffers take as much.
+const fewValues = 256
+
+// hold takes room for a message of a socket, before it is read: while its decision waits for the database, all that it holds is in memory.
+func (b bodies) hold(ctx context.Context, caller string, text []byte) (leave func(), err error) {
+	n := valuesIn(text)
+	if n <= fewValues {
+		return func() {}, nil
+	}
+	seat, err := b.values.Enter(ctx, caller, int64(n), bodyWait)
+	if err != nil {
+		return nil, err
+	}
+	return seat.Leave, nil
+}
+
+// show shows the policy a message that was read already, up to the limit. Of one with many values the room is held. done must be called when it
+// was decided.
 func (b bodies) show(ctx context.Context, in *engine.Input, caller string, v *strictjson.Value, text []byte, limit int64) (done func(), err error) {
 	values := valuesIn(text)
 	if in.Truncated = int64(len(text)) > limit || values > maxValues(limit); in.Truncated {
 		return func() {}, nil
 	}
-	seat, err := b.values.Enter(ctx, caller, int64(values), bodyWait)
-	if err != nil {
-		return nil, err
+	done = func() {}
+	if values <= fewValues {
+		seat, err := b.values.Enter(ctx, caller, int64(values), bodyWait)
+		if err != nil {
+			return nil, err
+		}
+		done = seat.Leave
 	}
 	if in.Body, err = bodyValue(v); err != nil {
-		seat.Leave()
+		done()
 		return nil, errBodyJSON
 	}
-	return seat.Leave, nil
+	return done, nil
 }
 
 // receive reads at most one byte more than the limit.

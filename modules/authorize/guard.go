@@ -80,6 +80,11 @@ func (g *guard) in(ctx context.Context, m *wsframe.Message) error {
 	if m.Binary {
 		return g.refused("binary message", "Binary messages are not taken")
 	}
+	leave, err := g.h.bodies.hold(ctx, g.caller, m.Data)
+	if err != nil { // fail closed
+		return busy()
+	}
+	defer leave()
 	v, kind, err := g.rules.read(m.Data)
 	if err != nil {
 		return g.refused("malformed message", "The message is malformed")
@@ -99,6 +104,11 @@ func (g *guard) out(ctx context.Context, m *wsframe.Message) error {
 	if m.Binary {
 		return wsframe.Drop
 	}
+	leave, err := g.h.bodies.hold(ctx, g.caller, m.Data)
+	if err != nil { // fail closed
+		return busy()
+	}
+	defer leave()
 	v, kind, err := g.rules.read(m.Data)
 	if err != nil {
 		g.h.logger.Warn("a message of the back end was dropped: it can't be read", zap.String("route", g.base.Route), zap.Error(err))
@@ -123,6 +133,11 @@ func (g *guard) out(ctx context.Context, m *wsframe.Message) error {
 	return g.effect(ctx, rule, v)
 }
 
+// busy closes the socket for now.
+func busy() error {
+	return &wsframe.Close{Code: wsframe.CodeTryLater, Reason: "Temporarily unavailable"}
+}
+
 // effect changes grants as the message says; only then does it pass on.
 func (g *guard) effect(ctx context.Context, rule *messageRule, v *strictjson.Value) error {
 	if len(rule.effects) == 0 {
@@ -134,7 +149,7 @@ func (g *guard) effect(ctx context.Context, rule *messageRule, v *strictjson.Val
 		return &wsframe.Close{Code: wsframe.CodeInternal, Reason: "The message could not be processed"}
 	}
 	if err := g.h.apply(ctx, add, remove); err != nil { // fail closed: the client does not learn of what is not theirs yet
-		return &wsframe.Close{Code: wsframe.CodeTryLater, Reason: "Temporarily unavailable"}
+		return busy()
 	}
 	return nil
 }
@@ -176,7 +191,7 @@ func (g *guard) ask(ctx context.Context, rule *messageRule, m *said) error {
 	}
 	switch {
 	case errors.Is(err, gate.ErrBusy), errors.Is(err, gate.ErrClient), ctx.Err() != nil: // fail closed
-		return &wsframe.Close{Code: wsframe.CodeTryLater, Reason: "Temporarily unavailable"}
+		return busy()
 	case err != nil && m.direction == "out":
 		return wsframe.Drop
 	case err != nil:
@@ -191,7 +206,7 @@ func (g *guard) ask(ctx context.Context, rule *messageRule, m *said) error {
 		g.h.remember(in.Identity, &d)
 		return nil
 	case d.Failure.Unavailable():
-		return &wsframe.Close{Code: wsframe.CodeTryLater, Reason: "Temporarily unavailable"}
+		return busy()
 	case rule.drop:
 		return wsframe.Drop
 	}

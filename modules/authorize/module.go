@@ -30,7 +30,8 @@ type Handler struct {
 	// The most bytes of an answer that is held back, to be filtered or because it changes grants. Default: 8 MiB.
 	MaxAnswer int64 `json:"max_answer,omitempty"`
 
-	// How much memory the bodies may take together that policies are asked about. What finds no room is 503. Default: 64 MiB.
+	// How much memory the bodies may take together that policies are asked about, and socket messages of many values. What finds no room is 503, and
+	// closes a socket with 1013. Default: 64 MiB.
 	BodyMemory int64 `json:"body_memory,omitempty"`
 
 	// What requests need. A path that is not listed needs somebody signed in (app:read, app:write).
