@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"mime"
 	"net/http"
 	"strconv"
 	"strings"
@@ -160,15 +159,8 @@ func (a *answer) FlushError() error {
 
 // fit tells whether the headers say that the body is plain JSON.
 func (a *answer) fit() error {
-	t, params, err := mime.ParseMediaType(a.header.Get("Content-Type"))
-	if err != nil || t != "application/json" && !strings.HasSuffix(t, "+json") {
-		return fmt.Errorf("%w: it is not JSON", errAnswer)
-	}
-	if c := params["charset"]; c != "" && !strings.EqualFold(c, "utf-8") {
-		return fmt.Errorf("%w: it is not UTF-8", errAnswer)
-	}
-	if e := a.header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
-		return fmt.Errorf("%w: it is encoded", errAnswer)
+	if err := plainJSON(a.header.Get("Content-Type"), a.header["Content-Encoding"]); err != nil {
+		return fmt.Errorf("%w: %w", errAnswer, err)
 	}
 	return nil
 }

@@ -244,16 +244,24 @@ func checkType(h http.Header) error {
 	if len(h["Content-Type"]) != 1 {
 		return errBodyType
 	}
-	t, params, err := mime.ParseMediaType(h["Content-Type"][0]) // which tells no case in types
-	if err != nil || t != "application/json" && !strings.HasSuffix(t, "+json") {
+	if plainJSON(h["Content-Type"][0], h["Content-Encoding"]) != nil {
 		return errBodyType
+	}
+	return nil
+}
+
+// plainJSON tells why a body with these headers is not JSON in UTF-8 as it stands.
+func plainJSON(contentType string, encodings []string) error {
+	t, params, err := mime.ParseMediaType(contentType) // which tells no case in types
+	if err != nil || t != "application/json" && !strings.HasSuffix(t, "+json") {
+		return errors.New("it is not JSON")
 	}
 	if c := params["charset"]; c != "" && !strings.EqualFold(c, "utf-8") {
-		return errBodyType
+		return errors.New("it is not UTF-8")
 	}
-	for _, e := range h["Content-Encoding"] {
-		if !strings.EqualFold(strings.TrimSpace(e), "identity") {
-			return errBodyType
+	for _, e := range encodings {
+		if e = strings.TrimSpace(e); e != "" && !strings.EqualFold(e, "identity") {
+			return errors.New("it is encoded")
 		}
 	}
 	return nil

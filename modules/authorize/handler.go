@@ -98,8 +98,8 @@ func (h *Handler) decide(ctx context.Context, in *engine.Input) engine.Decision 
 
 // met refuses where an obligation is one that nothing here meets. Fail closed.
 func met(d engine.Decision) engine.Decision {
-	if d.Allow && len(d.Obligations.Encrypt) > 0 {
-		d.Allow, d.Reason = false, "fields must be encrypted, which this gateway can't do"
+	if unmet := d.Obligations.Unmet(); d.Allow && unmet != "" {
+		d.Allow, d.Reason = false, unmet
 	}
 	return d
 }

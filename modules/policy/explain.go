@@ -106,8 +106,8 @@ func told(d engine.Decision, err error) *toldDecision {
 		Allow: d.Allow, Reason: d.Reason, Failure: d.Failure, StepUp: o.StepUp, MaxAge: int64(o.MaxAge / time.Second), Mask: o.Mask, Encrypt: o.Encrypt,
 		Tier: o.Tier, Log: o.Log, Expires: int64(o.Expires / time.Second), Incident: o.Incident,
 	}
-	if d.Allow && len(o.Encrypt) > 0 {
-		t.Unmet = "fields must be encrypted, which this gateway can't do"
+	if d.Allow {
+		t.Unmet = o.Unmet()
 	}
 	if err != nil {
 		t.Error = err.Error()

@@ -41,6 +41,14 @@ type Obligations struct {
 	Incident string        // names what the decision is an incident of: "break-glass"; "" none
 }
 
+// Unmet says what of o no gateway can do yet, so that what is allowed is refused; "" where there is nothing.
+func (o *Obligations) Unmet() string {
+	if len(o.Encrypt) > 0 {
+		return "fields must be encrypted, which this gateway can't do"
+	}
+	return ""
+}
+
 // How much of a decision is logged.
 const (
 	LogNone  = "none"  // no event of its own
