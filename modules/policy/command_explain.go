@@ -206,6 +206,13 @@ func (f *explainFlags) explainInput(cmd *cobra.Command, name string, raw []byte)
 	if entry.Input != nil {
 		raw = entry.Input
 	}
+	unknown, err := engine.Unknown(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(unknown) > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "note: %s has what no gateway gives: %s\n", name, terminal.Clean(strings.Join(unknown, ", ")))
+	}
 	if f.running {
 		if f.folder != "" {
 			return nil, errors.New("the running gateway decides, or the policy in a folder: --running or --policy")

@@ -120,6 +120,15 @@ func TestNothingWasCaptured(t *testing.T) {
 	wants(t, out, "nothing was captured", "`capture`", "--data")
 }
 
+func TestExplainNamesWhatIsMisspelt(t *testing.T) {
+	_, out := tool(t, `{"identty": {"name": "ursula"}, "request": {"permission": "none"}}`, "explain", "-")
+	wants(t, out, "note: - has what no gateway gives: identty")
+	_, out = tool(t, `{"request": {"permission": "none"}}`, "explain", "-")
+	if strings.Contains(out, "note:") {
+		t.Errorf("%s", out)
+	}
+}
+
 func TestNothingAtAPathIsSaidOnce(t *testing.T) {
 	start(t, `{}`)
 	_, out := tool(t, "{}", "data", "patch", "nothing", "-", "--address", adminAddress(t))

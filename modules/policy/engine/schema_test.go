@@ -72,3 +72,29 @@ func TestEveryDocumentIsAsTheSchemaSays(t *testing.T) {
 		}
 	})
 }
+
+func TestUnknown(t *testing.T) {
+	for doc, want := range map[string]string{
+		`{"request":{"method":"GET","permision":"x"},"identty":{"name":"x"},"resource":{"type":"a","id":"b","kind":"c"},"body":{"x":{"y":1}},"target":"t"}`: "identty, request.permision, resource.kind",
+		`{"identity":{"name":"x"},"grants":{"resource":["owner"],"parent":[]}}`:                                                                             "",
+		`{"request":1}`: "",
+	} {
+		got, err := Unknown([]byte(doc))
+		if err != nil || strings.Join(got, ", ") != want {
+			t.Errorf("%s: %v %v", doc, got, err)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		value, err := ast.JSON(anyInput(t, "input").Value())
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Unknown(doc); err != nil || len(got) > 0 {
+			t.Errorf("what a gateway gives is not known: %v %v", got, err)
+		}
+	})
+}
