@@ -18,3 +18,7 @@ mask contains "/input/target"
 # METADATA
 # title: What people write
 mask contains "/input/body"
+
+# METADATA
+# title: What people search for, and what links carry
+mask contains "/input/request/query"

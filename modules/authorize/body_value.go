@@ -5,12 +5,11 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/convosphere/gateway/modules/authorize/strictjson"
+	"github.com/convosphere/gateway/modules/internal/casefold"
 )
 
 // longestNumber is more than a double is ever written with, largestExponent more than one has.
@@ -75,7 +74,7 @@ func bodyObject(members []strictjson.Member) (ast.Value, error) {
 	seen := make(map[string]bool, len(members))
 	for i := range members {
 		m := &members[i]
-		name := foldName(m.Name)
+		name := casefold.Name(m.Name)
 		if seen[name] {
 			return nil, errFolded
 		}
@@ -87,26 +86,6 @@ func bodyObject(members []strictjson.Member) (ast.Value, error) {
 		pairs[i] = [2]*ast.Term{ast.StringTerm(m.Name), ast.NewTerm(value)}
 	}
 	return ast.NewObject(pairs...), nil
-}
-
-// foldName makes names equal that strings.EqualFold says are: each letter becomes the first of those that differ only in case.
-func foldName(s string) string {
-	plain := true
-	for i := 0; i < len(s) && plain; i++ {
-		plain = s[i] < utf8.RuneSelf && (s[i] < 'a' || s[i] > 'z')
-	}
-	if plain {
-		return s
-	}
-	out := make([]rune, 0, len(s))
-	for _, r := range s {
-		first := r
-		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
-			first = min(first, next)
-		}
-		out = append(out, first)
-	}
-	return string(out)
 }
 
 // valuesIn is the most values that JSON of that text can hold: every one but the first follows a comma, a colon or a bracket.

@@ -68,7 +68,7 @@ func asking(method, path, body string) *http.Request {
 // What is explained is what the policy is asked: the same input, or a refusal without asking it.
 func TestExplainAsksTheSame(t *testing.T) {
 	for _, c := range []struct{ method, path, body string }{
-		{"GET", "/rooms/a", ""}, {"GET", "/rooms/a/", ""}, {"HEAD", "/rooms/a", ""}, {"GET", "/rooms/a%20b", ""}, {"DELETE", "/rooms/a", ""}, {"GET", "/nothing", ""},
+		{"GET", "/rooms/a", ""}, {"GET", "/rooms/a/", ""}, {"GET", "/rooms/a?x=1&X=%zz;", ""}, {"HEAD", "/rooms/a", ""}, {"GET", "/rooms/a%20b", ""}, {"DELETE", "/rooms/a", ""}, {"GET", "/nothing", ""},
 		{"PUT", "/rooms/a/members/petra", ""}, {"PUT", "/rooms/a/members/a:b", ""}, {"GET", "//rooms/a", ""}, {"GET", "/rooms/%2e", ""}, {"GET", "/rooms/a%2Fb", ""}, {"GET", "/Rooms/a", ""}, {"get", "/rooms/a", ""},
 		{"GET", "/rooms/a;b", ""}, {"GET", "/rooms/a%00", ""}, {"GET", "/rooms/%ff", ""}, {"POST", "/notes", ""}, {"POST", "/notes", `{"a":1}`}, {"POST", "/notes", `{"a":1,"a":2}`}, {"POST", "/notes", `{"a":"` + strings.Repeat("x", 80) + `"}`},
 	} {

@@ -137,7 +137,7 @@ func (h *Handler) route(r *http.Request) (*route, []string, error) {
 
 func input(r *http.Request, rc *reqctx.Request, rt *route, v values) (engine.Input, error) {
 	in := engine.Input{
-		RequestID: rc.ID, Method: r.Method, Path: r.URL.Path, Route: rt.name, Host: hostname(r.Host),
+		RequestID: rc.ID, Method: r.Method, Path: r.URL.Path, Route: rt.name, Host: hostname(r.Host), Query: r.URL.RawQuery,
 		Identity: rc.Identity, Client: rc.Client,
 	}
 	return in, rt.rule.fill(&in, v)
@@ -175,6 +175,9 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, rc *reqctx.Requ
 	case d.Failure.Unavailable():
 		unavailable.Inc()
 		problem.Write(w, r, problem.Problem{Status: http.StatusServiceUnavailable, RetryAfter: retryAfter})
+	case d.Failure == engine.Ambiguous:
+		malformed.Inc()
+		problem.Write(w, r, problem.Problem{Status: http.StatusBadRequest})
 	case d.Reason == engine.ReasonUnseen:
 		malformed.Inc()
 		problem.Write(w, r, problem.Problem{Status: http.StatusRequestEntityTooLarge})

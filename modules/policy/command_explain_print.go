@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 
 	"github.com/convosphere/gateway/modules/internal/terminal"
@@ -15,6 +16,7 @@ import (
 type shownInput struct {
 	Request struct {
 		Method, Path, Route, Permission, Classification string
+		Query                                           url.Values
 	} `json:"request"`
 	Identity *struct {
 		Name  string   `json:"name"`
@@ -87,7 +89,11 @@ func (x *explained) about(b *strings.Builder, s terminal.Style) {
 	if in.Identity != nil {
 		by = fmt.Sprintf("%s (%s)", in.Identity.Name, strings.Join(in.Identity.Roles, ", "))
 	}
-	fmt.Fprintf(b, "%s by %s\n", s.In(terminal.Bold, terminal.Clean(in.Request.Method+" "+in.Request.Path)), terminal.Clean(by))
+	question := ""
+	if len(in.Request.Query) > 0 {
+		question = "?" + in.Request.Query.Encode()
+	}
+	fmt.Fprintf(b, "%s by %s\n", s.In(terminal.Bold, terminal.Clean(in.Request.Method+" "+in.Request.Path+question)), terminal.Clean(by))
 	if m := in.Message; m != nil {
 		fmt.Fprintf(b, "message: %s, %s\n", terminal.Clean(m.Type), terminal.Clean(m.Direction))
 	}
@@ -213,6 +219,6 @@ func (t *then) text(b *strings.Builder, s terminal.Style) {
 	case len(t.Hidden) > 0:
 		fmt.Fprintf(b, "%s the log hides of the input: %s\n", s.In(terminal.Yellow, "note:"), terminal.Clean(strings.Join(t.Hidden, ", ")))
 	case !t.Same:
-		fmt.Fprintf(b, "%s the input is not what it was then: times, the session, or grants have changed\n", s.In(terminal.Yellow, "note:"))
+		fmt.Fprintf(b, "%s the input is not what it was then: times, the session, or grants have changed, or it had a query, which no event holds\n", s.In(terminal.Yellow, "note:"))
 	}
 }

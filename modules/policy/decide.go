@@ -26,6 +26,8 @@ func (a *App) Decide(ctx context.Context, in *engine.Input) engine.Decision {
 		a.logger.Error("no decision: the request is refused", zap.String("failure", string(d.Failure)), zap.String("permission", in.Permission), zap.Error(err))
 	}
 	switch {
+	case d.Failure == engine.Ambiguous: // the client's doing
+		denied.Inc()
 	case d.Failure != engine.None:
 		failed.Inc()
 	case d.Allow:

@@ -240,6 +240,10 @@ func (a *App) explainInput(ctx context.Context, q *question, x explained, in *en
 		}
 		return x
 	}
+	if why := a.engine.Snapshot().Unreadable(in); why != nil && !q.Bare {
+		x.Unasked = why.Error()
+		return x
+	}
 	return a.explainDocument(ctx, q, x, in.Value())
 }
 

@@ -57,7 +57,7 @@ func explaining(t *testing.T) (*App, string) {
 	a := running(t)
 	a.OnExplain("chat", func(r *http.Request, direction string, message []byte) (engine.Input, bool, error) {
 		rc := reqctx.From(r.Context())
-		in := engine.Input{Method: r.Method, Path: r.URL.Path, Host: r.Host, Identity: rc.Identity, Client: rc.Client, Permission: "app:read"}
+		in := engine.Input{Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Host: r.Host, Identity: rc.Identity, Client: rc.Client, Permission: "app:read"}
 		id, listed := strings.CutPrefix(r.URL.Path, "/x/")
 		switch {
 		case id == "bad":
@@ -109,6 +109,12 @@ func TestServeExplain(t *testing.T) {
 		t.Errorf("%+v", y)
 	}
 	if y := ask1(strings.Replace(q, `"who"`, `"bare": true, "who"`, 1)); y.Decision != nil || string(y.Input) != string(x.Input) {
+		t.Errorf("%+v", y)
+	}
+	if y := ask1(strings.Replace(q, `/x/1`, `/x/1?a=1&a=%zz;`, 1)); !y.Decision.Allow || strings.Contains(string(y.Input), "query") { // the shipped policy does not read it
+		t.Errorf("%+v", y)
+	}
+	if y := ask1(strings.Replace(q, `/x/1`, `/x/1?a=1&a=%202`, 1)); !strings.Contains(string(y.Input), `"query":{"a":["1"," 2"]}`) || y.Digest == x.Digest {
 		t.Errorf("%+v", y)
 	}
 	if y := ask1(strings.Replace(q, `"who"`, `"trace": true, "who"`, 1)); len(y.Explanation.Trace) == 0 {
@@ -208,6 +214,25 @@ func TestExplainCommand(t *testing.T) {
 		t.Errorf("%d: %s", code, out)
 	}
 	wants(t, out, "policy: "+candidate, "allowed: all may", file+":3  gateway.decision  ← decides")
+
+	// A query reaches the candidate as it would reach the policy, also in a raw request; one without one reading is refused.
+	asking := filepath.Join(t.TempDir(), "asking")
+	if err := os.Mkdir(asking, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(asking, "q.rego"), []byte("package gateway\n\ndecision := {\"allow\": true, \"reason\": \"the first\"} if input.request.query.page[0] == \"1\"\n\ndecision := {\"allow\": false, \"reason\": \"another\"} if not input.request.query.page\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for target, want := range map[string]string{
+		"/x/1?page=1&q=a+b": "DELETE /x/1?page=1&q=a+b by ursula", "/x/1": "denied: another", "/x/1?Page=1": "refused (ambiguous): the query has a parameter", "/x/1?page=1;": "refused (ambiguous): the query was not kept",
+	} {
+		for stdin, args := range map[string][]string{"": {"DELETE", target}, "DELETE " + target + " HTTP/1.1\nHost: h\n\n": {"-"}} {
+			code, out := tool(t, stdin, append([]string{"explain", "--address", address, "--user", "ursula", "--policy", asking}, args...)...)
+			if (code == 0) != strings.Contains(target, "q=") || !strings.Contains(out, want) {
+				t.Errorf("%s: %d: %s", target, code, out)
+			}
+		}
+	}
 
 	rewrite(t, candidate, `decision := {"allow": true, "reason": "if sealed", "obligations": {"encrypt": ["text"]}}`)
 	if err := os.Remove(file); err != nil {

@@ -95,7 +95,7 @@ func (h *Handler) refuseCrossSite(c *call) {
 // permitted asks the policy, and answers where it refuses.
 func (h *Handler) permitted(c *call, rt route) bool {
 	d := h.policy.Decide(c.r.Context(), &engine.Input{
-		RequestID: c.rc.ID, Method: c.r.Method, Path: c.r.URL.Path, Route: c.rc.Route, Host: c.r.Host, Permission: rt.permission,
+		RequestID: c.rc.ID, Method: c.r.Method, Path: c.r.URL.Path, Route: c.rc.Route, Host: c.r.Host, Query: c.r.URL.RawQuery, Permission: rt.permission,
 		Identity: c.rc.Identity, Client: c.rc.Client,
 	})
 	c.rc.Decision = &reqctx.Decision{Allow: d.Allow, Reason: d.Reason}
@@ -115,6 +115,9 @@ func (h *Handler) permitted(c *call, rt route) bool {
 		return false
 	case d.Failure.Unavailable(): // fail closed, and say that it may pass later
 		problem.Write(c.w, c.r, problem.Problem{Status: http.StatusServiceUnavailable, RetryAfter: time.Second})
+		return false
+	case d.Failure == engine.Ambiguous: // fail closed
+		problem.Write(c.w, c.r, problem.Problem{Status: http.StatusBadRequest})
 		return false
 	}
 	// Fail closed: also where there is no decision.

@@ -81,7 +81,7 @@ func (r *record) capture() (*Captured, error) {
 	}, nil
 }
 
-// plain is the document without secrets: what of the body is one by its name, and tokens wherever a client put them.
+// plain is the document without secrets: what of the body and of the query is one by its name, and tokens wherever a client put them.
 func plain(document ast.Value) (input any, removed []string, err error) {
 	if input, err = ast.JSON(document); err != nil {
 		return nil, nil, err
@@ -90,6 +90,11 @@ func plain(document ast.Value) (input any, removed []string, err error) {
 	top, _ := input.(map[string]any)
 	for name, v := range top {
 		top[name] = c.clean(name, v, name == "body")
+	}
+	if request, ok := top["request"].(map[string]any); ok {
+		if query, ok := request["query"].(map[string]any); ok {
+			c.cleanQuery("request.query", query)
+		}
 	}
 	slices.Sort(c.removed)
 	return input, slices.Compact(c.removed), nil
@@ -126,4 +131,32 @@ func (c *cleaner) clean(at string, v any, byName bool) any {
 		}
 	}
 	return v
+}
+
+// cleanQuery takes out the values of parameters that are secrets by their names, and such as are queries of their own with one in it (`next=/login?token=…`).
+// What is left has the form that policies know.
+func (c *cleaner) cleanQuery(at string, query map[string]any) {
+	for name, v := range query {
+		values, _ := v.([]any)
+		for i, v := range values {
+			if text, ok := v.(string); ok && text != redact.Removed && (secretParameter(name) || carriesSecret(text)) {
+				values[i] = redact.Removed
+				c.removed = append(c.removed, at+"."+name)
+			}
+		}
+	}
+}
+
+// secretParameter knows what links and redirects carry besides: codes of logins (RFC 6749), and what signs a link.
+func secretParameter(name string) bool {
+	switch strings.ToLower(name) {
+	case "code", "sig", "signature", "key", "auth", "jwt", "sid", "session", "ticket", "samlresponse":
+		return true
+	}
+	return redact.Name(name)
+}
+
+// carriesSecret tells whether a value holds parameters, one of which is a secret. It errs on the side of too much.
+func carriesSecret(value string) bool {
+	return strings.ContainsRune(value, '=') && redact.Word(strings.ToLower(value))
 }

@@ -133,3 +133,39 @@ func TestSecretsAreTakenOut(t *testing.T) {
 		t.Errorf("%s", got[0].Input)
 	}
 }
+
+// Links and redirects carry secrets in their queries: what names itself one, and tokens wherever they are.
+func TestSecretsAreTakenOutOfQueries(t *testing.T) {
+	token := "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ1cnN1bGEifQ." + hush
+	s := compile(t, allows, "")
+	for query, want := range map[string]string{
+		"access_token=" + hush + "&limit=10":       `{"access_token":["removed"],"limit":["10"]}`,
+		"Password=" + hush + "&Password=" + hush:   `{"Password":["removed","removed"]}`,
+		"code=" + hush + "&state=open":             `{"code":["removed"],"state":["open"]}`,
+		"sig=" + hush + "&key=" + hush:             `{"key":["removed"],"sig":["removed"]}`,
+		"user[password]=" + hush:                   `{"user[password]":["removed"]}`,
+		"next=" + token + "&q=" + token:            `{"next":["removed"],"q":["removed"]}`,
+		"next=%2Flogin%3Ftoken%3D" + hush + "%26a": `{"next":["removed"]}`,
+		token + "=1": `{"removed":["1"]}`,
+	} {
+		e := full(entry(s))
+		e.Input.Query = query
+		got, events := captures(t, Options{}, s, e)
+		both, _ := json.Marshal([]any{got, events})
+		if strings.Contains(string(both), hush) {
+			t.Errorf("%s: %s", query, both)
+		}
+		var input struct {
+			Request struct{ Query json.RawMessage }
+		}
+		if err := json.Unmarshal(got[0].Input, &input); err != nil || string(input.Request.Query) != want || len(got[0].Removed) == 0 {
+			t.Errorf("%s gives %s, %v", query, input.Request.Query, got[0].Removed)
+		}
+	}
+	e := entry(s)
+	e.Input.Query = "limit=10&before=m1"
+	got, _ := captures(t, Options{}, s, e)
+	if document, err := ast.ValueFromReader(strings.NewReader(string(got[0].Input))); err != nil || document.Compare(e.Input.Value()) != 0 || len(got[0].Removed) > 0 {
+		t.Errorf("%s", got[0].Input)
+	}
+}

@@ -25,12 +25,12 @@ type Entry struct {
 // List counts the elements of a list in an answer.
 type List struct{ Kept, Removed int }
 
-// weigh estimates what the entry holds in memory besides itself: a body comes from the client.
+// weigh estimates what the entry holds in memory besides itself: a query and a body come from the client.
 func (e *Entry) weigh() int64 {
+	n := int64(len(e.Input.Query))
 	if e.Input.Body == nil {
-		return 0
+		return n
 	}
-	var n int64
 	ast.WalkTerms(ast.NewTerm(e.Input.Body), func(t *ast.Term) bool {
 		n += 96
 		switch v := t.Value.(type) {

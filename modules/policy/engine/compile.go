@@ -90,7 +90,7 @@ func newProgram(modules map[string]*ast.Module, caps *ast.Capabilities) (*progra
 			return nil, err
 		}
 	}
-	p.reads = readsOf(p.compiler.Modules)
+	p.reads, p.asked = readsOf(p.compiler.Modules)
 	p.partial.modules = deciding
 	if p.decision, err = prepare(p.compiler, query); err != nil {
 		return nil, err

@@ -68,6 +68,7 @@ const (
 	Failed    Failure = "error"     // a built-in function failed
 	Panicked  Failure = "panic"     // OPA did
 	Grants    Failure = "grants"    // what the person was granted could not be asked
+	Ambiguous Failure = "ambiguous" // the policy looks at a part of the request that servers read differently: it was not asked
 )
 
 // Unavailable tells that the same request may well be allowed later.
@@ -127,6 +128,9 @@ func (e *Engine) decide(ctx context.Context, s *Snapshot, in *Input) (d Decision
 		if d, ok := s.memory.get(key); ok {
 			return d, nil
 		}
+	}
+	if why := s.Unreadable(in); why != nil { // fail closed: no error of anybody's here, so none for the log
+		return Refused(Ambiguous, why.Error(), s.Revision), nil
 	}
 	began := time.Now()
 	d, err = s.Evaluate(ctx, in.value(s.reads, &s.terms), Options{Timeout: e.timeout, Now: e.now()})

@@ -296,12 +296,12 @@ func TestInputDocument(t *testing.T) {
 	id.Kind, id.ACR, id.Trusted, id.Risk, id.Issuer, id.Scopes = reqctx.KindForeign, reqctx.ACRMulti, true, []string{"new-device"}, "https://op.example", []string{}
 	in.Client.Country = "DE"
 	in.Identity, in.Parent, in.ParentRelations = &id, Object{"space", "x:y"}, []string{"owner"}
-	in.Target, in.Message = "petra", &Message{"join", "in"}
+	in.Target, in.Message, in.Query = "petra", &Message{"join", "in"}, "to=b&to=a&q=%C3%A4+1"
 	want := `{"client": {"country": "DE", "ip": "192.0.2.1"}, "grants": {"parent": ["owner"], "resource": ["viewer", "member"]}, ` +
 		`"identity": {"acr": "aal2", "amr": ["pwd"], "auth_time": 1700000000, "break_glass": false, "issuer": "https://op.example", "kind": "foreign", "mfa_time": 1700000500, ` +
 		`"name": "ursula", "risk": ["new-device"], "roles": ["user"], "scopes": [], "session": "s", "subject": "01J", "trusted_device": true}, ` +
 		`"message": {"direction": "in", "type": "join"}, "parent": {"id": "x:y", "type": "space"}, ` +
-		`"request": {"host": "chat.example.com", "method": "POST", "path": "/api/rooms/general/messages", "permission": "message:post", "route": "POST /api/rooms/{room}/messages"}, ` +
+		`"request": {"host": "chat.example.com", "method": "POST", "path": "/api/rooms/general/messages", "permission": "message:post", "query": {"q": ["ä 1"], "to": ["b", "a"]}, "route": "POST /api/rooms/{room}/messages"}, ` +
 		`"resource": {"id": "general", "type": "room"}, "target": "petra"}`
 	if got := in.Value().String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

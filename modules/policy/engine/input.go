@@ -36,7 +36,7 @@ type Message struct {
 // Input is what a decision is made from. Rego sees it as
 //
 //	{
-//	  "request":  {"method", "path", "route", "host", "permission", "classification"},
+//	  "request":  {"method", "path", "route", "host", "permission", "classification", "query": {name: [value]}},
 //	  "identity": {"subject", "name", "roles", "kind", "issuer", "scopes", "amr", "acr", "auth_time", "mfa_time",
 //	               "session", "trusted_device", "risk", "created", "break_glass"},             absent: nobody is signed in
 //	  "client":   {"ip", "country"},
@@ -49,10 +49,12 @@ type Message struct {
 // Times are seconds since 1970; mfa_time is absent where no second factor was given in the session, scopes where the token is not
 // limited to any, issuer where it is this gateway, country where it is not known, classification where the route says none, created
 // where the account is not one of this gateway. truncated is true where the body was too large to be seen: what is allowed then is
-// refused all the same, unless the decision says allow_truncated.
+// refused all the same, unless the decision says allow_truncated. query is {} without parameters; parseQuery says how it is read. On sockets it
+// is that of the handshake, as the path is.
 type Input struct {
 	RequestID                 string // for the decision log: no part of the document
 	Method, Path, Route, Host string
+	Query                     string // as it was sent, without the ?
 	Permission                string // what the route asks for
 	Classification            string // of what the route answers: public, internal, confidential, restricted; "" it does not say
 	Identity                  *reqctx.Identity
@@ -80,7 +82,7 @@ var (
 	kACR, kTrusted, kRisk         = ast.StringTerm("acr"), ast.StringTerm("trusted_device"), ast.StringTerm("risk")
 	kCountry, kClassification     = ast.StringTerm("country"), ast.StringTerm("classification")
 	kCreated, kBreakGlass         = ast.StringTerm("created"), ast.StringTerm("break_glass")
-	kBody, kTruncated             = ast.StringTerm("body"), ast.StringTerm("truncated")
+	kBody, kTruncated, kQuery     = ast.StringTerm("body"), ast.StringTerm("truncated"), ast.StringTerm("query")
 	kAuthTime, kMFATime, kSession = ast.StringTerm("auth_time"), ast.StringTerm("mfa_time"), ast.StringTerm("session")
 	emptyList, emptyObject        = ast.ArrayTerm(), ast.ObjectTerm()
 	noGrants                      = ast.ObjectTerm([2]*ast.Term{kResource, ast.ArrayTerm()}, [2]*ast.Term{kParent, ast.ArrayTerm()})
@@ -130,13 +132,19 @@ func (in *Input) value(r reads, t *terms) ast.Value {
 }
 
 func (in *Input) request(r reads, t *terms) *ast.Term {
-	pairs := make([]pair, 0, 6)
+	pairs := make([]pair, 0, 7)
 	pairs = appendText(pairs, r.any(readMethod), kMethod, nil, in.Method)
 	pairs = appendText(pairs, r.any(readPath), kPath, nil, in.Path)
 	pairs = appendText(pairs, r.any(readRoute), kRoute, t, in.Route)
 	pairs = appendText(pairs, r.any(readHost), kHost, nil, in.Host)
 	pairs = appendText(pairs, r.any(readPermission), kPermission, t, in.Permission)
 	pairs = appendText(pairs, r.any(readClassification) && in.Classification != "", kClassification, t, in.Classification)
+	if r.any(readQuery) {
+		// One that servers read differently is in no document: who decides on it refuses before (Snapshot.query).
+		if q, err := parseQuery(in.Query); err == nil {
+			pairs = append(pairs, pair{kQuery, q.term()})
+		}
+	}
 	return ast.ObjectTerm(pairs...)
 }
 

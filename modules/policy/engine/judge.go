@@ -14,6 +14,9 @@ func (s *Snapshot) Judge(ctx context.Context, document ast.Value, o Options) (d 
 			d, err = Refused(Panicked, "the policy engine failed", s.Revision), fmt.Errorf("the policy engine panicked: %v", r)
 		}
 	}()
+	if why := s.unreadable(document); why != nil { // fail closed
+		return Refused(Ambiguous, why.Error(), s.Revision), nil
+	}
 	d, err = s.Evaluate(ctx, document, o)
 	if v, notThere := document.Find(ast.Ref{kTruncated}); notThere == nil && v.Compare(ast.Boolean(true)) == 0 {
 		d.unseen()

@@ -18,6 +18,7 @@ const (
 	readHost
 	readPermission
 	readClassification
+	readQuery
 	readRequest // presence
 	readSubject
 	readName
@@ -60,7 +61,7 @@ const (
 // paths say which part is where in the document; schema_test holds them to the schema.
 var paths = map[string]reads{
 	"request": readRequest, "request.method": readMethod, "request.path": readPath, "request.route": readRoute, "request.host": readHost,
-	"request.permission": readPermission, "request.classification": readClassification,
+	"request.permission": readPermission, "request.classification": readClassification, "request.query": readQuery,
 	"identity": readIdentity, "identity.subject": readSubject, "identity.name": readName, "identity.roles": readRoles, "identity.kind": readKind,
 	"identity.issuer": readIssuer, "identity.scopes": readScopes, "identity.amr": readAMR, "identity.acr": readACR,
 	"identity.auth_time": readAuthTime, "identity.mfa_time": readMFATime, "identity.session": readSession,
@@ -101,8 +102,8 @@ func (s *Snapshot) Reads(path string) bool { return s.reads.any(below(path)) }
 
 // readsOf finds what compiled modules look at. It errs on the side of too much: whatever is not a plain path reads all that it
 // may lead to.
-func readsOf(modules map[string]*ast.Module) reads {
-	f := finder{present: map[*ast.Term]bool{}}
+func readsOf(modules map[string]*ast.Module) (reads, askedNames) {
+	f := finder{present: map[*ast.Term]bool{}, parameters: map[string]bool{}}
 	for _, m := range modules {
 		f.walk(m)
 		ast.WalkRules(m, func(r *ast.Rule) bool { // the walks above leave these out
@@ -112,12 +113,18 @@ func readsOf(modules map[string]*ast.Module) reads {
 			return false
 		})
 	}
-	return f.found
+	if f.anyParameter {
+		textsOf(modules, f.parameters)
+	}
+	return f.found, newAskedNames(f.parameters)
 }
 
 type finder struct {
 	found   reads
 	present map[*ast.Term]bool // of these the policy asks only whether they are there
+
+	parameters   map[string]bool // of the query, by the names that the policy has for them; nil: nobody asks
+	anyParameter bool            // it also reads the query in other ways than by a name
 }
 
 func (f *finder) walk(x any) {
@@ -141,14 +148,18 @@ func (f *finder) term(t *ast.Term) bool {
 		return true
 	}
 	if isInput(t) {
-		f.found |= readAll
+		f.found, f.anyParameter = readAll, true
 		return true
 	}
 	ref, ok := t.Value.(ast.Ref)
 	if !ok || !isInput(ref[0]) {
 		return false
 	}
-	f.found |= readBy(ref)
+	part := readBy(ref)
+	f.found |= part
+	if part.any(readQuery) {
+		f.parameter(ref, part)
+	}
 	for _, t := range ref[1:] { // but not its head, which alone would be all of the input
 		ast.WalkTerms(t, f.term)
 	}

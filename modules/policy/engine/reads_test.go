@@ -14,6 +14,9 @@ func TestReads(t *testing.T) {
 	for condition, want := range map[string]reads{
 		`1 == 1`:                             0,
 		`input.request.permission == "x"`:    readPermission,
+		`input.request`:                      readRequest,
+		`"x" in input.request.query.a`:       readQuery,
+		`not input.request.query`:            readQuery,
 		`not input.identity`:                 readIdentity,
 		`input.identity`:                     readIdentity,
 		`x := input.identity; x.name == ""`:  inIdentity,
@@ -116,7 +119,7 @@ func TestPartsThatAreNotReadChangeNothing(t *testing.T) {
 		`input.identity.roles[0] == "ab"`, `input.identity.mfa_time < 6`, `not input.identity.scopes`, `"a" in input.identity.scopes`, `input.resource.type == "room"`,
 		`not input.parent`, `input.parent.id`, `input.target == "a"`, `not input.target`, `input.message.type == "a"`, `not input.message`, `input.body == 1`, `not input.body`,
 		`input.truncated`, `input.client.country == "DE"`, `startswith(input.client.ip, "192")`, `not input.client`, `input.identity.break_glass`, `not input.identity.trusted_device`,
-		`count(input.identity) > 11`, `count(input) > 5`, `some k, _ in input; k == "message"`, `input.identity[input.request.method] == "a"`, `input.identity.created`, `not input.request.classification`,
+		`count(input.identity) > 11`, `count(input) > 5`, `some k, _ in input; k == "message"`, `input.identity[input.request.method] == "a"`, `input.identity.created`, `input.request.query.a[_] == "2"`, `not input.request.query.b`, `count(input.request.query) > 1`, `not input.request.classification`,
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		rules := ""

@@ -102,6 +102,7 @@ func (in *Input) key(b []byte, r reads) ([]byte, bool) {
 	b = appendRead(b, r, readPath, in.Path)
 	b = appendRead(b, r, readRoute, in.Route)
 	b = appendRead(b, r, readHost, in.Host)
+	b = appendRead(b, r, readQuery, in.Query) // of those that are read alike each is remembered by itself: none needs to be read first
 	b = appendRead(b, r, readTarget, in.Target)
 	b = appendRead(b, r, inResource, in.Resource.Type)
 	b = appendRead(b, r, inResource, in.Resource.ID)

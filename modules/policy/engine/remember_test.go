@@ -13,6 +13,9 @@ import (
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 )
 
+// queries are all read otherwise; one has no reading.
+var queries = []string{"", "a=1", "a=1&a=2", "a=2&a=1", "a=1&b=2", "a=%22", "b", "a=;"}
+
 // anyInput draws inputs that differ in little, so that neighbours meet.
 func anyInput(t *rapid.T, label string) *Input {
 	word := rapid.SampledFrom([]string{"", "a", "b", "ab", "room", "message:post", "app:restricted", "viewer", "1"})
@@ -25,6 +28,7 @@ func anyInput(t *rapid.T, label string) *Input {
 	ips := []netip.Addr{{}, netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("::ffff:192.0.2.1"), netip.MustParseAddr("2001:db8::1")}
 	in.Client.IP = rapid.SampledFrom(ips).Draw(t, label)
 	in.Client.Country = rapid.SampledFrom([]string{"", "DE", "FR"}).Draw(t, label)
+	in.Query = rapid.SampledFrom(queries).Draw(t, label)
 	in.Classification, in.BreakGlass, in.Truncated = word.Draw(t, label), rapid.Bool().Draw(t, label), rapid.Bool().Draw(t, label)
 	in.Body = rapid.SampledFrom([]ast.Value{nil, ast.Null{}, ast.String("1"), ast.Number("1"), ast.NewArray(), ast.NewObject()}).Draw(t, label)
 	if rapid.Bool().Draw(t, label) {

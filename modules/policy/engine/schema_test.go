@@ -13,7 +13,7 @@ import (
 // A misspelt member is undefined for ever: behind a `not` that allows what was meant to be refused.
 func TestMisspeltInputDoesNotCompile(t *testing.T) {
 	for _, condition := range []string{
-		`not input.identty`, `input.identity.role == "admin"`, `input.grants.resources[_] == "owner"`, `input.request.verb == "GET"`,
+		`not input.identty`, `not input.request.querry.admin`, `input.identity.role == "admin"`, `input.grants.resources[_] == "owner"`, `input.request.verb == "GET"`,
 		`input.resource.name == "x"`, `input.client.address == "x"`, `input.message.kind == "x"`, `input["bdoy"].x`,
 		`every r in input.identity.rols { r == "a" }`,
 	} {
@@ -32,6 +32,7 @@ func TestWhatIsInTheInputCompiles(t *testing.T) {
 		input.body.anything["at all"][3].deep
 		input.truncated == false
 		input.request.classification
+		"x" in input.request.query.anything
 		"x" in input.identity.scopes
 		input.identity.break_glass
 		input.identity.created < 5

@@ -19,6 +19,7 @@ type program struct {
 	system    *ast.Compiler     // of all modules, without the schema of the input; nil where none is below `system`
 	masks     *prepared         // what of an input must not be logged; nil: the policy does not say
 	reads     reads             // what of the input the first looks at
+	asked     askedNames        // which parameters of queries it looks at
 	decision  *prepared         // what asks the first
 	terms     terms             // of what comes again and again in inputs
 	functions map[string]*topdown.Builtin

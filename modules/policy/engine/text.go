@@ -53,6 +53,9 @@ func (in *Input) appendJSON(b []byte) (_ []byte, err error) {
 	w.text("method", in.Method, true)
 	w.text("path", in.Path, true)
 	w.text("permission", in.Permission, true)
+	if q, err := parseQuery(in.Query); err == nil {
+		w.query(q)
+	}
 	w.text("route", in.Route, true)
 	w.close()
 	w.object("resource", in.Resource)
@@ -121,6 +124,25 @@ func (w *jsonText) list(n string, v []string, there bool) {
 		w.b = appendQuoted(w.b, s)
 	}
 	w.b = append(w.b, ']')
+}
+
+func (w *jsonText) query(q parameters) {
+	w.name("query")
+	w.b = append(w.b, '{')
+	for name, values := range q.each {
+		if w.b[len(w.b)-1] != '{' {
+			w.b = append(w.b, ',')
+		}
+		w.b = append(appendQuoted(w.b, name), ':', '[')
+		for i := range values {
+			if i > 0 {
+				w.b = append(w.b, ',')
+			}
+			w.b = appendQuoted(w.b, values[i].value)
+		}
+		w.b = append(w.b, ']')
+	}
+	w.b = append(w.b, '}')
 }
 
 func (w *jsonText) flag(n string, v bool) {

@@ -106,6 +106,22 @@ func TestReplay(t *testing.T) {
 	}
 }
 
+// A policy that begins to read the query is not asked about what was captured without it, as if there had been none.
+func TestReplayOfQueries(t *testing.T) {
+	r := New(compile(t, `decision := {"allow": false, "reason": "admin"} if {
+	input.request.query.admin
+} else := {"allow": true, "reason": "open"}`), "p")
+	for _, query := range []string{``, `, "query": {}`, `, "query": {"admin": ["1"]}`, `, "query": {"Admin": ["1"]}`} {
+		c := captured("/x", true, "open", nil)
+		c.Input = json.RawMessage(`{"request": {"method": "GET", "path": "/x", "permission": "room:read"` + query + `}}`)
+		r.Add(context.Background(), c)
+	}
+	got := r.Report()
+	if got.Replayed != 3 || got.Same != 1 || got.Counts[Refused] != 2 || len(got.Left) != 1 {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestReport(t *testing.T) {
 	r := New(compile(t, policy), "new")
 	for range 5 {

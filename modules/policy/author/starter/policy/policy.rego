@@ -3,7 +3,8 @@
 # description: |
 #   The gateway asks for data.gateway.decision, and refuses what it has no answer for. What it asks with is `input`: who asks
 #   (input.identity, absent where nobody is signed in), for what (input.request.permission, as the route in the Caddyfile says),
-#   about what (input.resource), and what the person was granted on it (input.grants.resource).
+#   about what (input.resource), and what the person was granted on it (input.grants.resource). What stands behind the ? is there, too: a list
+#   of values for each name (input.request.query.page[0]). A policy that looks at it gets no query that servers read differently.
 #
 #   The rules are few, and what they go by stands in data.json, so that most changes are made there.
 # scope: package
