@@ -32,7 +32,7 @@ never been decided, and tells the percentiles of the time and what was allocated
 --captured the files are captures (without any, those of the gateway that --config or --data names), of which the first of each permission is taken.`,
 	}
 	uses.register(cmd)
-	cmd.Flags().StringVarP(&folder, "policy", "p", "", "The folder of the policy, in place of the one that is compiled in")
+	cmd.Flags().StringVarP(&folder, "policy", "p", "", "The folder or bundle of the policy, in place of the one that is compiled in")
 	cmd.Flags().DurationVar(&each, "time", time.Second, "How long each input is decided about, 1ms to 1m")
 	cmd.Flags().BoolVar(&captured, "captured", false, "Decide about captured inputs")
 	place.ConfigFlags(cmd, "of the gateway that captured")

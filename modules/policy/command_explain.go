@@ -31,7 +31,7 @@ const explainHelp = `Says which rule allows or denies, by file and line, and of 
                  decisions whose inputs the gateway captured, as of the time they were made, by the same policies as an input document;
                  --config or --data says which gateway
 
---policy FOLDER decides by another policy than the one in force: a candidate. It knows no grants but those of the request's resource.
+--policy FOLDER|BUNDLE decides by another policy than the one in force: a candidate. It knows no grants but those of the request's resource.
 
 The exit code is 3 where something is denied.`
 
@@ -56,7 +56,7 @@ func explainCommand() *cobra.Command {
 	f.uses.register(cmd)
 	f.folders.FolderFlags(cmd)
 	flags := cmd.Flags()
-	flags.StringVarP(&f.folder, "policy", "p", "", "Decide by the policy in this folder")
+	flags.StringVarP(&f.folder, "policy", "p", "", "Decide by the policy in this folder or bundle")
 	flags.BoolVar(&f.running, "running", false, "Have the running gateway decide about an input document, or a captured one")
 	flags.BoolVar(&f.trace, "trace", false, "Print every step, too")
 	flags.BoolVar(&f.asJSON, "json", false, "Print JSON")
