@@ -3,12 +3,12 @@ package audit
 import (
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/redact"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 )
 
@@ -24,53 +24,8 @@ func seenOf(r *http.Request) seen {
 	if err != nil {
 		host = r.Host // no port
 	}
-	return seen{r.Method, host, hideTokens(r.URL.EscapedPath()), r.UserAgent(), remote}
+	return seen{r.Method, host, r.URL.EscapedPath(), r.UserAgent(), remote}
 }
-
-// hideTokens takes out of a path what may be a token that somebody put there by mistake: a segment that begins as a JWT does,
-// or a long one of nothing but letters, digits, dots, hyphens and underscores. What attacks look like stays.
-func hideTokens(path string) string {
-	if len(path) < 20 {
-		return path
-	}
-	segments := strings.Split(path, "/")
-	hidden := false
-	for i, s := range segments {
-		jwt := strings.HasPrefix(s, "eyJ") && len(s) > 16
-		if jwt || len(s) > 64 && strings.Trim(s, nameLetters) == "" {
-			segments[i], hidden = "[hidden]", true
-		}
-	}
-	if !hidden {
-		return path
-	}
-	return strings.Join(segments, "/")
-}
-
-// hideNames takes out of a path the user names that its route says are there: {user}. What can't be a name stays.
-func hideNames(path, route string) string {
-	if !strings.Contains(route, "{user}") {
-		return path
-	}
-	if i := strings.IndexByte(route, '/'); i > 0 {
-		route = route[i:] // what stands before it is the method
-	}
-	segments, names := strings.Split(path, "/"), strings.Split(route, "/")
-	if len(segments) != len(names) {
-		return path
-	}
-	for i, name := range names {
-		if name == "{user}" && len(segments[i]) <= longestName && strings.Trim(segments[i], nameLetters) == "" {
-			segments[i] = name
-		}
-	}
-	return strings.Join(segments, "/")
-}
-
-const (
-	nameLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
-	longestName = 32
-)
 
 // statusGone is nginx's word for a client that left before the answer; it is only written in events.
 const statusGone = 499
@@ -84,7 +39,7 @@ func eventOf(s seen, rc *reqctx.Request, status int, out, in int64, ctxErr error
 	}
 	e := &event.Event{
 		Category: "web", Action: "http-request", Outcome: event.Success,
-		RequestID: rc.ID, Method: s.method, Host: s.host, Path: hideNames(s.path, rc.Route), Route: rc.Route, UserAgent: s.agent,
+		RequestID: rc.ID, Method: s.method, Host: s.host, Path: redact.Path(s.path, rc.Route), Route: rc.Route, UserAgent: s.agent,
 		Status: status, BytesIn: in, BytesOut: out, Duration: time.Since(rc.Start), SourceIP: s.remote,
 	}
 	if status >= 400 {

@@ -12,6 +12,7 @@ import (
 	"github.com/convosphere/gateway/modules/authorize/strictjson"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/gate"
+	"github.com/convosphere/gateway/modules/internal/redact"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/internal/wsframe"
 	"github.com/convosphere/gateway/modules/policy/engine"
@@ -247,7 +248,7 @@ func (g *guard) refused(reason, public string) error {
 func (g *guard) tell(action, reason string) {
 	e := &event.Event{
 		Category: "web", Action: action, Outcome: event.Failure, Reason: reason,
-		RequestID: g.rc.ID, Route: g.base.Route, Path: g.base.Path, Host: g.base.Host,
+		RequestID: g.rc.ID, Route: g.base.Route, Path: redact.Path(g.base.Path, g.base.Route), Host: g.base.Host,
 	}
 	if g.rc.Client.IP.IsValid() {
 		e.SourceIP = g.rc.Client.IP.String()

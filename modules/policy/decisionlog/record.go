@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/redact"
 	"github.com/convosphere/gateway/modules/policy/engine"
 )
 
@@ -72,8 +73,8 @@ func (r *record) show(s *engine.Snapshot, document ast.Value, o engine.Options) 
 func (r *record) event() *event.Event {
 	in, d := &r.Input, &r.Decision
 	e := &event.Event{
-		Time: r.Time, Category: "iam", Action: Action, Outcome: event.Failure, Reason: event.Cut(d.Reason, 256),
-		RequestID: in.RequestID, Method: in.Method, Host: in.Host, Path: in.Path, Route: in.Route,
+		Time: r.Time, Category: "iam", Action: Action, Outcome: event.Failure, Reason: event.Cut(redact.Tokens(d.Reason), 256),
+		RequestID: in.RequestID, Method: in.Method, Host: in.Host, Path: redact.Path(in.Path, in.Route), Route: in.Route,
 	}
 	if d.Allow {
 		e.Outcome = event.Success
@@ -94,11 +95,11 @@ func (r *record) subject() []zap.Field {
 	f := fields{}
 	f.text("id", r.id)
 	f.text("permission", in.Permission)
-	f.text("resource", event.Cut(in.Resource.String(), 256))
-	f.text("parent", event.Cut(r.parent().String(), 256))
+	f.text("resource", event.Cut(redact.Tokens(in.Resource.String()), 256))
+	f.text("parent", event.Cut(redact.Tokens(r.parent().String()), 256))
 	f.text("classification", in.Classification)
 	if m := in.Message; m != nil {
-		f.text("message_type", event.Cut(m.Type, 64))
+		f.text("message_type", event.Cut(redact.Tokens(m.Type), 64))
 		f.text("message_direction", m.Direction)
 	}
 	f.flag("break_glass", in.BreakGlass)

@@ -4,6 +4,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/redact"
 	"github.com/convosphere/gateway/modules/policy/decisionlog"
 	"github.com/convosphere/gateway/modules/policy/engine"
 )
@@ -26,7 +27,7 @@ func (d *difference) event() *event.Event {
 	in, live := &d.entry.Input, &d.entry.Decision
 	e := &event.Event{
 		Time: d.entry.Time, Category: "iam", Action: Action, Outcome: event.Unknown, Reason: d.kind,
-		RequestID: in.RequestID, Method: in.Method, Host: in.Host, Path: in.Path, Route: in.Route,
+		RequestID: in.RequestID, Method: in.Method, Host: in.Host, Path: redact.Path(in.Path, in.Route), Route: in.Route,
 	}
 	if in.Client.IP.IsValid() {
 		e.SourceIP = in.Client.IP.String()
@@ -40,7 +41,7 @@ func (d *difference) event() *event.Event {
 		}
 	}
 	text("gateway.decision.permission", in.Permission)
-	text("gateway.decision.resource", in.Resource.String())
+	text("gateway.decision.resource", redact.Tokens(in.Resource.String()))
 	text("gateway.decision.input_digest", d.digest)
 	for _, side := range []struct {
 		at   string

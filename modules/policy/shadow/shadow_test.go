@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -232,5 +234,17 @@ func TestASlowCandidateDelaysNobody(t *testing.T) {
 	n := grown(t, before)
 	if n["failed"] == 0 || n["skipped"] < 2*queueLen || n["failed"]+n["skipped"] != len(entries) {
 		t.Error(n)
+	}
+}
+
+// What the decision's own event hides is not in that of the difference either.
+func TestDifferencesHideNamesAndTokens(t *testing.T) {
+	s := compile(t, live)
+	const jwt = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"
+	named, mistaken := decided(s, "/members/petra"), decided(s, "/files/"+jwt)
+	named.Input.Route, mistaken.Input.Resource.ID = "PUT /members/{user}", jwt
+	list := beside(t, s, compile(t, `decision := {"allow": false, "reason": "closed"}`), named, mistaken)
+	if text := fmt.Sprint(list); len(list) != 2 || strings.Contains(text, "petra") || strings.Contains(text, "eyJ") {
+		t.Error(text)
 	}
 }
