@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -47,7 +48,12 @@ func (a *App) serveData(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return dataError(err)
 	}
-	return answerJSON(w, value)
+	w.Header().Set("Content-Type", "application/json")
+	if err := value.WriteJSON(w); err != nil { // whoever reads it sees that it is cut off
+		return fmt.Errorf("writing the answer: %w", err)
+	}
+	_, err = io.WriteString(w, "\n")
+	return err
 }
 
 func (a *App) servePush(w http.ResponseWriter, r *http.Request) error {
@@ -59,11 +65,12 @@ func (a *App) servePush(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	size := len(body) // itself it need not be held while it is stored
 	// What has begun is ended: whether a client stays does not decide what is in the database.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), pushTimeout)
 	defer cancel()
 	revision, err := a.push(r.WithContext(ctx), path, body)
-	a.tellPush(r.Method, path, len(body), revision, err)
+	a.tellPush(r.Method, path, size, revision, err)
 	if err != nil {
 		return dataError(err)
 	}

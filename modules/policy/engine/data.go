@@ -33,12 +33,16 @@ func (d digestOf) String() string { return hex.EncodeToString(d.Sum(nil))[:12] }
 // millions of values. What comes again and again in it, as the names of the members of records, becomes one term; and since
 // requests are decided meanwhile, it steps aside for them.
 type dataReader struct {
-	to     *bufio.Writer
-	only   bool // digest only
-	names  map[string]*ast.Term
-	values map[string]*ast.Term
-	pace   pace
+	to   *bufio.Writer
+	only bool // digest only
+	sharing
+	pace pace
 }
+
+// sharing are terms that come again and again.
+type sharing struct{ names, values map[string]*ast.Term }
+
+func newSharing() sharing { return sharing{map[string]*ast.Term{}, map[string]*ast.Term{}} }
 
 const (
 	maxShared  = 1 << 14 // terms of each kind that are at hand
@@ -48,7 +52,7 @@ const (
 
 // readData returns the data as AST values, and digests them.
 func readData(d digestOf, data map[string]any) (ast.Object, error) {
-	r := &dataReader{to: bufio.NewWriterSize(d, 1<<15), names: map[string]*ast.Term{}, values: map[string]*ast.Term{}}
+	r := &dataReader{to: bufio.NewWriterSize(d, 1<<15), sharing: newSharing()}
 	t, err := r.object(data)
 	if err != nil {
 		return nil, fmt.Errorf("reading the policy's data: %w", err)
@@ -80,7 +84,10 @@ func (r *dataReader) term(v any) (*ast.Term, error) {
 		return ast.InternedTerm(v), nil
 	case string:
 		r.text('s', v)
-		return r.shared(r.values, v), nil
+		if r.only {
+			return nil, nil
+		}
+		return shared(r.values, v), nil
 	case json.Number:
 		r.text('n', string(v))
 		return r.number(v), nil
@@ -143,23 +150,21 @@ func (r *dataReader) object(members map[string]any) (*ast.Term, error) {
 	return ast.ObjectTerm(pairs...), nil
 }
 
-func (r *dataReader) name(s string) *ast.Term { return r.shared(r.names, s) }
+func (s sharing) name(n string) *ast.Term { return shared(s.names, n) }
 
-func (r *dataReader) shared(known map[string]*ast.Term, s string) *ast.Term {
-	if r.only {
-		return nil
-	}
+// shared is a string's term, the one that is known if it is.
+func shared[S string | []byte](known map[string]*ast.Term, s S) *ast.Term {
 	if len(s) > longShared {
-		return ast.StringTerm(s)
+		return ast.StringTerm(string(s))
 	}
-	if t, ok := known[s]; ok {
+	if t, ok := known[string(s)]; ok {
 		return t
 	}
 	if len(known) == maxShared {
 		clear(known) // what comes again and again is soon back
 	}
-	t := ast.StringTerm(s)
-	known[s] = t
+	t := ast.StringTerm(string(s))
+	known[string(t.Value.(ast.String))] = t
 	return t
 }
 
@@ -167,6 +172,10 @@ func (r *dataReader) number(n json.Number) *ast.Term {
 	if r.only {
 		return nil
 	}
+	return numberTerm(n)
+}
+
+func numberTerm(n json.Number) *ast.Term {
 	if i, err := strconv.Atoi(string(n)); err == nil && len(n) < 4 && strconv.Itoa(i) == string(n) {
 		return ast.InternedTerm(i)
 	}

@@ -98,7 +98,7 @@ func TestReadDataSharesTerms(t *testing.T) {
 	for i := range 3 * maxShared {
 		many[strconv.Itoa(i)] = true
 	}
-	r := &dataReader{names: map[string]*ast.Term{}, values: map[string]*ast.Term{}}
+	r := newSharing()
 	seen := map[*ast.Term]bool{}
 	for _, name := range slices.Sorted(maps.Keys(many)) {
 		seen[r.name(name)] = true

@@ -18,13 +18,21 @@ import (
 func Decode(raw []byte) (any, error) {
 	d := &decoder{raw: raw, texts: map[string]string{}}
 	v, err := d.value(0)
-	if err != nil {
-		return nil, &decodeError{1 + bytes.Count(raw[:d.at], []byte{'\n'}), d.at, err}
-	}
-	if d.space(); d.at < len(raw) {
-		return nil, errors.New("something follows the JSON value")
+	if err := d.end(err); err != nil {
+		return nil, err
 	}
 	return v, nil
+}
+
+// end tells where err came up, or that something follows.
+func (d *decoder) end(err error) error {
+	if err != nil {
+		return &decodeError{1 + bytes.Count(d.raw[:d.at], []byte{'\n'}), d.at, err}
+	}
+	if d.space(); d.at < len(d.raw) {
+		return errors.New("something follows the JSON value")
+	}
+	return nil
 }
 
 // decodeError is where a document goes wrong.
@@ -72,7 +80,10 @@ func within(name string, err error) error {
 	return err
 }
 
-var errJSON = errors.New("this is no JSON")
+var (
+	errJSON = errors.New("this is no JSON")
+	errDeep = errors.New("it is nested too deeply")
+)
 
 func (d *decoder) space() {
 	for d.at < len(d.raw) {
@@ -116,7 +127,7 @@ func (d *decoder) value(depth int) (any, error) {
 		return d.text()
 	case b == '{' || b == '[':
 		if depth == deepest {
-			return nil, errors.New("it is nested too deeply")
+			return nil, errDeep
 		}
 		d.at++
 		if b == '{' {
@@ -124,7 +135,11 @@ func (d *decoder) value(depth int) (any, error) {
 		}
 		return d.array(depth + 1)
 	case b == '-' || b >= '0' && b <= '9':
-		return d.number()
+		n, err := d.number()
+		if err != nil {
+			return nil, err
+		}
+		return json.Number(d.shared(n)), nil
 	case b == 't':
 		return true, d.literal("true")
 	case b == 'f':
@@ -192,8 +207,16 @@ func (d *decoder) object(depth int) (any, error) {
 	}
 }
 
-// text reads a string. What is escaped in it, or no UTF-8, is left to encoding/json.
 func (d *decoder) text() (string, error) {
+	raw, err := d.quoted()
+	if err != nil {
+		return "", err
+	}
+	return d.shared(raw), nil
+}
+
+// quoted takes a string and returns what is in it. What is escaped, or no UTF-8, is left to encoding/json.
+func (d *decoder) quoted() ([]byte, error) {
 	begin := d.at
 	plain := true
 	for d.at++; d.at < len(d.raw); d.at++ {
@@ -202,19 +225,19 @@ func (d *decoder) text() (string, error) {
 			d.at++
 			raw := d.raw[begin+1 : d.at-1]
 			if plain && utf8.Valid(raw) {
-				return d.shared(raw), nil
+				return raw, nil
 			}
 			var s string
 			err := json.Unmarshal(d.raw[begin:d.at], &s)
-			return s, err
+			return []byte(s), err
 		case b == '\\':
 			plain = false
 			d.at++
 		case b < ' ':
-			return "", errJSON
+			return nil, errJSON
 		}
 	}
-	return "", io.ErrUnexpectedEOF
+	return nil, io.ErrUnexpectedEOF
 }
 
 func (d *decoder) shared(raw []byte) string {
@@ -233,7 +256,7 @@ func (d *decoder) shared(raw []byte) string {
 }
 
 // number takes a number by the grammar of RFC 8259: -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?
-func (d *decoder) number() (any, error) {
+func (d *decoder) number() ([]byte, error) {
 	begin := d.at
 	if d.raw[d.at] == '-' {
 		d.at++
@@ -256,7 +279,7 @@ func (d *decoder) number() (any, error) {
 			return nil, errJSON
 		}
 	}
-	return json.Number(d.shared(d.raw[begin:d.at])), nil
+	return d.raw[begin:d.at], nil
 }
 
 // digits takes digits and counts them.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"unicode/utf8"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -21,7 +22,33 @@ func Digest(document ast.Value) string {
 }
 
 // AppendJSON appends the value's JSON text, members sorted. It is for values that came from JSON: a set or a call is an error.
-func AppendJSON(b []byte, v ast.Value) (out []byte, err error) {
+func AppendJSON(b []byte, v ast.Value) ([]byte, error) { return (*textWriter)(nil).append(b, v) }
+
+// textWriter writes JSON text while it is made, and steps aside for requests: for what may be large. nil only appends.
+type textWriter struct {
+	w     io.Writer
+	pace  pace
+	depth int
+}
+
+// chunk is how much is written at a time, at least.
+const chunk = 1 << 15
+
+func (t *textWriter) flush(b []byte) ([]byte, error) {
+	t.pace.step()
+	if len(b) < chunk {
+		return b, nil
+	}
+	_, err := t.w.Write(b)
+	return b[:0], err
+}
+
+func (t *textWriter) append(b []byte, v ast.Value) (out []byte, err error) {
+	if t != nil {
+		if b, err = t.flush(b); err != nil {
+			return nil, err
+		}
+	}
 	switch v := v.(type) {
 	case ast.Null:
 		return append(b, "null"...), nil
@@ -35,23 +62,48 @@ func AppendJSON(b []byte, v ast.Value) (out []byte, err error) {
 	case ast.String:
 		return appendQuoted(b, string(v)), nil
 	case *ast.Array:
+		if err := t.enter(); err != nil {
+			return nil, err
+		}
+		defer t.leave()
 		b = append(b, '[')
 		for i := range v.Len() {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			if b, err = AppendJSON(b, v.Elem(i).Value); err != nil {
+			if b, err = t.append(b, v.Elem(i).Value); err != nil {
 				return nil, err
 			}
 		}
 		return append(b, ']'), nil
 	case ast.Object:
-		return appendObject(b, v)
+		return t.appendObject(b, v)
 	}
 	return nil, fmt.Errorf("a %s is no JSON", ast.ValueName(v))
 }
 
-func appendObject(b []byte, o ast.Object) ([]byte, error) {
+// enter begins what is nested, as far as it may be.
+func (t *textWriter) enter() error {
+	if t == nil {
+		return nil
+	}
+	if t.depth++; t.depth > deepest {
+		return ErrLarge
+	}
+	return nil
+}
+
+func (t *textWriter) leave() {
+	if t != nil {
+		t.depth--
+	}
+}
+
+func (t *textWriter) appendObject(b []byte, o ast.Object) ([]byte, error) {
+	if err := t.enter(); err != nil {
+		return nil, err
+	}
+	defer t.leave()
 	b = append(b, '{')
 	first := true
 	err := o.Iter(func(k, v *ast.Term) error { // in the order of the keys
@@ -64,7 +116,7 @@ func appendObject(b []byte, o ast.Object) ([]byte, error) {
 		}
 		first = false
 		b = append(appendQuoted(b, string(name)), ':')
-		more, err := AppendJSON(b, v.Value)
+		more, err := t.append(b, v.Value)
 		if err == nil {
 			b = more
 		}

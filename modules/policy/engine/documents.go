@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -9,26 +8,15 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// Document stands over a policy's own data: whole, in place of whatever is at its path.
+// Document stands over a policy's own data: whole, in place of whatever is at its path, which is not empty.
 type Document struct {
-	path   []string
-	term   *ast.Term
-	digest string
+	Path   []string
+	Value  Datum
+	Digest string // of the value's text
 }
 
-// NewDocument reads a value, as encoding/json makes it with numbers as they are written, for any number of snapshots. The path is not empty.
-func NewDocument(path []string, value any) (Document, error) {
-	digest := digestOf{sha256.New()}
-	r := &dataReader{to: bufio.NewWriterSize(digest, 1<<15), names: map[string]*ast.Term{}, values: map[string]*ast.Term{}}
-	t, err := r.term(value)
-	if err == nil {
-		err = r.to.Flush()
-	}
-	if err != nil {
-		return Document{}, fmt.Errorf("reading a document: %w", err)
-	}
-	return Document{path, t, digest.String()}, nil
-}
+// Data is all that the policy sees, but for its rules.
+func (s *Snapshot) Data() Datum { return Datum{ast.NewTerm(s.data.(baseData).root)} }
 
 // WithDocuments is the same policy with documents over the data of s, none of them below another, and a revision of their own. Nothing is
 // compiled, and what is not on the way to a document is shared with s: it costs what is on the way, however large the rest.
@@ -40,9 +28,9 @@ func (s *Snapshot) WithDocuments(ctx context.Context, documents []Document) (*Sn
 	fmt.Fprintf(digest, "%s %d", s.Revision, len(documents))
 	root := s.data.(baseData).root
 	for _, d := range documents {
-		fmt.Fprintf(digest, " %q %s", d.path, d.digest)
+		fmt.Fprintf(digest, " %q %s", d.Path, d.Digest)
 		var err error
-		if root, err = place(root, d.path, d.term); err != nil {
+		if root, err = place(root, d.Path, d.Value.term); err != nil {
 			return nil, fmt.Errorf("laying data over the policy's: %w", err)
 		}
 	}
@@ -67,11 +55,19 @@ func place(object ast.Object, path []string, value *ast.Term) (ast.Object, error
 		}
 		value = ast.NewTerm(inner)
 	}
-	pairs := make([][2]*ast.Term, 0, object.Len()+1)
+	return replaced(object, name, value), nil
+}
+
+// replaced is the object with another value of one member, or, where that is nil, without it.
+func replaced(object ast.Object, name, value *ast.Term) ast.Object {
+	pairs := make([]pair, 0, object.Len()+1)
 	object.Foreach(func(k, v *ast.Term) {
-		if below == nil || !k.Equal(name) {
-			pairs = append(pairs, [2]*ast.Term{k, v})
+		if !k.Equal(name) {
+			pairs = append(pairs, pair{k, v})
 		}
 	})
-	return ast.NewObject(append(pairs, [2]*ast.Term{name, value})...), nil
+	if value != nil {
+		pairs = append(pairs, pair{name, value})
+	}
+	return ast.NewObject(pairs...)
 }

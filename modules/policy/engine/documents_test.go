@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,13 +15,25 @@ func documents(t testing.TB, docs map[string]any, order ...string) []Document {
 	t.Helper()
 	var list []Document
 	for _, name := range order {
-		d, err := NewDocument([]string{"x", name}, docs[name])
-		if err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, d)
+		list = append(list, documentAt(t, []string{"x", name}, docs[name]))
 	}
 	return list
+}
+
+func documentAt(t interface {
+	Fatal(...any)
+	Helper()
+}, path []string, plain any) Document {
+	t.Helper()
+	text, err := Encode(plain, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := ReadDatum(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Document{path, d, string(text)}
 }
 
 // What lies over a policy's data is what it decides by, and what it lies over is left as it was.
@@ -68,13 +81,44 @@ func TestWithDocuments(t *testing.T) {
 		t.Error("the same data has two revisions", err)
 	}
 	for _, path := range [][]string{{"gateway", "decision"}, {"gateway"}, {"text", "below"}, {"x", "why", "below"}} {
-		d, err := NewDocument(path, map[string]any{"decision": map[string]any{"allow": true}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		d := documentAt(t, path, map[string]any{"decision": map[string]any{"allow": true}})
 		if _, err := base.WithDocuments(ctx, []Document{d}); err == nil {
 			t.Errorf("%q is taken", path)
 		}
+	}
+}
+
+// What is taken away is gone there, and nowhere else; what is large is written as what is small.
+func TestDatum(t *testing.T) {
+	text := `{"a":{"b":{"c":[1,2.50,"x"]},"d":null},"long":["` + strings.Repeat("y", 3*chunk) + `",{"e":false}]}`
+	d, err := ReadDatum([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(d Datum) string {
+		var b strings.Builder
+		if err := d.WriteJSON(&b); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	if write(d) != text {
+		t.Error(write(d))
+	}
+	for path, want := range map[string]string{"a b c": `{"b":{},"d":null}`, "a b": `{"d":null}`, "a d": `{"b":{"c":[1,2.50,"x"]}}`, "a x": "", "a d x": "", "a b c 0": "", "long 1 e": ""} {
+		less, ok := d.Without(strings.Fields(path))
+		if ok != (want != "") {
+			t.Errorf("%s: %v", path, ok)
+		}
+		if at, _ := less.At([]string{"a"}); ok && write(at) != want {
+			t.Errorf("%s: %s", path, write(at))
+		}
+	}
+	if write(d) != text {
+		t.Error("it has changed")
+	}
+	if _, err := d.With([]string{"long", "x"}, EmptyObject()); err == nil {
+		t.Error("a list has a member")
 	}
 }
 
@@ -89,12 +133,9 @@ func TestPlaceIsWhatSettingIs(t *testing.T) {
 		for range rapid.IntRange(1, 8).Draw(t, "sets") {
 			path := rapid.SliceOfN(name, 1, 4).Draw(t, "path")
 			value := leaf.Draw(t, "value")
-			d, err := NewDocument(path, value)
-			if err != nil {
-				t.Fatal(err)
-			}
+			d := documentAt(t, path, value)
 			before := object.String()
-			next, err := place(object, path, d.term)
+			next, err := place(object, path, d.Value.term)
 			if ok := set(plain, path, value); ok != (err == nil) {
 				t.Fatalf("%q: %v, %v", path, ok, err)
 			}

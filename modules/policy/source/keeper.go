@@ -51,8 +51,7 @@ type Keeper struct {
 	looking  sync.Mutex // one look at a time: it may wait for a server, and for a policy's tests
 	signedAt time.Time  // of what is in force
 
-	mu       sync.Mutex // one change at a time, of what is below; held no longer than data takes to be put in place
-	source   *engine.Source
+	mu       sync.Mutex       // one change at a time, of what is below; held no longer than data takes to be put in place
 	base     *engine.Snapshot // the policy over its own data
 	snapshot *engine.Snapshot // what is in force: the same, with what was pushed over it
 	told     string           // the last failure, told once
@@ -200,7 +199,7 @@ func (k *Keeper) put(ctx context.Context, found *Found, snapshot *engine.Snapsho
 	if err != nil {
 		return err
 	}
-	k.source, k.base, k.state.SignedAt = found.Source, snapshot, found.SignedAt
+	k.base, k.state.SignedAt = snapshot, found.SignedAt
 	k.swap(over, Report{Label: found.Label, From: from})
 	return nil
 }

@@ -49,5 +49,11 @@ func TestPatchesThatNestTooDeep(t *testing.T) {
 	if _, err := r.keeper.Patch(t.Context(), names(t, "deep"), []byte(patch), Patch); !errors.Is(err, ErrUnfit) {
 		t.Error(err)
 	}
+	if err := r.put("deep/x"+strings.Repeat("/a", 20), half); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.put("deep/y", strings.Repeat("[", 10_000)+strings.Repeat("]", 10_000)); !errors.Is(err, ErrUnfit) {
+		t.Error(err)
+	}
 	node(t, config, folder)
 }

@@ -15,25 +15,22 @@ var ErrNoData = errors.New("there is nothing at this path")
 var ErrUnfit = errors.New("it can't be pushed")
 
 // Data is what the policy sees at a path, without its rules.
-func (k *Keeper) Data(path []string) (any, error) {
+func (k *Keeper) Data(path []string) (engine.Datum, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	data, err := k.effective()
-	if err != nil {
-		return nil, err
+	value, ok, err := k.see(path)
+	if err == nil && !ok {
+		err = ErrNoData
 	}
-	value, ok := get(data, path)
-	if !ok {
-		return nil, ErrNoData
-	}
-	return value, nil // which nobody changes
+	return value, err
 }
 
-func (k *Keeper) effective() (map[string]any, error) {
+func (k *Keeper) see(path []string) (value engine.Datum, ok bool, err error) {
 	if k.o.Pushed == nil {
-		return k.source.Data, nil
+		value, ok = k.base.Data().At(path)
+		return value, ok, nil
 	}
-	return k.o.Pushed.over(k.source.Data)
+	return k.o.Pushed.see(k.base.Data(), path)
 }
 
 // List is what was pushed.
@@ -45,27 +42,42 @@ func (k *Keeper) List() []Listed {
 
 // Put stores a document at a path, in place of whatever is there.
 func (k *Keeper) Put(ctx context.Context, path []string, document []byte) (revision string, err error) {
-	value, err := engine.Decode(document)
+	value, err := engine.ReadDatum(document)
 	if err != nil {
 		return "", fmt.Errorf("%w: it is no JSON: %w", ErrUnfit, err)
 	}
-	return k.push(ctx, path, func(any, bool) (any, bool, error) { return value, false, nil })
+	return k.push(ctx, path, func(func() (engine.Datum, bool, error)) (engine.Datum, bool, error) { return value, false, nil })
 }
 
 // Patch changes what the policy sees at a path, and stores the result there. patch is Patch or Merge.
 func (k *Keeper) Patch(ctx context.Context, path []string, by []byte, patch func(doc any, by []byte) (any, error)) (revision string, err error) {
-	return k.push(ctx, path, func(old any, ok bool) (any, bool, error) {
-		if !ok {
-			return nil, false, ErrNoData
+	return k.push(ctx, path, func(see func() (engine.Datum, bool, error)) (value engine.Datum, removed bool, err error) {
+		old, ok, err := see()
+		if err == nil && !ok {
+			err = ErrNoData
 		}
-		value, err := patch(old, by)
+		if err != nil {
+			return value, false, err
+		}
+		changed, err := patch(old.Plain(), by)
+		if err != nil {
+			return value, false, err
+		}
+		// By its text, which is bounded: what a patch has put together may hold the same part many times.
+		text, err := engine.Encode(changed, MaxDocument)
+		if errors.Is(err, engine.ErrLarge) {
+			return value, false, tooLarge(FormatPath(path))
+		}
+		if err == nil {
+			value, err = engine.ReadDatum(text)
+		}
 		return value, false, err
 	})
 }
 
 // Remove takes away what was pushed at a path and below. What the policy itself has there is seen again.
 func (k *Keeper) Remove(ctx context.Context, path []string) (revision string, err error) {
-	return k.push(ctx, path, func(any, bool) (any, bool, error) { return nil, true, nil })
+	return k.push(ctx, path, func(func() (engine.Datum, bool, error)) (engine.Datum, bool, error) { return engine.Datum{}, true, nil })
 }
 
 // push stores a change and puts it in force: here at once, elsewhere when the feed tells. What does not fit the policy is not stored.
@@ -90,11 +102,7 @@ func (k *Keeper) push(ctx context.Context, path []string, f edit) (revision stri
 }
 
 func (k *Keeper) pushOnce(ctx context.Context, path []string, f edit) error {
-	data, err := k.effective()
-	if err != nil {
-		return err
-	}
-	c, err := k.o.Pushed.plan(path, data, f)
+	c, err := k.o.Pushed.plan(path, k.base.Data(), f)
 	switch {
 	case errors.Is(err, errNotPushed):
 		return fmt.Errorf("%w: %w", ErrNoData, err)

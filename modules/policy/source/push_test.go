@@ -2,7 +2,6 @@ package source
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -80,11 +79,11 @@ func (r *rig) sees(path string) string {
 	if err != nil {
 		return err.Error()
 	}
-	raw, err := json.Marshal(value)
-	if err != nil {
+	var b strings.Builder
+	if err := value.WriteJSON(&b); err != nil {
 		r.t.Fatal(err)
 	}
-	return string(raw)
+	return b.String()
 }
 
 func (r *rig) put(path, document string) error {

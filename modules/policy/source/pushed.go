@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -37,11 +38,9 @@ type Pushed struct {
 
 // row is one document, which never changes.
 type row struct {
-	value  any
-	over   engine.Document // the same, as policies see it
-	digest string
-	size   int
-	at     time.Time
+	engine.Document
+	size int
+	at   time.Time
 }
 
 // Listed is one pushed document.
@@ -64,35 +63,45 @@ func (p *Pushed) list() []Listed {
 	out := make([]Listed, 0, len(p.rows))
 	for _, path := range slices.Sorted(maps.Keys(p.rows)) {
 		r := p.rows[path]
-		out = append(out, Listed{path, r.size, r.digest, r.at})
+		out = append(out, Listed{path, r.size, r.Digest, r.at})
 	}
 	return out
 }
 
-// over lays what was pushed over a policy's own data.
-func (p *Pushed) over(data map[string]any) (map[string]any, error) {
-	for _, name := range slices.Sorted(maps.Keys(p.rows)) {
-		path, err := ParsePath(name)
-		if err != nil || len(path) == 0 {
-			return nil, fmt.Errorf("pushed data at %q: it is no path", name)
-		}
-		if data, err = set(data, path, p.rows[name].value); err != nil {
-			return nil, fmt.Errorf("pushed data at %q: %w", name, err)
+// see is what the policy sees at a path, own being its own data.
+func (p *Pushed) see(own engine.Datum, path []string) (v engine.Datum, ok bool, err error) {
+	for n := range len(path) + 1 {
+		if r, pushed := p.rows[FormatPath(path[:n])]; pushed { // all of what is at its path, and below
+			v, ok = r.Value.At(path[n:])
+			return v, ok, nil
 		}
 	}
-	return data, nil
+	v, ok = own.At(path)
+	for _, name := range slices.Sorted(maps.Keys(p.rows)) {
+		r := p.rows[name]
+		if len(r.Path) <= len(path) || !slices.Equal(r.Path[:len(path)], path) {
+			continue
+		}
+		if !ok {
+			v, ok = engine.EmptyObject(), true
+		}
+		if v, err = v.With(r.Path[len(path):], r.Value); err != nil {
+			return v, false, fmt.Errorf("pushed data at %q: %w", name, err)
+		}
+	}
+	return v, ok, nil
 }
 
 func documents(rows map[string]row) []engine.Document {
 	list := make([]engine.Document, 0, len(rows))
 	for _, name := range slices.Sorted(maps.Keys(rows)) {
-		list = append(list, rows[name].over)
+		list = append(list, rows[name].Document)
 	}
 	return list
 }
 
 // newRow makes a document ready to be laid over data.
-func newRow(name string, value any, digest string, size int, at time.Time) (row, error) {
+func newRow(name string, value engine.Datum, digest string, size int, at time.Time) (row, error) {
 	path, err := ParsePath(name)
 	if err == nil && len(path) == 0 {
 		err = errors.New("it is no path")
@@ -100,8 +109,7 @@ func newRow(name string, value any, digest string, size int, at time.Time) (row,
 	if err != nil {
 		return row{}, fmt.Errorf("pushed data at %q: %w", name, err)
 	}
-	over, err := engine.NewDocument(path, value)
-	return row{value, over, digest, size, at}, err
+	return row{engine.Document{Path: path, Value: value, Digest: digest}, size, at}, nil
 }
 
 // refresh reads what has changed, and tells whether anything has.
@@ -112,7 +120,7 @@ func (p *Pushed) refresh(ctx context.Context) (changed bool, err error) {
 	}
 	rows := make(map[string]row, len(digests))
 	for path, digest := range digests {
-		if old, ok := p.rows[path]; ok && old.digest == digest {
+		if old, ok := p.rows[path]; ok && old.Digest == digest {
 			rows[path] = old
 			continue
 		}
@@ -155,20 +163,21 @@ func readDigests(ctx context.Context, q querier) (map[string]string, error) {
 }
 
 func (p *Pushed) read(ctx context.Context, path string) (row, error) {
-	var document, digest string
+	var document []byte
+	var digest string
 	var at int64
 	if err := p.db.QueryRow(ctx, `SELECT document, digest, at FROM policy_data WHERE path = ?`, path).Scan(&document, &digest, &at); err != nil {
 		return row{}, fmt.Errorf("reading pushed data: %w", err)
 	}
-	value, err := engine.Decode([]byte(document))
+	value, err := engine.ReadDatum(document)
 	if err != nil {
 		return row{}, fmt.Errorf("reading pushed data at %q: %w", path, err)
 	}
 	return newRow(path, value, digest, len(document), database.Time(at))
 }
 
-// edit is what a push makes of the document at a path; ok tells whether there is one. remove takes it away.
-type edit func(old any, ok bool) (value any, remove bool, err error)
+// edit is what a push makes of the document at a path, which old tells if it is asked, and whether there is one. remove takes it away.
+type edit func(old func() (engine.Datum, bool, error)) (value engine.Datum, remove bool, err error)
 
 // plan is a change of the rows.
 type plan struct {
@@ -184,8 +193,8 @@ type document struct {
 	row        row
 }
 
-// plan makes a change from what is known, effective being the data that the policy sees.
-func (p *Pushed) plan(path []string, effective map[string]any, f edit) (*plan, error) {
+// plan makes a change from what is known, own being the policy's own data.
+func (p *Pushed) plan(path []string, own engine.Datum, f edit) (*plan, error) {
 	c := &plan{path: FormatPath(path), before: p.rows, after: maps.Clone(p.rows)}
 	// A document above takes the change into itself, those below are part of the new one.
 	at := path
@@ -194,8 +203,7 @@ func (p *Pushed) plan(path []string, effective map[string]any, f edit) (*plan, e
 			at = path[:n]
 		}
 	}
-	old, ok := get(effective, path)
-	value, removed, err := f(old, ok)
+	value, removed, err := f(func() (engine.Datum, bool, error) { return p.see(own, path) })
 	if err != nil {
 		return nil, err
 	}
@@ -215,7 +223,7 @@ func (p *Pushed) plan(path []string, effective map[string]any, f edit) (*plan, e
 		return c, nil
 	}
 	if len(at) < len(path) {
-		if value, err = within(p.rows[FormatPath(at)].value, path[len(at):], value, removed); err != nil {
+		if value, err = within(p.rows[FormatPath(at)].Value, path[len(at):], value, removed); err != nil {
 			return nil, err
 		}
 	}
@@ -223,38 +231,46 @@ func (p *Pushed) plan(path []string, effective map[string]any, f edit) (*plan, e
 }
 
 // within sets or removes something inside of a document.
-func within(doc any, path []string, value any, removed bool) (any, error) {
-	if removed {
-		if _, ok := get(doc, path); !ok {
-			return nil, errNotPushed
-		}
-		return remove(doc, path)
+func within(doc engine.Datum, path []string, value engine.Datum, removed bool) (engine.Datum, error) {
+	if !removed {
+		return doc.With(path, value)
 	}
-	object, ok := doc.(map[string]any)
+	less, ok := doc.Without(path)
 	if !ok {
-		return nil, fmt.Errorf("what was pushed above is no object in which %q could be", path[0])
+		return less, errNotPushed
 	}
-	return set(object, path, value)
+	return less, nil
 }
 
 // errNotPushed says that there is nothing to be taken away.
 var errNotPushed = errors.New("nothing was pushed there; what the policy itself brings stays")
 
+func tooLarge(path string) error {
+	return fmt.Errorf("the document at %q would have more than %d MiB, or be nested too deeply", path, MaxDocument>>20)
+}
+
 // put adds a document to the plan.
-func (c *plan) put(path string, value any, now time.Time) error {
-	text, err := engine.Encode(value, MaxDocument)
+func (c *plan) put(path string, value engine.Datum, now time.Time) error {
+	var b strings.Builder // so that there is one copy of what may be large
+	err := value.WriteJSON(&b)
+	if err == nil && b.Len() > MaxDocument {
+		err = engine.ErrLarge
+	}
 	if errors.Is(err, engine.ErrLarge) {
-		return fmt.Errorf("the document at %q would have more than %d MiB, or be nested too deeply", path, MaxDocument>>20)
+		return tooLarge(path)
 	}
 	if err != nil {
 		return err
 	}
-	r, err := newRow(path, value, fmt.Sprintf("%x", sha256.Sum256(text)), len(text), now)
+	text := b.String()
+	digest := sha256.New()
+	io.WriteString(digest, text)
+	r, err := newRow(path, value, fmt.Sprintf("%x", digest.Sum(nil)), len(text), now)
 	if err != nil {
 		return err
 	}
 	c.after[path] = r
-	c.write = append(c.write, document{path, string(text), r})
+	c.write = append(c.write, document{path, text, r})
 	total := 0
 	for _, r := range c.after {
 		total += r.size
@@ -279,7 +295,7 @@ func (p *Pushed) commit(ctx context.Context, c *plan) error {
 		if err != nil {
 			return err
 		}
-		if !maps.EqualFunc(now, c.before, func(digest string, r row) bool { return digest == r.digest }) {
+		if !maps.EqualFunc(now, c.before, func(digest string, r row) bool { return digest == r.Digest }) {
 			return errOvertaken
 		}
 		for _, path := range c.remove {
@@ -290,7 +306,7 @@ func (p *Pushed) commit(ctx context.Context, c *plan) error {
 		for _, d := range c.write {
 			if _, err := tx.Exec(ctx, `INSERT INTO policy_data (path, document, digest, at) VALUES (?, ?, ?, ?)
 				ON CONFLICT (path) DO UPDATE SET document = excluded.document, digest = excluded.digest, at = excluded.at`,
-				d.path, d.text, d.row.digest, database.Micros(d.row.at)); err != nil {
+				d.path, d.text, d.row.Digest, database.Micros(d.row.at)); err != nil {
 				return fmt.Errorf("storing pushed data: %w", err)
 			}
 		}

@@ -51,42 +51,6 @@ func FormatPath(path []string) string {
 	return strings.Join(names, "/")
 }
 
-// get returns the value at a path of objects.
-func get(doc any, path []string) (any, bool) {
-	for _, name := range path {
-		object, ok := doc.(map[string]any)
-		if !ok {
-			return nil, false
-		}
-		if doc, ok = object[name]; !ok {
-			return nil, false
-		}
-	}
-	return doc, true
-}
-
-// set puts a value at a path of objects, making those that are missing.
-func set(doc map[string]any, path []string, value any) (map[string]any, error) {
-	object := maps.Clone(doc)
-	if object == nil {
-		object = map[string]any{}
-	}
-	if len(path) == 1 {
-		object[path[0]] = value
-		return object, nil
-	}
-	below, ok := object[path[0]].(map[string]any)
-	if _, taken := object[path[0]]; taken && !ok {
-		return nil, fmt.Errorf("%q is no object", path[0])
-	}
-	below, err := set(below, path[1:], value)
-	if err != nil {
-		return nil, fmt.Errorf("in %q: %w", path[0], err)
-	}
-	object[path[0]] = below
-	return object, nil
-}
-
 // change has f change what holds the last name of a path, through objects and arrays (RFC 6901), in a copy.
 func change(doc any, path []string, f func(holder any, name string) (any, error)) (any, error) {
 	if len(path) == 1 {

@@ -8,9 +8,11 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// Documents are read as encoding/json reads them, and what is written is read as what it was.
+// Documents are read as encoding/json reads them, by trees and by terms alike, and what is written is read as what it was.
 func FuzzDecode(f *testing.F) {
 	for _, s := range []string{
 		`{"a": {"b": {"c": {"d": [1, 1.0, 1e400, "x", null, true]}}}, "b": 2}`, `{"a": [{"a": 1}], "a": 2}`, `[{"\u00e4": 1, "ä": {}}]`, `[[[[]]]]`, `[]`, `{}`, `"x"`, `1`, `null`, ``, ` `, `{`, `[1`, `[1,]`, `{"a"}`, `{"a":}`, `{"a":1,}`, `{1:2}`,
@@ -27,6 +29,10 @@ func FuzzDecode(f *testing.F) {
 			wantErr = io.ErrUnexpectedEOF
 		}
 		got, err := Decode(raw)
+		read, readErr := ReadDatum(raw)
+		if (err == nil) != (readErr == nil) {
+			t.Fatalf("%q: %v and %v", raw, err, readErr)
+		}
 		if twice := (*twiceError)(nil); wantErr == nil && errors.As(err, &twice) != hasTwice(t, raw) {
 			t.Fatalf("%q: %v", raw, err)
 		} else if twice != nil { // the one thing in which it is stricter
@@ -38,12 +44,17 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		text, err := Encode(got, 1<<20)
-		if err != nil {
-			t.Fatal(err)
+		want, err = ast.InterfaceToValue(got)
+		if err == nil && (read.term.Value.Compare(want.(ast.Value)) != 0 || read.term.Hash() != want.(ast.Value).Hash()) || !reflect.DeepEqual(read.Plain(), got) {
+			t.Fatalf("%q is read as %v, not as %v", raw, read.term, want)
 		}
-		if again, err := Decode(text); err != nil || !reflect.DeepEqual(again, got) {
-			t.Fatalf("%q is written %q: %v %v", raw, text, again, err)
+		var text bytes.Buffer
+		same, err := Encode(got, 1<<20)
+		if err := errors.Join(err, read.WriteJSON(&text)); err != nil || text.String() != string(same) {
+			t.Fatalf("%q is written %q and %q: %v", raw, &text, same, err)
+		}
+		if again, err := Decode(text.Bytes()); err != nil || !reflect.DeepEqual(again, got) {
+			t.Fatalf("%q is written %q: %v %v", raw, &text, again, err)
 		}
 	})
 }
