@@ -36,16 +36,16 @@ lint: build ## gofmt, go vet, staticcheck, opa check and fmt, caddy fmt
 	@test/scripts/lint "$(STATICCHECK)" $(PACKAGES)
 
 unit: ## Tests of every package, with the race detector
-	CGO_ENABLED=1 go test -race -timeout 10m $(UNIT)
+	CGO_ENABLED=1 go test -race -timeout 25m $(UNIT)
 
 arch: ## The rules of the house: imports, manifest, directives, Caddyfiles
 	go test -timeout 5m ./test/arch/...
 
 conformance: build ## The test suite of the Core Rule Set, whole, against the built gateway
-	GATEWAY_BIN_DIR=$(BIN) go test -count=1 -timeout 10m -v ./test/conformance/...
+	GATEWAY_BIN_DIR=$(BIN) go test -count=1 -timeout 20m -v ./test/conformance/...
 
 e2e: build ## The built binaries with a real Redis and a real browser
-	GATEWAY_BIN_DIR=$(BIN) go test -count=1 -timeout 10m ./test/kit/... ./test/postgres/... ./test/e2e/... ./test/attacks/... ./test/bench/... ./test/measure/...
+	GATEWAY_BIN_DIR=$(BIN) go test -count=1 -timeout 20m ./test/kit/... ./test/postgres/... ./test/e2e/... ./test/attacks/... ./test/bench/... ./test/measure/...
 
 fuzz-short: ## Every fuzz target for FUZZTIME
 	@test/scripts/fuzz $(FUZZTIME) modules backend
