@@ -217,7 +217,7 @@ func (t *then) text(b *strings.Builder, s terminal.Style) {
 	fmt.Fprintf(b, ", revision %s\n", terminal.Clean(t.Revision))
 	switch {
 	case len(t.Hidden) > 0:
-		fmt.Fprintf(b, "%s the log hides of the input: %s\n", s.In(terminal.Yellow, "note:"), terminal.Clean(strings.Join(t.Hidden, ", ")))
+		fmt.Fprintf(b, "%s the log hides: %s\n", s.In(terminal.Yellow, "note:"), terminal.Clean(strings.Join(t.Hidden, ", ")))
 	case !t.Same:
 		fmt.Fprintf(b, "%s the input is not what it was then: times, the session, or grants have changed, or it had a query, which no event holds\n", s.In(terminal.Yellow, "note:"))
 	}

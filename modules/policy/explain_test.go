@@ -299,7 +299,7 @@ func TestExplainEvent(t *testing.T) {
 	if code != 3 {
 		t.Errorf("%d: %s", code, out)
 	}
-	wants(t, out, "permission: none", "denied: closed to everyone", "the log hides of the input: /a")
+	wants(t, out, "permission: none", "denied: closed to everyone", "the log hides: /a")
 }
 
 // What the gateway refuses by itself no candidate allows.

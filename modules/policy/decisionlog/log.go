@@ -51,6 +51,7 @@ type Log struct {
 	mu       sync.Mutex // after Close, requests write: until then the goroutine is alone
 	rules    *Rules
 	snapshot *engine.Snapshot // of the last decision
+	hides    bool             // some policy so far hid parts of results
 	troubled time.Time        // when Error was last told
 }
 
@@ -123,7 +124,7 @@ func (l *Log) write(e *Entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.tell()
-	r := &record{Entry: e, id: rand.Text()}
+	r := &record{Entry: e, id: rand.Text(), shown: e.Decision}
 	l.guarded(func() { l.enrich(r) })
 	if e.captured {
 		l.guarded(func() { l.capture(r) })
@@ -164,22 +165,39 @@ func (l *Log) complain(err error) {
 
 // enrich finds out what the request had no time for.
 func (l *Log) enrich(r *record) {
-	r.digest = r.Input.Digest()
 	r.document = sync.OnceValue(r.Input.Value) // most need none
 	s := l.of(r.Decision.Revision)
 	o := engine.Options{Timeout: l.o.Timeout, Now: r.Time}
+	if r.told {
+		l.mask(r, s, o)
+	}
+	r.digest = r.Input.Digest()
 	if r.Decision.Failure == engine.None && !r.Unasked && r.List == nil {
 		var err error
 		if r.rule, err = l.rules.Find(s, r.Input.Permission, &r.Decision, r.document, o); err != nil {
 			l.complain(fmt.Errorf("finding the rule of a decision: %w", err))
 		}
 	}
-	if r.told && r.Decision.Obligations.Log == engine.LogFull {
-		if err := r.show(s, r.document(), o); err != nil { // fail closed: what can't be masked is not shown
-			r.withheld = true
-			l.complain(fmt.Errorf("masking an input: it is left out: %w", err))
-		}
+}
+
+// mask hides what the policy says. Most policies hide nothing of results: of what is not logged in full they need not be asked.
+func (l *Log) mask(r *record, s *engine.Snapshot, o engine.Options) {
+	l.hides = l.hides || s != nil && s.HidesResults()
+	hides := l.hides && (s == nil || s.HidesResults())
+	if !hides && !r.full() {
+		return
 	}
+	r.withhold(hides) // until it is known what may be shown: the policy engine may panic
+	if s == nil {
+		return // its masks went with the policy
+	}
+	masked := *r
+	masked.shown, masked.withheld, masked.resultWithheld = r.Decision, false, false
+	if err := masked.mask(s, o); err != nil { // fail closed: what can't be masked is not shown
+		l.complain(fmt.Errorf("masking a decision: it is left out: %w", err))
+		return
+	}
+	*r = masked
 }
 
 // of is the snapshot that decided; nil where it is not in force any more, and was not the one before.

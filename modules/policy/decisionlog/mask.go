@@ -14,7 +14,8 @@ import (
 // {"op": "remove"|"upsert", "path": "/input/client/ip", "value": …}.
 type mask struct {
 	path   string
-	parts  []string // below input; none: all of it
+	result bool     // it is about the result, not the input
+	parts  []string // below that; none: all of it
 	upsert bool
 	value  any
 }
@@ -72,12 +73,15 @@ func parseMask(item any) (m mask, err error) {
 		return m, errors.New("a mask is neither a path nor an object")
 	}
 	rest, ok := strings.CutPrefix(m.path, "/input")
-	if !ok || rest != "" && rest[0] != '/' {
-		return m, errors.New("a mask's path is not below /input")
+	if !ok {
+		rest, m.result = strings.CutPrefix(m.path, "/result")
+	}
+	if !ok && !m.result || rest != "" && rest[0] != '/' {
+		return m, errors.New("a mask's path is neither below /input nor below /result")
 	}
 	if rest == "" {
-		if m.upsert {
-			return m, errors.New("a mask puts something in the place of the whole input: remove it")
+		if m.upsert || m.result {
+			return m, errors.New("a mask hides a whole result, or puts something in the place of a whole input")
 		}
 		return m, nil
 	}
@@ -88,7 +92,15 @@ func parseMask(item any) (m mask, err error) {
 		}
 		m.parts = append(m.parts, part)
 	}
+	if m.result && m.parts[0] == "allow" {
+		return m, errors.New("a mask hides whether it was allowed: that is what the log is for")
+	}
 	return m, nil
+}
+
+// of are those about results, or those about inputs.
+func (ms masks) of(result bool) masks {
+	return slices.DeleteFunc(slices.Clone(ms), func(m mask) bool { return m.result != result })
 }
 
 // apply changes the document, and says what was done. A path that is not there is none to hide.

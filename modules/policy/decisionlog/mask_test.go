@@ -45,7 +45,12 @@ func TestMaskingFailsClosed(t *testing.T) {
 		`mask contains "identity"`,
 		`mask contains "/identity"`,
 		`mask contains "/inputs"`,
-		`mask contains "/result/reason"`,
+		`mask contains "/result"`,
+		`mask contains "/results/reason"`,
+		`mask contains "/result/allow"`,
+		`mask contains {"op": "upsert", "path": "/result/reason", "value": ["x"]}`,
+		`mask contains {"op": "upsert", "path": "/result/more", "value": "x"}`,
+		`mask contains concat("/", ["", "result", "allow"])`,
 		`mask contains "/input/%zz"`,
 		`mask contains 7`,
 		`mask contains {"op": "hide", "path": "/input/identity"}`,
@@ -66,6 +71,60 @@ func TestMaskingFailsClosed(t *testing.T) {
 	e.Input.Body = ast.String(strings.Repeat("x", mostInput))
 	if got := loggedWith(t, Options{}, s, e); len(got) != 1 || got[0]["gateway.decision.input"] != nil || got[0]["gateway.decision.input_withheld"] != true {
 		t.Errorf("a large one: %v", got)
+	}
+}
+
+// What a mask hides of the result is in no event, whether or not the input is in it, and the input is shown all the same.
+func TestTheResultIsShownMasked(t *testing.T) {
+	for masks, want := range map[string]struct {
+		reason, tier any
+		list         string
+	}{
+		`mask contains "/result/reason"`:                                                               {nil, "premium", "erased"},
+		`mask contains "/result/obligations/tier"`:                                                     {"author", nil, "erased"},
+		`mask contains "/result/obligations"`:                                                          {"author", nil, "erased"},
+		`mask contains {"op": "upsert", "path": "/result/reason", "value": "hidden"}`:                  {"hidden", "premium", "masked"},
+		`mask contains "/result/reason" if input.result.allow`:                                         {nil, "premium", "erased"},
+		`mask contains concat("/", ["", "result", "reason"]) if input.input.identity.name == "ursula"`: {nil, "premium", "erased"},
+		"mask contains \"/input/identity/name\"\n\nmask contains \"/result/obligations/tier\"":         {"author", nil, "erased"},
+		`mask contains "/result/reason" if not input.result.allow`:                                     {"author", "premium", ""},
+		`mask contains "/result/obligations/nothing"`:                                                  {"author", "premium", ""},
+	} {
+		s := compile(t, allows, masks)
+		brief := entry(s)
+		brief.Decision.Obligations.Tier = "premium"
+		for _, e := range []Entry{brief, full(brief)} {
+			e.Decision.Obligations.Tier = "premium"
+			got := loggedWith(t, Options{}, s, e)[0]
+			if got["event.reason"] != want.reason || got["gateway.decision.tier"] != want.tier || got["gateway.decision.allow"] != true || got["event.outcome"] != "success" {
+				t.Errorf("%s: %v", masks, got)
+			}
+			if (got["gateway.decision.input"] != nil) != (e.Decision.Obligations.Log == engine.LogFull) || got["gateway.decision.input_withheld"] != nil || got["gateway.decision.result_withheld"] != nil {
+				t.Errorf("%s: %v", masks, got)
+			}
+			if want.list != "" && got["gateway.decision."+want.list] == nil {
+				t.Errorf("%s: it is not said: %v", masks, got)
+			}
+		}
+	}
+}
+
+// Where a result may have to be hidden, and it can't be told, it is: of a policy that hides none nothing is lost.
+func TestResultsAreWithheld(t *testing.T) {
+	hiding, plain := compile(t, allows, `mask contains "/result/reason" if to_number(input.input.request.path)`), compile(t, allows, `mask contains "/input/body" if to_number(input.input.request.path)`)
+	if !hiding.HidesResults() || plain.HidesResults() || compile(t, allows, "").HidesResults() {
+		t.Error("which hides is not told")
+	}
+	if got := loggedWith(t, Options{}, hiding, entry(hiding))[0]; got["event.reason"] != nil || got["gateway.decision.result_withheld"] != true || got["gateway.decision.input_withheld"] != nil {
+		t.Errorf("%v", got)
+	}
+	gone := entry(hiding)
+	gone.Decision.Revision = "gone"
+	if got := loggedWith(t, Options{}, hiding, entry(hiding), gone)[1]; got["event.reason"] != nil || got["gateway.decision.result_withheld"] != true {
+		t.Errorf("%v", got)
+	}
+	if got := loggedWith(t, Options{}, plain, entry(plain), full(entry(plain)), gone); got[0]["event.reason"] != "author" || got[1]["event.reason"] != "author" || got[1]["gateway.decision.input_withheld"] != true || got[2]["event.reason"] != "author" {
+		t.Errorf("%v", got)
 	}
 }
 

@@ -20,40 +20,65 @@ type record struct {
 	id, digest, rule string
 	input            json.RawMessage // masked; nil: it is not shown
 	erased, masked   []string
-	withheld         bool // the input was asked for, but can't be shown
+	withheld         bool            // the input was asked for, but can't be shown
+	shown            engine.Decision // its reason and obligations, masked
+	resultWithheld   bool            // these can't be shown
 }
 
 // mostInput bounds the input in an event.
 const mostInput = 64 << 10
 
-// show puts the input into the record, masked as the policy says.
-func (r *record) show(s *engine.Snapshot, document ast.Value, o engine.Options) error {
-	if s == nil {
-		r.withheld = true // its masks went with the policy
-		return nil
-	}
-	input, _, err := plain(document)
+// masks asks the policy what must not be shown.
+func (r *record) masks(s *engine.Snapshot, result any, o engine.Options) (masks, error) {
+	outcome, err := ast.InterfaceToValue(result)
 	if err != nil {
-		return err
-	}
-	outcome, err := ast.InterfaceToValue(ResultOf(r.Decision))
-	if err != nil {
-		return err
+		return nil, err
 	}
 	list, err := s.Masks(context.Background(), ast.NewObject(
-		[2]*ast.Term{ast.StringTerm("input"), ast.NewTerm(document)},
+		[2]*ast.Term{ast.StringTerm("input"), ast.NewTerm(r.document())},
 		[2]*ast.Term{ast.StringTerm("result"), ast.NewTerm(outcome)},
 		[2]*ast.Term{ast.StringTerm("path"), ast.StringTerm(Path)},
 		[2]*ast.Term{ast.StringTerm("decision_id"), ast.StringTerm(r.id)},
 	), o)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	masks, err := parseMasks(list)
+	return parseMasks(list)
+}
+
+// mask hides of the result what the policy says, and puts the input into the record where it was asked for.
+func (r *record) mask(s *engine.Snapshot, o engine.Options) error {
+	result, err := plainResult(r.Decision)
 	if err != nil {
 		return err
 	}
-	shown, erased, masked := masks.apply(input)
+	ms, err := r.masks(s, result, o)
+	if err != nil {
+		return err
+	}
+	if about := ms.of(true); len(about) > 0 {
+		shown, erased, masked := about.apply(result)
+		if r.shown, err = readResult(shown); err != nil {
+			return err
+		}
+		r.erased, r.masked = erased, masked
+	}
+	if !r.full() {
+		return nil
+	}
+	return r.show(ms.of(false))
+}
+
+// full tells whether the input is asked for.
+func (r *record) full() bool { return r.Decision.Obligations.Log == engine.LogFull }
+
+// show puts the input into the record.
+func (r *record) show(ms masks) error {
+	input, _, err := plain(r.document())
+	if err != nil {
+		return err
+	}
+	shown, erased, masked := ms.apply(input)
 	raw, err := json.Marshal(shown)
 	if err != nil {
 		return err
@@ -65,15 +90,23 @@ func (r *record) show(s *engine.Snapshot, document ast.Value, o engine.Options) 
 	if shown != nil {
 		r.input = raw
 	}
-	r.erased, r.masked = erased, masked
+	r.erased, r.masked = append(r.erased, erased...), append(r.masked, masked...)
 	return nil
+}
+
+// withhold shows nothing that might have had to be hidden. Fail closed.
+func (r *record) withhold(result bool) {
+	r.input, r.withheld = nil, r.full()
+	if result {
+		r.shown, r.resultWithheld = engine.Decision{}, true
+	}
 }
 
 // event is what is written. Of a brief one nothing comes from a body; names of people are in the input alone.
 func (r *record) event() *event.Event {
 	in, d := &r.Input, &r.Decision
 	e := &event.Event{
-		Time: r.Time, Category: "iam", Action: Action, Outcome: event.Failure, Reason: event.Cut(redact.Tokens(d.Reason), 256),
+		Time: r.Time, Category: "iam", Action: Action, Outcome: event.Failure, Reason: event.Cut(redact.Tokens(r.shown.Reason), 256),
 		RequestID: in.RequestID, Method: in.Method, Host: in.Host, Path: redact.Path(in.Path, in.Route), Route: in.Route,
 	}
 	if d.Allow {
@@ -120,7 +153,7 @@ func (r *record) parent() engine.Object {
 
 // outcome is what was decided.
 func (r *record) outcome() []zap.Field {
-	d, o := &r.Decision, &r.Decision.Obligations
+	d, o := &r.Decision, &r.shown.Obligations
 	f := fields{}
 	f.add(zap.Bool("gateway.decision.allow", d.Allow))
 	f.text("rule", r.rule)
@@ -140,6 +173,7 @@ func (r *record) outcome() []zap.Field {
 	f.texts("erased", r.erased)
 	f.texts("masked", r.masked)
 	f.flag("input_withheld", r.withheld)
+	f.flag("result_withheld", r.resultWithheld)
 	return f.list
 }
 

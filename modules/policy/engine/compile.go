@@ -89,6 +89,7 @@ func newProgram(modules map[string]*ast.Module, caps *ast.Capabilities) (*progra
 		if p.masks, err = newMaskQuery(p.system); err != nil {
 			return nil, err
 		}
+		p.hidesResults = p.masks != nil && hidesResults(p.system)
 	}
 	p.reads, p.asked = readsOf(p.compiler.Modules)
 	p.partial.modules = deciding

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -17,6 +18,28 @@ func newMaskQuery(c *ast.Compiler) (*prepared, error) {
 		return nil, nil
 	}
 	return prepare(c, maskPath)
+}
+
+// HidesResults tells whether something of results, too, may have to be kept out of the log: some mask is not, as it is written, one below /input.
+func (s *Snapshot) HidesResults() bool { return s.hidesResults }
+
+func hidesResults(c *ast.Compiler) bool {
+	for _, r := range c.GetRulesWithPrefix(ast.MustParseRef(maskPath)) {
+		if r.Head.Key == nil || !masksInput(r.Head.Key) {
+			return true
+		}
+	}
+	return false
+}
+
+func masksInput(t *ast.Term) bool {
+	if o, ok := t.Value.(ast.Object); ok {
+		if t = o.Get(ast.StringTerm("path")); t == nil {
+			return false
+		}
+	}
+	path, ok := t.Value.(ast.String)
+	return ok && (path == "/input" || strings.HasPrefix(string(path), "/input/"))
 }
 
 // Masks asks the policy what of this must not be logged. The document is {"input", "result", "path", "decision_id"}; the answer's elements are

@@ -14,19 +14,20 @@ import (
 
 // program is a compiled policy without data. It never changes: snapshots with other data share it.
 type program struct {
-	text      map[string]string // the modules, as they were written
-	compiler  *ast.Compiler     // of all modules but those below `system`
-	system    *ast.Compiler     // of all modules, without the schema of the input; nil where none is below `system`
-	masks     *prepared         // what of an input must not be logged; nil: the policy does not say
-	reads     reads             // what of the input the first looks at
-	asked     askedNames        // which parameters of queries it looks at
-	decision  *prepared         // what asks the first
-	terms     terms             // of what comes again and again in inputs
-	functions map[string]*topdown.Builtin
-	runtime   *ast.Term
-	waits     bool // it may wait for the network
-	steady    bool // what it decides may be remembered, as far as the modules tell
-	partial   partialProgram
+	text         map[string]string // the modules, as they were written
+	compiler     *ast.Compiler     // of all modules but those below `system`
+	system       *ast.Compiler     // of all modules, without the schema of the input; nil where none is below `system`
+	masks        *prepared         // what of an input must not be logged; nil: the policy does not say
+	hidesResults bool              // what of a result must not be, too
+	reads        reads             // what of the input the first looks at
+	asked        askedNames        // which parameters of queries it looks at
+	decision     *prepared         // what asks the first
+	terms        terms             // of what comes again and again in inputs
+	functions    map[string]*topdown.Builtin
+	runtime      *ast.Term
+	waits        bool // it may wait for the network
+	steady       bool // what it decides may be remembered, as far as the modules tell
+	partial      partialProgram
 }
 
 // Snapshot is a compiled policy with its data. It never changes, so evaluations share it without a lock; what it has decided it
