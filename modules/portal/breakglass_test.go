@@ -44,6 +44,7 @@ func TestEmergencyAccess(t *testing.T) {
 		"not allowed":        {mayNot, "POST", reasonBody, nil, 403, "forbidden", ""},
 		"no second factor":   {mayStepUp, "POST", reasonBody, nil, 401, "step-up-required", ""},
 		"no decision":        {undecided, "POST", reasonBody, nil, 503, "unavailable", ""},
+		"an ambiguous query": {engine.Decision{Failure: engine.Ambiguous}, "POST", reasonBody, nil, 400, "bad-request", ""},
 		"no reason":          {mayTake, "POST", `{}`, nil, 422, "invalid", ""},
 		"an empty reason":    {mayTake, "POST", `{"reason":""}`, nil, 422, "invalid", ""},
 		"a bad reason":       {mayTake, "POST", `{"reason":"short"}`, grant.ErrReason, 422, "bad-reason", "take-glass short"},
