@@ -230,7 +230,7 @@ func (k *Keeper) lay(ctx context.Context, base *engine.Snapshot, rows map[string
 	return snapshot, nil
 }
 
-// swap reports and puts in force.
+// swap puts in force and reports.
 func (k *Keeper) swap(snapshot *engine.Snapshot, r Report) {
 	r.Revision = snapshot.Revision
 	k.snapshot = snapshot
@@ -238,8 +238,8 @@ func (k *Keeper) swap(snapshot *engine.Snapshot, r Report) {
 	if !r.Data {
 		k.settle()
 	}
-	k.o.Report(r)
 	k.o.Swap(snapshot)
+	k.o.Report(r) // only now: who reads of it may ask by it
 }
 
 // refused reports what is not put in force; the same as last time is told once.
