@@ -42,10 +42,9 @@ hindrance := "the classification is not known" if {
 
 # METADATA
 # title: What a second factor makes up for
-lack := "a recent second factor is needed" if {
+lack := reason if {
 	some class in classes
-	seconds := data.classifications[class].second_factor_seconds
-	not second_factor_within(seconds)
+	reason := stale(data.classifications[class].second_factor_seconds)
 } else := "a stronger sign-in is needed" if {
 	some class in classes
 	levels := data.classifications[class].acr
@@ -53,6 +52,10 @@ lack := "a recent second factor is needed" if {
 } else := failure(softened) if {
 	count(conditions) > 0
 }
+
+# METADATA
+# title: The second factor was given longer ago than so many seconds, or never
+stale(seconds) := "a recent second factor is needed" if not second_factor_within(seconds)
 
 # METADATA
 # title: Data describes the classification

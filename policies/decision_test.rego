@@ -68,3 +68,40 @@ test_short_and_long_of_nobody if {
 		decide(ask(permission))
 	}
 }
+
+test_short_and_long_of_several_roles if {
+	every permission, _ in data.permissions {
+		every names in [["moderator", "user"], ["user", "admin"]] {
+			every class in ["internal", "restricted"] {
+				every seconds_ago in [1, 1000] {
+					decide(with_factor(classified(of_roles(put("user", permission, ["owner"], "petra"), names), class), seconds_ago))
+				}
+			}
+		}
+	}
+}
+
+test_short_and_long_of_each_classification if {
+	every permission in ["public", "app:read", "app:restricted", "room:read", "message:delete"] {
+		every class, _ in data.classifications {
+			every document in [on_resource("user", permission, ["owner"]), in_break_glass(on_resource("user", permission, [])), asked_by("guest", permission), ask(permission)] {
+				decide(classified(document, class))
+				decide(object.union(classified(document, class), {"identity": {"acr": "aal2", "mfa_time": now}}))
+			}
+		}
+	}
+}
+
+# What roles, permissions and classifications say in other data, too.
+test_short_and_long_over_other_data if {
+	all := [on_resource(role, permission, ["owner"]) | some role in ["user", "admin"]; some permission in ["room:read", "app:restricted"]]
+	classes := {"none": {}, "brief": {"log": "brief", "expires": 5}, "full": {"log": "full", "expires": 9}, "late": {"second_factor_seconds": 5}, "sure": {"acr": {"aal2": true}}, "odd": {"x": 1}, "admins": {"roles": {"admin": true}}}
+	every class, _ in classes {
+		every document in all {
+			every asked in [document, in_break_glass(document), with_factor(document, 5), with_factor(document, 6)] {
+				d := decide(classified(asked, class)) with data.classifications as object.union(data.classifications, classes)
+				is_boolean(d.allow)
+			}
+		}
+	}
+}

@@ -36,6 +36,12 @@ test_only_people_have_it if {
 	}
 }
 
+# What others may anyhow they may, and it is nothing special.
+test_others_are_as_without_it if {
+	document := object.union(in_break_glass(on_resource("user", "room:read", ["member"])), {"identity": {"kind": "service"}})
+	decide(document) == {"allow": true, "reason": "grant on the resource", "obligations": {"tier": "standard"}}
+}
+
 test_it_does_not_widen_a_token if {
 	document := in_break_glass(on_resource("moderator", "room:read", []))
 	refused_for(scoped(document, ["room:list"]), "outside the token's scopes")

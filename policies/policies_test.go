@@ -143,7 +143,7 @@ func TestPolicy(t *testing.T) {
 // TestReasons holds that a reason names one rule: events tell by it which rule decided.
 func TestReasons(t *testing.T) {
 	// What these rules give is a reason, or several.
-	reasons := map[string]bool{"ground": true, "rule": true, "basis": true, "refusal": true, "failure": true, "hindrance": true, "lack": true}
+	reasons := map[string]bool{"ground": true, "rule": true, "basis": true, "refusal": true, "failure": true, "hindrance": true, "lack": true, "stale": true}
 	seen := map[string]*ast.Location{}
 	for name, m := range parse(t) {
 		if strings.HasSuffix(name, "_test.rego") {

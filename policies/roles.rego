@@ -5,8 +5,8 @@ package gateway
 # description: |
 #   Nearly everybody has one role, which is looked up as it is. Of several, `is` and `classifications` are those of all, and the
 #   obligations are those of the first in role_order. Who has no role that is known is permitted nothing.
-role := data.roles[input.identity.roles[0]] if {
-	not input.identity.roles[1]
+role := data.roles[standing] if {
+	standing
 } else := {"is": held, "obligations": obligations, "classifications": classifications} if {
 	input.identity.roles[1]
 	known := {name: data.roles[name] | some name in input.identity.roles}
@@ -34,4 +34,18 @@ anywhere if {
 	data.permissions[input.request.permission].anywhere[name]
 	role.is[name]
 	scope_holds(concat(":", [input.request.permission, "any"]))
+}
+
+# METADATA
+# title: The name of the one role that says all of the person
+# description: Of two it is that which is the other, too.
+standing := name if {
+	[name] = input.identity.roles
+	data.roles[name]
+} else := name if {
+	[name, other] = input.identity.roles
+	lines[name][other]
+} else := name if {
+	[other, name] = input.identity.roles
+	lines[name][other]
 }

@@ -30,8 +30,9 @@ func (d baseData) Put(ast.Ref, ast.Value) {}
 // ruleCache holds the values of rules during one evaluation, as OPA's own does. That one is a trie of maps, made anew for each
 // evaluation; this one is a list that is used again.
 type ruleCache struct {
-	frames []ruleFrame // those up to depth are in use
-	depth  int
+	frames    []ruleFrame // those up to depth are in use
+	depth     int
+	constants *constants // of the snapshot: they hold where no `with` puts other data in the place of it
 }
 
 // ruleFrame holds values by their reference. The terms of all references are in one list.
@@ -68,6 +69,7 @@ func (c *ruleCache) release() {
 	for c.depth > 0 {
 		c.Pop()
 	}
+	c.constants = nil
 	if len(c.frames) <= maxKeptFrames {
 		ruleCaches.Put(c)
 	}
@@ -98,8 +100,12 @@ func (c *ruleCache) top() *ruleFrame { return &c.frames[c.depth-1] }
 
 // Get implements topdown.VirtualCache.
 func (c *ruleCache) Get(ref ast.Ref) (value *ast.Term, undefined bool) {
-	if e := c.top().find(ref, hashOf(ref)); e != nil {
+	hash := hashOf(ref)
+	if e := c.top().find(ref, hash); e != nil {
 		return e.value, e.undefined
+	}
+	if c.depth == 1 {
+		return c.constants.get(ref, hash), false
 	}
 	return nil, false
 }

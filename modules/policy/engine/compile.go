@@ -96,6 +96,9 @@ func newProgram(modules map[string]*ast.Module, caps *ast.Capabilities) (*progra
 	if p.decision, err = prepare(p.compiler, query); err != nil {
 		return nil, err
 	}
+	if p.constants, err = constantRules(p.compiler, steadyFunctions(caps)); err != nil {
+		return nil, err
+	}
 	return p, nil
 }
 

@@ -193,6 +193,9 @@ func (s *Snapshot) run(ctx context.Context, p *prepared, document ast.Value, uns
 	limit := startLimit(o.Timeout, s.waits)
 	defer limit.stop()
 	rules := newRuleCache()
+	if o.Tracer == nil { // a trace shows how the values come about
+		rules.constants = s.constants
+	}
 	q := s.evaluation(p, document, limit, o.Now).WithBaseCache(s.data).WithVirtualCache(rules).WithNDBuiltinCache(unsteady)
 	if o.Tracer != nil {
 		// Without the index each rule is tried, so that a trace shows why it did not hold.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -317,65 +316,30 @@ func TestInputDocument(t *testing.T) {
 // What most requests ask takes few allocations the first time, and none once it is remembered.
 func TestDecisionsAllocateLittle(t *testing.T) {
 	e := shipped(t)
-	ctx := context.Background()
-	page := messagePost()
-	page.Permission, page.Resource, page.Relations = "app:read", Object{}, nil
-	for _, in := range []*Input{messagePost(), page} {
-		remembered := testing.AllocsPerRun(100, func() {
-			if d, err := e.Decide(ctx, in); err != nil || !d.Allow {
-				t.Errorf("%+v %v", d, err)
-			}
-		})
+	ctx, now := context.Background(), time.Now()
+	for _, w := range ways(now) {
 		s := e.Snapshot()
+		var steady bool
 		fresh := testing.AllocsPerRun(100, func() {
-			if d, err := s.Evaluate(ctx, in.value(s.reads, &s.terms), Options{Now: time.Unix(0, 0)}); err != nil || !d.Allow {
-				t.Errorf("%+v %v", d, err)
+			d, err := s.Evaluate(ctx, w.in.value(s.reads, &s.terms), Options{Now: now})
+			if err != nil || d.Allow != w.allow || d.Reason != w.reason {
+				t.Errorf("%s: %+v %v", w.name, d, err)
+			}
+			steady = d.Steady
+		})
+		if fresh > w.most {
+			t.Errorf("%s: %v", w.name, fresh)
+		}
+		if !steady { // it asked the clock
+			continue
+		}
+		remembered := testing.AllocsPerRun(100, func() {
+			if d, err := e.Decide(ctx, w.in); err != nil || d.Reason != w.reason {
+				t.Errorf("%s: %+v %v", w.name, d, err)
 			}
 		})
-		if remembered > 0 || fresh > 200 {
-			t.Errorf("%s: %v, remembered %v", in.Permission, fresh, remembered)
+		if remembered > 0 {
+			t.Errorf("%s: remembered %v", w.name, remembered)
 		}
 	}
-}
-
-func BenchmarkDecide(b *testing.B) {
-	s := shipped(b).current.Load()
-	s.memory = nil // what a decision takes, not what remembering it does
-	e := New(s, 10*time.Second, time.Now)
-	anonymous := &Input{Method: "GET", Path: "/", Permission: "app:read"}
-	deletion := messagePost()
-	deletion.Permission, deletion.Parent, deletion.ParentRelations = "message:delete", Object{"room", "general"}, []string{"viewer"}
-	deletion.Relations = []string{"author"}
-	open := &Input{Method: "GET", Path: "/auth/login", Permission: "public"}
-	restricted := messagePost()
-	id := *ursula
-	id.MFATime, id.ACR = time.Now(), reqctx.ACRMulti
-	restricted.Classification, restricted.Identity = "restricted", &id
-	page := messagePost()
-	page.Permission, page.Resource, page.Relations = "app:read", Object{}, nil
-	for _, c := range []struct {
-		name  string
-		in    *Input
-		allow bool
-	}{{"message-post", messagePost(), true}, {"message-delete", deletion, true}, {"app-read", page, true}, {"restricted", restricted, true}, {"anonymous-public", open, true}, {"anonymous-refused", anonymous, false}} {
-		b.Run(c.name, func(b *testing.B) { decide(b, e, c.in, c.allow) })
-	}
-}
-
-// decide reports the median too: other work on the machine makes the mean say little.
-func decide(b *testing.B, e *Engine, in *Input, allow bool) {
-	b.ReportAllocs()
-	took := make([]time.Duration, 0, 1<<20)
-	for b.Loop() {
-		began := time.Now()
-		if d, err := e.Decide(context.Background(), in); err != nil || d.Allow != allow {
-			b.Fatalf("%+v %v", d, err)
-		}
-		if len(took) < cap(took) {
-			took = append(took, time.Since(began))
-		}
-	}
-	slices.Sort(took)
-	b.ReportMetric(float64(took[len(took)/2])/1e3, "p50-µs")
-	b.ReportMetric(float64(took[len(took)*99/100])/1e3, "p99-µs")
 }

@@ -132,6 +132,13 @@ func (in *Input) value(r reads, t *terms) ast.Value {
 }
 
 func (in *Input) request(r reads, t *terms) *ast.Term {
+	if r&inRequest&^(readPermission|readClassification|readRequest) != 0 { // these come from clients, or are many
+		return in.newRequest(r, t)
+	}
+	return t.composed(aRequest, func() *ast.Term { return in.newRequest(r, t) }, []string{in.Permission, in.Classification})
+}
+
+func (in *Input) newRequest(r reads, t *terms) *ast.Term {
 	pairs := make([]pair, 0, 7)
 	pairs = appendText(pairs, r.any(readMethod), kMethod, nil, in.Method)
 	pairs = appendText(pairs, r.any(readPath), kPath, nil, in.Path)
@@ -153,6 +160,10 @@ func (in *Input) grants(r reads, t *terms) *ast.Term {
 	if !resource && !parent {
 		return noGrants
 	}
+	return t.composed(aGrants, func() *ast.Term { return in.newGrants(r, t) }, in.Relations, in.ParentRelations)
+}
+
+func (in *Input) newGrants(r reads, t *terms) *ast.Term {
 	pairs := make([]pair, 0, 2)
 	pairs = appendList(pairs, r.any(readResourceGrants), kResource, t, in.Relations)
 	pairs = appendList(pairs, r.any(readParentGrants), kParent, t, in.ParentRelations)

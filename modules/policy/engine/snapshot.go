@@ -28,6 +28,7 @@ type program struct {
 	waits        bool // it may wait for the network
 	steady       bool // what it decides may be remembered, as far as the modules tell
 	partial      partialProgram
+	constants    []constant // rules that the data alone decide
 }
 
 // Snapshot is a compiled policy with its data. It never changes, so evaluations share it without a lock; what it has decided it
@@ -40,6 +41,8 @@ type Snapshot struct {
 	read     storage.Transaction // one read transaction for all: nobody ever writes to this store
 	memory   *memory             // decisions made before; nil: not to be remembered
 	lists    lists               // what is known of questions about lists
+
+	constants *constants // values of rules that the data alone decide
 }
 
 // snapshot is the program over data, which the caller must not change any more. Nothing is compiled.
@@ -66,6 +69,7 @@ func (p *program) over(ctx context.Context, data ast.Object, revision string) (*
 	if p.steady {
 		s.memory = newMemory()
 	}
+	s.constants = s.findConstants(ctx)
 	return s, nil
 }
 
