@@ -65,9 +65,26 @@ func (p *Tab) Do(what string, actions ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	if err := chromedp.Do(ctx, actions...); err != nil {
+	if err := do(ctx, actions...); err != nil {
 		p.t.Fatalf("%s: %s: %v\n%s", p.name, what, err, p.state())
 	}
+}
+
+// do runs the actions, each again where the page was replaced between finding a node and using it: nothing was done to either then. People
+// who click at such a moment click again.
+func do(ctx context.Context, actions ...chromedp.Action[chromedp.Void]) error {
+	for _, a := range actions {
+		err := chromedp.Do(ctx, a)
+		for err != nil && strings.Contains(err.Error(), "find node with given id") {
+			if err = ctx.Err(); err == nil {
+				err = chromedp.Do(ctx, a)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Go opens a page.
@@ -84,11 +101,11 @@ func (p *Tab) Type(selector, text string) {
 	p.Do("typing into "+selector, chromedp.WaitVisible(sel), chromedp.Evaluate[chromedp.Void](empty), chromedp.SendKeys(sel, text))
 }
 
-// Click clicks what the CSS selector finds.
+// Click clicks what the CSS selector finds, once it can be clicked.
 func (p *Tab) Click(selector string) {
 	p.t.Helper()
 	sel := chromedp.CSS(selector)
-	p.Do("clicking "+selector, chromedp.WaitVisible(sel), chromedp.Click(sel))
+	p.Do("clicking "+selector, chromedp.WaitVisible(sel), chromedp.WaitEnabled(sel), chromedp.Click(sel))
 }
 
 // Enter presses the enter key in what the CSS selector finds.

@@ -23,6 +23,7 @@ for (const button of all("[data-sign-out]")) {
 		await send("POST", "logout").catch(() => {});
 		leave("/auth/login");
 	});
+	button.disabled = false; // until now a click would have done nothing
 }
 
 for (const button of all("[data-language]")) {
