@@ -35,8 +35,9 @@ deps: ## Installs the servers and the browser that tests need, from Debian's pac
 lint: build ## gofmt, go vet, staticcheck, opa check and fmt, caddy fmt
 	@test/scripts/lint "$(STATICCHECK)" $(PACKAGES)
 
-unit: ## Tests of every package, with the race detector
+unit: ## Tests of every package, with the race detector; what counts allocations, without it
 	CGO_ENABLED=1 go test -race -timeout 25m $(UNIT)
+	go test -run 'AllocateLittle' ./modules/policy/engine
 
 arch: ## The rules of the house: imports, manifest, directives, Caddyfiles
 	go test -timeout 5m ./test/arch/...
