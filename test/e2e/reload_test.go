@@ -145,7 +145,7 @@ func TestWrongCaddyfiles(t *testing.T) {
 		"waf malformed":       {"gw_secure\n", "gw_secure {\n\t\twaf {\n\t\t\tnonsense\n\t\t}\n\t}\n", []string{"nonsense", "gw_waf knows mode"}},
 		"portal malformed":    {"gw_secure\n", "gw_secure {\n\t\tportal {\n\t\t\tnonsense\n\t\t}\n\t}\n", []string{"nonsense", "gw_portal knows brand"}},
 		"identity malformed":  {"data_dir {$GW_DATA}", "data_dir {$GW_DATA}\n\t\tidentity {\n\t\t\tnonsense\n\t\t}", []string{"nonsense", "identity knows"}},
-		"policy malformed":    {"data_dir {$GW_DATA}", "data_dir {$GW_DATA}\n\t\tpolicy {\n\t\t\tnonsense\n\t\t}", []string{"nonsense", "policy knows timeout"}},
+		"policy malformed":    {"data_dir {$GW_DATA}", "data_dir {$GW_DATA}\n\t\tpolicy {\n\t\t\tnonsense\n\t\t}", []string{"nonsense", "policy knows allow"}},
 		"lifetime too long":   {"data_dir {$GW_DATA}", "data_dir {$GW_DATA}\n\t\tidentity {\n\t\t\taccess_lifetime 2h\n\t\t}", []string{"between 30s and 1h"}},
 		"folder not there":    {"data_dir {$GW_DATA}", "data_dir {$GW_DATA}\n\t\tpolicy {\n\t\t\tfolder /no/such\n\t\t}", []string{"/no/such"}},
 		"zone without rate":   {"gw_secure\n", "gw_secure {\n\t\trate_limit {\n\t\t\tzone x {\n\t\t\t\tburst 3\n\t\t\t}\n\t\t}\n\t}\n", []string{"rate 10/1m"}},

@@ -90,7 +90,7 @@ func TestLeakInAnAnswer(t *testing.T) {
 	if strings.Contains(string(a.Body), "SQL") || a.Header.Get("X-Inside") != "" || !strings.Contains(string(a.Body), "response-blocked") {
 		t.Errorf("%v %s", a.Header, a.Body)
 	}
-	e := event(t, own.node, "the leak", func(e kit.Frame) bool { return e.Str("url.path") == "/leak" })
+	e := event(t, own.node, "the leak", func(e kit.Frame) bool { return e.Str("event.action") == "http-request" && e.Str("url.path") == "/leak" })
 	if !hit(e, 951230) || e.Str("gateway.waf.response") != "withheld" || e.Str("event.outcome") != "failure" || e["gateway.waf.blocked"] != false ||
 		e["http.response.status_code"] != 502. || e["gateway.waf.score.outbound"].(float64) < 4 || e["gateway.waf.paranoia.blocking"] != 1. {
 		t.Errorf("recorded as %v", e)
