@@ -58,7 +58,7 @@ func TestUnknownHost(t *testing.T) {
 		}
 		kit.Eventually(t, 5*time.Second, "the event", func() bool {
 			for _, e := range s.a.Events(t) {
-				if e.Str("url.domain") == "evil.test" && e.Str("url.path") == "/unknown-host" {
+				if e.Str("event.action") == "http-request" && e.Str("url.domain") == "evil.test" && e.Str("url.path") == "/unknown-host" {
 					return true
 				}
 			}

@@ -94,7 +94,7 @@ func TestOneEventPerSocket(t *testing.T) {
 		sock.WantClosed(t, websocket.StatusPolicyViolation, atOnce)
 		kit.Eventually(t, 5*time.Second, "the event of the socket", func() bool {
 			for _, e := range s.a.Events(t) {
-				if e.Str("url.path") == "/api/ws" && e.Str("source.ip") == c.IP {
+				if e.Str("event.action") == "websocket" && e.Str("url.path") == "/api/ws" && e.Str("source.ip") == c.IP {
 					return true
 				}
 			}
