@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/convosphere/gateway/modules/authorize/jsonstream"
-	"github.com/convosphere/gateway/modules/authorize/strictjson"
+	"github.com/convosphere/gateway/modules/internal/strictjson"
 )
 
 // answer stands between the back end and the client on routes whose answers are filtered, masked or change grants. Answers that

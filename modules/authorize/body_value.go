@@ -8,7 +8,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
-	"github.com/convosphere/gateway/modules/authorize/strictjson"
+	"github.com/convosphere/gateway/modules/internal/strictjson"
 	"github.com/convosphere/gateway/modules/internal/casefold"
 )
 

@@ -12,7 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/authorize/jsonstream"
-	"github.com/convosphere/gateway/modules/authorize/strictjson"
+	"github.com/convosphere/gateway/modules/internal/strictjson"
 	"github.com/convosphere/gateway/modules/internal/problem"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/policy/engine"

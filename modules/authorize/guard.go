@@ -9,7 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/convosphere/gateway/modules/authorize/strictjson"
+	"github.com/convosphere/gateway/modules/internal/strictjson"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/gate"
 	"github.com/convosphere/gateway/modules/internal/redact"

@@ -1,6 +1,6 @@
 package authorize
 
-import "github.com/convosphere/gateway/modules/authorize/strictjson"
+import "github.com/convosphere/gateway/modules/internal/strictjson"
 
 // members are the variables that a JSON object gives.
 func members(v *strictjson.Value) values {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/convosphere/gateway/modules/authorize/strictjson"
+	"github.com/convosphere/gateway/modules/internal/strictjson"
 )
 
 // FuzzStream: whatever the document and however it is cut into pieces, the stream gives what the same work on the whole gives, or fails where that

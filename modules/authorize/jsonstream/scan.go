@@ -1,6 +1,6 @@
 package jsonstream
 
-import "github.com/convosphere/gateway/modules/authorize/strictjson"
+import "github.com/convosphere/gateway/modules/internal/strictjson"
 
 // state is what may come next.
 type state uint8

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/convosphere/gateway/modules/authorize/strictjson"
+	"github.com/convosphere/gateway/modules/internal/strictjson"
 )
 
 // Errors of a stream. ErrAnswer is in all that say that the document is not what it should be.

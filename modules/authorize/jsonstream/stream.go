@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/convosphere/gateway/modules/authorize/strictjson"
+	"github.com/convosphere/gateway/modules/internal/strictjson"
 )
 
 // Limits of what is held while a document passes.

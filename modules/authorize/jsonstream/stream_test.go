@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/convosphere/gateway/modules/authorize/strictjson"
+	"github.com/convosphere/gateway/modules/internal/strictjson"
 )
 
 func paths(t testing.TB, texts ...string) (out []Path) {

@@ -8,6 +8,7 @@ package strictjson
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -85,6 +86,55 @@ func (v *Value) Get(path string) (*Value, error) {
 		v = next
 	}
 	return v, nil
+}
+
+// At is Get for a JSON pointer (RFC 6901), whose tokens are those of Pointer. Of an array a token is an index.
+func (v *Value) At(tokens []string) (*Value, error) {
+	for _, t := range tokens {
+		if v.Kind == Array {
+			i, ok := index(t)
+			if !ok || i >= len(v.Items) {
+				return nil, nil
+			}
+			v = &v.Items[i]
+			continue
+		}
+		next, err := v.member(t)
+		if next == nil || err != nil {
+			return nil, err
+		}
+		v = next
+	}
+	return v, nil
+}
+
+// Pointer reads a JSON pointer (RFC 6901) into its tokens.
+func Pointer(s string) ([]string, error) {
+	if s == "" {
+		return nil, nil
+	}
+	if s[0] != '/' {
+		return nil, errors.New("a JSON pointer begins with /")
+	}
+	tokens := strings.Split(s[1:], "/")
+	for i, t := range tokens {
+		for at := 0; at < len(t); at++ {
+			if t[at] == '~' && (at+1 == len(t) || t[at+1] != '0' && t[at+1] != '1') {
+				return nil, errors.New("in a JSON pointer ~ is written ~0, and / ~1")
+			}
+		}
+		tokens[i] = unescape.Replace(t)
+	}
+	return tokens, nil
+}
+
+// One pass: ~01 is ~1.
+var unescape = strings.NewReplacer("~1", "/", "~0", "~")
+
+// index reads what RFC 6901 takes for an array's index: digits without leading zeros.
+func index(t string) (int, bool) {
+	n, err := strconv.ParseUint(t, 10, 31)
+	return int(n), err == nil && (t == "0" || t[0] != '0')
 }
 
 func (v *Value) member(name string) (*Value, error) {

@@ -161,3 +161,36 @@ func BenchmarkParse(b *testing.B) {
 		}
 	}
 }
+
+// The examples of RFC 6901, section 5, without those whose names are nothing but blanks.
+func TestPointer(t *testing.T) {
+	v, err := Parse([]byte(`{"foo":["bar","baz"],"":0,"a/b":1,"c%d":2,"e^f":3,"g|h":4,"i\\j":5,"k\"l":6,"m~n":8,"o~1p":9,"deep":{"Id":7}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pointer, want := range map[string]string{
+		"/foo/0": "bar", "/foo/1": "baz", "/": "0", "/a~1b": "1", "/c%d": "2", "/e^f": "3", "/g|h": "4", `/i\j`: "5", `/k"l`: "6", "/m~0n": "8", "/o~01p": "9", "/deep/Id": "7",
+		"/foo/2": "", "/foo/00": "", "/foo/01": "", "/foo/-": "", "/foo/": "", "/foo/0/x": "", "/none": "", "/deep/none": "",
+	} {
+		tokens, err := Pointer(pointer)
+		if err != nil {
+			t.Errorf("%s: %v", pointer, err)
+			continue
+		}
+		got, err := v.At(tokens)
+		if err != nil || (got == nil) != (want == "") || got != nil && got.Text != want {
+			t.Errorf("%s: %+v %v, want %q", pointer, got, err, want)
+		}
+	}
+	if whole, err := v.At(nil); err != nil || whole != v {
+		t.Error("the empty pointer is not the whole")
+	}
+	if _, err := v.At([]string{"deep", "id"}); !errors.Is(err, ErrAmbiguous) {
+		t.Errorf("a member that some readers take: %v", err)
+	}
+	for _, bad := range []string{"foo", "/a~", "/a~2", "/~/b"} {
+		if _, err := Pointer(bad); err == nil {
+			t.Errorf("%q is a pointer", bad)
+		}
+	}
+}
