@@ -1,6 +1,9 @@
 package limit
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 const maxDenied = 100_000
 
@@ -15,7 +18,8 @@ type denied struct {
 
 type denial struct {
 	entry
-	interval, capacity int64
+	limit Limit
+	cost  int64 // what costs less may still be admitted
 }
 
 func newDenied() *denied {
@@ -27,7 +31,7 @@ func newDenied() *denied {
 }
 
 func (c *Charge) denial() denial {
-	return denial{c.entry(), c.Zone.Limit.interval, c.Zone.Limit.capacity}
+	return denial{c.entry(), c.Zone.Limit, c.cost()}
 }
 
 // refused fills in the first charge that is known to be refused, and marks the others as skipped.
@@ -46,7 +50,10 @@ func (d *denied) refused(charges []Charge, now int64) bool {
 			skip(charges)
 			l := charges[i].Zone.Limit
 			wait := until - now
-			charges[i].Result = Result{Refused: true, Wait: micros(wait), Reset: micros(wait + l.capacity - l.interval)}
+			charges[i].Result = Result{Refused: true, Wait: micros(wait), Reset: micros(wait)}
+			if l.kind == Rate {
+				charges[i].Result.Reset += micros(l.capacity - charges[i].cost()*l.interval)
+			}
 			return true
 		}
 	}
@@ -56,8 +63,12 @@ func (d *denied) refused(charges []Charge, now int64) bool {
 // remember notes what was refused. asked is when the question began, so that nothing is refused here for longer than there.
 func (d *denied) remember(charges []Charge, asked int64) {
 	for i := range charges {
-		if !charges[i].Result.Refused || charges[i].Result.Wait <= 0 {
+		wait := charges[i].Result.Wait
+		if !charges[i].Result.Refused || wait <= 0 || charges[i].Zone.Limit.kind == Concurrent { // a lease may end any time
 			continue
+		}
+		if charges[i].Zone.Refunds {
+			wait = min(wait, time.Second)
 		}
 		k := charges[i].denial()
 		s := &d.shards[k.entry[0]%shards]
@@ -74,7 +85,7 @@ func (d *denied) remember(charges []Charge, asked int64) {
 			}
 		}
 		if len(s.until) < maxDenied/shards { // else Redis is asked again, which is right too
-			s.until[k] = asked + charges[i].Result.Wait.Microseconds()
+			s.until[k] = asked + wait.Microseconds()
 		}
 		s.mu.Unlock()
 	}

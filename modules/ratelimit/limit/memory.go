@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"crypto/sha256"
 	"math/bits"
 	"sync"
 	"time"
@@ -26,6 +27,24 @@ type shard struct {
 	tats     map[entry]int64
 	overflow map[string]int64 // by zone
 	_        [40]byte         // a cache line of its own
+}
+
+// entry is what a memory counts by.
+type entry [16]byte
+
+func (c *Charge) entry() entry {
+	var space [96]byte
+	b := append(append(space[:0], c.Subject[:]...), c.Zone.counter()...)
+	sum := sha256.Sum256(b)
+	return entry(sum[:16])
+}
+
+// counter names what the zone counts by. Neither part holds a dot.
+func (z *Zone) counter() string {
+	if z.Tier == "" {
+		return z.Name
+	}
+	return z.Name + "." + z.Tier
 }
 
 // NewMemory makes a memory for about max keys, 0 means 1,000,000, of some 50 bytes each.

@@ -11,11 +11,64 @@ import (
 // longest is what a limit may remember: how long a spent burst takes to be free again.
 const longest = 400 * 24 * time.Hour
 
-// Limit is a rate with a burst. The zero value admits nothing.
+const (
+	maxQuota     = 1 << 38 // twice of it, which a debit may reach, leaves room for the period beside it in 63 bits
+	maxLeases    = 100_000 // of one subject
+	longestLease = 24 * time.Hour
+)
+
+// Kind is what a limit bounds.
+type Kind uint8
+
+const (
+	Rate       Kind = iota // units in time, with a burst
+	Quota                  // units in a calendar day or month
+	Concurrent             // units held at the same time
+)
+
+// Period is a quota's.
+type Period uint8
+
+const (
+	Day Period = iota
+	Month
+)
+
+// Limit is what a zone measures. The zero value admits nothing. Limits are equal when they admit the same.
 type Limit struct {
-	interval int64 // microseconds between two units at the rate; rounded up, so that never more than the rate is admitted
-	capacity int64 // interval * burst
-	Burst    int64
+	kind     Kind
+	period   Period
+	interval int64 // of a rate: microseconds between two units, rounded up, so that never more than the rate is admitted
+	capacity int64 // of a rate: interval * burst; of a Concurrent limit: microseconds after which a lease ends
+	Burst    int64 // units that may come at once
+}
+
+// Kind tells what the limit bounds.
+func (l Limit) Kind() Kind { return l.kind }
+
+// NewQuota makes a limit of count units each calendar day or month in UTC, on the clock of who counts. All begin anew at its end.
+// A count of 0 admits nothing.
+func NewQuota(count int64, p Period) (Limit, error) {
+	switch {
+	case count < 0:
+		return Limit{}, errors.New("a quota can't be negative")
+	case count > maxQuota:
+		return Limit{}, fmt.Errorf("a quota is at most %d", int64(maxQuota))
+	case p != Day && p != Month:
+		return Limit{}, errors.New("a quota is for a day or a month")
+	}
+	return Limit{kind: Quota, period: p, Burst: count}, nil
+}
+
+// NewConcurrent makes a limit of count leases at the same time. A lease that is not renewed ends after expiry. A count of 0 admits nothing.
+func NewConcurrent(count int64, expiry time.Duration) (Limit, error) {
+	switch {
+	case count < 0 || count > maxLeases:
+		return Limit{}, fmt.Errorf("leases at the same time are from 0 to %d", maxLeases)
+	case expiry < time.Millisecond || expiry > longestLease:
+		return Limit{}, fmt.Errorf("a lease lasts from 1ms to %s", longestLease)
+	}
+	return Limit{kind: Concurrent, capacity: expiry.Microseconds(), Burst: count}, nil
 }
 
 // New makes a limit of count units each period, of which burst may come at once. A count of 0 admits nothing, ever.
@@ -43,10 +96,20 @@ func New(count int64, period time.Duration, burst int64) (Limit, error) {
 }
 
 // Never tells whether the limit admits nothing.
-func (l Limit) Never() bool { return l.interval == 0 }
+func (l Limit) Never() bool { return l.Burst == 0 }
 
-// Window is how long a spent burst takes to be free again.
-func (l Limit) Window() time.Duration { return time.Duration(l.capacity) * time.Microsecond }
+// Window is how long a spent burst takes to be free again; of a quota the length of its period, at the longest; a Concurrent limit has none.
+func (l Limit) Window() time.Duration {
+	switch {
+	case l.kind == Concurrent:
+		return 0
+	case l.kind == Quota && l.period == Day:
+		return 24 * time.Hour
+	case l.kind == Quota:
+		return 31 * 24 * time.Hour
+	}
+	return micros(l.capacity)
+}
 
 // ParseRate reads a rate as 10/1m, 100/s or 1000/d: a count and a period. A period without a number is one of its unit.
 func ParseRate(s string) (count int64, period time.Duration, err error) {
