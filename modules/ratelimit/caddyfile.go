@@ -36,6 +36,11 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		defaults off                                   # all of them
 //		sockets       <count> | off                    # open ones by client; 100
 //		store_timeout <duration>                       # 50ms
+//		shed off                                       # of the guard of the node itself
+//		shed {
+//			target <duration>                          # of waiting for a processor; 250ms
+//			tiers  <name>…                             # lowest first; standard premium staff
+//		}
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
@@ -53,6 +58,10 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return d.Errf("zone %s is there twice", z.Name)
 			}
 			h.Zones = append(h.Zones, z)
+		case "shed":
+			if err := h.shedOption(d); err != nil {
+				return err
+			}
 		case "defaults", "sockets", "store_timeout":
 			var arg string
 			if !d.AllArgs(&arg) {
@@ -62,7 +71,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return err
 			}
 		default:
-			return d.Errf("unknown subdirective %q: gw_rate_limit knows zone, defaults, sockets and store_timeout", name)
+			return d.Errf("unknown subdirective %q: gw_rate_limit knows zone, defaults, sockets, shed and store_timeout", name)
 		}
 	}
 	// Checked here, too, where file and line are known; on copies, since defaults stay out of the JSON.

@@ -22,6 +22,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	r, rc := reqctx.Ensure(r)
 	defer h.ground.Hold()()
 	client := clientKey(r, rc)
+	if h.overloaded(w, r, rc, client) {
+		return nil
+	}
 	var space [8]limit.Charge
 	charges := h.charge(space[:0], h.requests, r, rc, client)
 	d := h.limiter.Take(r.Context(), charges)

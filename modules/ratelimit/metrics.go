@@ -35,10 +35,19 @@ var (
 	storeErrors = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "gateway_rate_limit_store_errors_total", Help: "Questions to Redis that failed.",
 	})
+	shedTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gateway_rate_limit_shed_total", Help: "Requests refused because the node could not keep up, by class: anonymous, other, or a tier of the configuration.",
+	}, []string{"class"})
+	shedLevel = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "gateway_rate_limit_shed_level", Help: "How many classes of callers are refused because the node can't keep up: 1.25 is who is anonymous, and a quarter of the next.",
+	})
+	queueSeconds = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "gateway_rate_limit_queue_seconds", Help: "How long what is ready to run waits for a processor: the 90th percentile of the last quarter of a second.",
+	})
 )
 
 func registerMetrics(reg prometheus.Registerer) error {
-	return metrics.Register(reg, requestsTotal, messagesTotal, socketsRefused, storeSeconds, storeErrors)
+	return metrics.Register(reg, requestsTotal, messagesTotal, socketsRefused, storeSeconds, storeErrors, shedTotal, shedLevel, queueSeconds)
 }
 
 func observeStore(took time.Duration, err error) {

@@ -38,6 +38,9 @@ type Handler struct {
 	// How long Redis may take to answer; default 50ms.
 	StoreTimeout caddy.Duration `json:"store_timeout,omitempty"`
 
+	// The guard of the node itself; on by default.
+	Shed *Shed `json:"shed,omitempty"`
+
 	requests []*Zone    // compiled
 	messages []*Zone    // compiled
 	specs    [][]string // the distinct keys of all zones
@@ -48,6 +51,8 @@ type Handler struct {
 	limiter  *limit.Limiter
 	logger   *zap.Logger
 	acquired bool
+	shed     *guard // nil: nobody is refused for the node's sake
+	guardKey string
 }
 
 // CaddyModule implements caddy.Module.
@@ -82,6 +87,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.state, h.acquired = s, true
+	if err := h.acquireGuard(); err != nil {
+		return err
+	}
 	o := limit.Options{Timeout: time.Duration(h.StoreTimeout), Observe: observeStore}
 	if h.ground != nil {
 		o.Redis = h.ground.Store.Redis() // nil where the store is memory
@@ -139,7 +147,7 @@ func (h *Handler) Cleanup() error {
 	if !h.acquired {
 		return nil
 	}
-	return release()
+	return errors.Join(h.releaseGuard(), release())
 }
 
 // Interface guards
