@@ -128,6 +128,10 @@ func open(ctx context.Context, a *App) (*ground.Ground, error) {
 		}
 		g.Tiers, releases = tiers, append(releases, release)
 
+		if g.Abuse, err = openAbuse(a.Store, a.DataDir, &releases); err != nil {
+			return err
+		}
+
 		g.Places, err = openPlaces(a.GeoIP, &releases)
 		return err
 	}()

@@ -4,6 +4,7 @@ package ground
 import (
 	"sync/atomic"
 
+	"github.com/convosphere/gateway/modules/internal/abuse"
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/geo"
@@ -21,8 +22,9 @@ type Ground struct {
 	Feed    *database.Feed // of DB
 	Keys    *keyring.Ring
 	Events  *event.Bus
-	Places  *geo.Reader // nil where no country file is configured
-	Tiers   *tier.Table // what the policy said of subjects; nil knows nothing
+	Places  *geo.Reader  // nil where no country file is configured
+	Tiers   *tier.Table  // what the policy said of subjects; nil knows nothing
+	Abuse   *abuse.Table // scores of clients that misbehave; nil knows nothing
 
 	refs  atomic.Int64
 	close func()
