@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
+	"strconv"
 	"strings"
 	"time"
 
@@ -43,18 +44,17 @@ func StartCluster(t T, n int) *Cluster {
 func (c *Cluster) agreed() {
 	c.t.Helper()
 	eventually(c.t, "agreement of the Cluster", func(ctx context.Context) bool {
-		var first string
+		var first [slots]string
 		for _, m := range c.Masters {
 			info, err := m.Client().ClusterInfo(ctx).Result()
 			if err != nil || !strings.Contains(info, "cluster_state:ok") || !strings.Contains(info, fmt.Sprintf("cluster_slots_ok:%d", slots)) {
 				return false
 			}
-			shards, err := m.Client().ClusterSlots(ctx).Result()
+			view, err := m.owners(ctx)
 			if err != nil {
 				return false
 			}
-			view := owners(shards)
-			if first == "" {
+			if first[0] == "" {
 				first = view
 			}
 			if view != first {
@@ -65,15 +65,17 @@ func (c *Cluster) agreed() {
 	})
 }
 
-// owners writes who serves what, in the order of the slots.
-func owners(all []redis.ClusterSlot) string {
-	serves := make([]string, slots)
-	for _, s := range all {
-		for i := s.Start; i <= s.End; i++ {
-			serves[i] = s.Nodes[0].Addr
+// owners is the address of who serves each slot, as this master knows it.
+func (s *Server) owners(ctx context.Context) (serves [slots]string, err error) {
+	shards, err := s.Client().ClusterShards(ctx).Result()
+	for _, shard := range shards {
+		for _, r := range shard.Slots {
+			for i := r.Start; i <= r.End; i++ {
+				serves[i] = net.JoinHostPort(shard.Nodes[0].IP, strconv.FormatInt(shard.Nodes[0].Port, 10))
+			}
 		}
 	}
-	return strings.Join(serves, ",")
+	return serves, err
 }
 
 // URL is the address as the option `store redis` takes it.
@@ -107,14 +109,12 @@ func (c *Cluster) Scripts() (n int) {
 func (c *Cluster) Owner(slot int) *Server {
 	c.t.Helper()
 	for _, m := range c.Masters {
-		all, err := m.Client().ClusterSlots(context.Background()).Result()
+		serves, err := m.owners(context.Background())
 		if err != nil {
 			c.t.Fatalf("asking %s for the slots: %v", m.Addr, err)
 		}
-		for _, s := range all {
-			if slot >= s.Start && slot <= s.End && s.Nodes[0].Addr == m.Addr {
-				return m
-			}
+		if serves[slot] == m.Addr {
+			return m
 		}
 	}
 	c.t.Fatalf("nobody serves slot %d", slot)
