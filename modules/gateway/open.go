@@ -128,6 +128,9 @@ func open(ctx context.Context, a *App) (*ground.Ground, error) {
 		}
 		g.Tiers, releases = tiers, append(releases, release)
 
+		if g.Bans, err = openBans(ctx, a, g, &releases); err != nil {
+			return err
+		}
 		if g.Abuse, err = openAbuse(a.Store, a.DataDir, &releases); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/convosphere/gateway/modules/internal/abuse"
+	"github.com/convosphere/gateway/modules/internal/ban"
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/geo"
@@ -25,6 +26,7 @@ type Ground struct {
 	Places  *geo.Reader  // nil where no country file is configured
 	Tiers   *tier.Table  // what the policy said of subjects; nil knows nothing
 	Abuse   *abuse.Table // scores of clients that misbehave; nil knows nothing
+	Bans    *ban.List    // who may not come; nil bans nobody
 
 	refs  atomic.Int64
 	close func()

@@ -1,0 +1,113 @@
+package ban
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/convosphere/gateway/modules/internal/database"
+)
+
+// Add bans. It holds here at once, nearly, and in the fleet within a second. Machines only ever lengthen a ban, and never change what an operator said; an
+// operator's word takes the place of everything. Errors: ErrMalformed, ErrExempt, ErrBroad, ErrFull, and those of the database.
+func (l *List) Add(ctx context.Context, b Ban) error { return l.put(ctx, b, false) }
+
+// Force is Add also for a prefix that is shorter than others may be, or holds a trusted proxy or this machine. These are not banned by it.
+func (l *List) Force(ctx context.Context, b Ban) error { return l.put(ctx, b, true) }
+
+func (l *List) put(ctx context.Context, ban Ban, force bool) error {
+	if err := l.Admit(ban, force); err != nil {
+		return err
+	}
+	if l.Size() >= l.options.Most {
+		return fmt.Errorf("%w: %d", ErrFull, l.options.Most)
+	}
+	b := l.book
+	now := b.now()
+	if ban.Created.IsZero() {
+		ban.Created = now
+	}
+	err := b.db.InTx(ctx, func(tx *database.Tx) error {
+		// First, since it makes writers take turns: two gateways that ban one client at once count it once.
+		if err := tx.Append(ctx, now, database.Change{Topic: Topic, Key: ban.Prefix.String()}); err != nil {
+			return err
+		}
+		return l.write(ctx, tx, ban, now)
+	})
+	if err != nil {
+		return fmt.Errorf("adding a ban: %w", err)
+	}
+	b.feed.Wake()
+	return nil
+}
+
+// write writes the ban into the tables, unless what is there stands above it.
+func (l *List) write(ctx context.Context, tx *database.Tx, ban Ban, now time.Time) error {
+	prefix, expires := ban.Prefix.String(), database.Micros(ban.Expires)
+	var source string
+	var until int64
+	err := tx.QueryRow(ctx, `SELECT source, expires FROM bans WHERE prefix = ?`, prefix).Scan(&source, &until)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	inForce := err == nil && entry{expires: until}.in(now.UnixMicro())
+	if inForce && ban.Source != Operator && (source == Operator || !longer(expires, until)) {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, `INSERT INTO bans (prefix, reason, source, created, expires) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (prefix) DO UPDATE SET reason = excluded.reason, source = excluded.source, created = excluded.created, expires = excluded.expires`,
+		prefix, ban.Reason, ban.Source, database.Micros(ban.Created), expires); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `DELETE FROM ban_history WHERE prefix = ? AND until <> 0 AND until <= ?`, prefix, database.Micros(now)); err != nil {
+		return err
+	}
+	again := 1
+	if inForce {
+		again = 0 // the same offence: it is only longer now
+	}
+	forget := int64(0)
+	if expires != 0 {
+		forget = database.Micros(ban.Expires.Add(l.options.Remember))
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO ban_history (prefix, times, until) VALUES (?, 1, ?)
+		ON CONFLICT (prefix) DO UPDATE SET times = ban_history.times + ?, until = excluded.until`, prefix, forget, again)
+	return err
+}
+
+// longer tells whether a ban that ends at a ends after one that ends at b; 0 is never.
+func longer(a, b int64) bool { return b != 0 && (a == 0 || a > b) }
+
+// ErrNone is returned where there is no such ban.
+var ErrNone = errors.New("there is no such ban")
+
+// Remove lifts the ban of exactly that prefix. That it was ever banned is forgotten too: who lifts a ban says that it was wrong. Errors: ErrNone.
+func (l *List) Remove(ctx context.Context, prefix netip.Prefix) error {
+	b := l.book
+	now := b.now()
+	err := b.db.InTx(ctx, func(tx *database.Tx) error {
+		if err := tx.Append(ctx, now, database.Change{Topic: Topic, Key: prefix.String()}); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM ban_history WHERE prefix = ?`, prefix.String()); err != nil {
+			return err
+		}
+		result, err := tx.Exec(ctx, `DELETE FROM bans WHERE prefix = ? AND (expires = 0 OR expires > ?)`, prefix.String(), database.Micros(now))
+		if err != nil {
+			return err
+		}
+		n, err := result.RowsAffected()
+		if err == nil && n == 0 {
+			return fmt.Errorf("%s: %w", prefix, ErrNone)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("lifting a ban: %w", err)
+	}
+	b.feed.Wake()
+	return nil
+}
