@@ -43,7 +43,7 @@ func eachCaptured(cmd *cobra.Command, place *host.Place, paths []string, f func(
 
 // explainCaptured explains decisions again by what was captured of them, as of their own time.
 func (f *explainFlags) explainCaptured(cmd *cobra.Command, paths []string) ([]explained, error) {
-	f.folders.Config, f.folders.Adapter = f.gateway.config, f.gateway.adapter
+	f.folders.Config, f.folders.Adapter = f.gateway.Config, f.gateway.Adapter
 	var list []explained
 	more, otherPolicy := 0, false
 	err := eachCaptured(cmd, &f.folders, paths, func(c *decisionlog.Captured) error {

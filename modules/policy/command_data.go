@@ -52,13 +52,13 @@ func dataURI(path string) (string, error) {
 func dataGetCommand() *cobra.Command {
 	var gateway adminFlags
 	cmd := &cobra.Command{Use: "get [PATH]", Short: "Prints what the policy sees at a path, or all of it", Args: cobra.MaximumNArgs(1)}
-	gateway.register(cmd)
+	gateway.Register(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		uri, err := dataURI(strings.Join(args, ""))
 		if err != nil {
 			return err
 		}
-		raw, err := gateway.call(http.MethodGet, uri, nil, nil)
+		raw, err := gateway.Call(http.MethodGet, uri, nil, nil)
 		if err != nil {
 			return err
 		}
@@ -75,7 +75,7 @@ func dataGetCommand() *cobra.Command {
 func dataPutCommand() *cobra.Command {
 	var gateway adminFlags
 	cmd := &cobra.Command{Use: "put PATH FILE|-", Short: "Stores a JSON document at a path", Args: cobra.ExactArgs(2)}
-	gateway.register(cmd)
+	gateway.Register(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		document, err := readDocument(cmd, args[1])
 		if err != nil {
@@ -91,7 +91,7 @@ func dataPatchCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "patch PATH FILE|-", Short: "Changes what is at a path", Args: cobra.ExactArgs(2)}
 	cmd.Long = `Changes what the policy sees at a path, and stores the result there. A file that is an array is a JSON Patch (RFC 6902), all of which holds
 or nothing; one that is an object is a JSON Merge Patch (RFC 7396), in which null removes.`
-	gateway.register(cmd)
+	gateway.Register(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		patch, err := readDocument(cmd, args[1])
 		if err != nil {
@@ -109,7 +109,7 @@ or nothing; one that is an object is a JSON Merge Patch (RFC 7396), in which nul
 func dataRemoveCommand() *cobra.Command {
 	var gateway adminFlags
 	cmd := &cobra.Command{Use: "rm PATH", Short: "Takes away what was pushed at a path and below; what the policy itself has there is seen again", Args: cobra.ExactArgs(1)}
-	gateway.register(cmd)
+	gateway.Register(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return gateway.push(cmd, http.MethodDelete, args[0], "", nil)
 	}
@@ -120,10 +120,10 @@ func dataListCommand() *cobra.Command {
 	var gateway adminFlags
 	var asJSON bool
 	cmd := &cobra.Command{Use: "list", Short: "Lists what was pushed", Args: cobra.NoArgs}
-	gateway.register(cmd)
+	gateway.Register(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		raw, err := gateway.call(http.MethodGet, dataRoute, nil, nil)
+		raw, err := gateway.Call(http.MethodGet, dataRoute, nil, nil)
 		if err != nil {
 			return err
 		}
@@ -150,7 +150,7 @@ func (f *adminFlags) push(cmd *cobra.Command, method, path, kind string, body []
 	if err != nil {
 		return err
 	}
-	raw, err := f.call(method, uri, http.Header{"Content-Type": {kind}}, bytes.NewReader(body))
+	raw, err := f.Call(method, uri, http.Header{"Content-Type": {kind}}, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

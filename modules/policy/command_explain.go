@@ -52,7 +52,7 @@ type explainFlags struct {
 func explainCommand() *cobra.Command {
 	f := &explainFlags{}
 	cmd := &cobra.Command{Use: "explain METHOD PATH | FILE | --event ID EVENTS…", Short: "Says which rule allows or denies a request, and why", Long: explainHelp}
-	f.gateway.register(cmd)
+	f.gateway.Register(cmd)
 	f.uses.register(cmd)
 	f.folders.FolderFlags(cmd)
 	flags := cmd.Flags()
@@ -172,7 +172,7 @@ func (f *explainFlags) ask(cmd *cobra.Command, q *question) ([]explained, error)
 		return nil, fmt.Errorf("writing the question: %w", err)
 	}
 	header := http.Header{"Content-Type": {"application/json"}}
-	raw, err = f.gateway.call(http.MethodPost, "/gateway/policy/explain", header, bytes.NewReader(raw))
+	raw, err = f.gateway.Call(http.MethodPost, "/gateway/policy/explain", header, bytes.NewReader(raw))
 	if err != nil {
 		return nil, err
 	}

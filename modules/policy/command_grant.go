@@ -51,7 +51,7 @@ func grantAddCommand() *cobra.Command {
 		Use: "add SUBJECT RELATION OBJECT", Short: "Adds a grant, for good or for a while", Args: cobra.ExactArgs(3),
 		Long: `Adds a grant. One that is there already holds until the later of the two ends.`,
 	}
-	gateway.register(cmd)
+	gateway.Register(cmd)
 	cmd.Flags().DurationVar(&life, "for", 0, "How long it holds, as 8h; default: for good")
 	cmd.Flags().StringVar(&until, "until", "", "Until when it holds, as 2030-12-31T18:00:00Z")
 	cmd.Flags().BoolVar(&change.Unknown, "unknown", false, "The name is meant so, although no account has it")
@@ -83,7 +83,7 @@ func (f *adminFlags) changeGrants(c grantChange) error {
 	if err != nil {
 		return fmt.Errorf("writing the change: %w", err)
 	}
-	_, err = f.call(http.MethodPost, "/gateway/grants", nil, bytes.NewReader(raw))
+	_, err = f.Call(http.MethodPost, "/gateway/grants", nil, bytes.NewReader(raw))
 	return err
 }
 
@@ -110,7 +110,7 @@ func (f *grantFilter) query(limit int, after string) string {
 // grants lists page by page: each gets one, until it is the last or each says that it is enough.
 func (f *adminFlags) grants(filter *grantFilter, each func(grantsJSON) (enough bool, err error)) error {
 	for after := ""; ; {
-		raw, err := f.call(http.MethodGet, filter.query(grant.MaxPage, after), nil, nil)
+		raw, err := f.Call(http.MethodGet, filter.query(grant.MaxPage, after), nil, nil)
 		if err != nil {
 			return err
 		}
@@ -133,7 +133,7 @@ func grantRemoveCommand() *cobra.Command {
 		Long: `Removes a grant. Instead of naming one, --subject and --object, which --relation and --type narrow, remove all that fit: --subject ursula takes
 everything from her. These are removed some hundred at a time; a command that is interrupted can be given again.`,
 	}
-	gateway.register(cmd)
+	gateway.Register(cmd)
 	filter.register(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 3 {
@@ -193,10 +193,10 @@ func grantCheckCommand() *cobra.Command {
 		Long: `Prints the relations that a decision would see: those of the subject and of everyone, to the object and to the one that holds it. The exit code is
 3 where there are none, or not the one asked for on the object.`,
 	}
-	gateway.register(cmd)
+	gateway.Register(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.RunE = host.Finds(func(cmd *cobra.Command, args []string) (bool, error) {
-		raw, err := gateway.call(http.MethodGet, "/gateway/grants/check?"+url.Values{"subject": {args[0]}, "object": {args[1]}}.Encode(), nil, nil)
+		raw, err := gateway.Call(http.MethodGet, "/gateway/grants/check?"+url.Values{"subject": {args[0]}, "object": {args[1]}}.Encode(), nil, nil)
 		if err != nil {
 			return false, err
 		}

@@ -22,7 +22,7 @@ func grantListCommand() *cobra.Command {
 	var limit int
 	var asJSON bool
 	cmd := &cobra.Command{Use: "list", Short: "Lists grants", Args: cobra.NoArgs}
-	gateway.register(cmd)
+	gateway.Register(cmd)
 	filter.register(cmd)
 	cmd.Flags().IntVar(&limit, "limit", 0, "The most that are printed; 0: all")
 	cmd.Flags().BoolVar(&asJSON, "json", false, `Print JSON, a grant on each line, as "import" reads it`)
@@ -86,7 +86,7 @@ func grantImportCommand() *cobra.Command {
 added some hundred at a time, in order; what is there already stays, so that a file can be imported again after an error, which names the lines of
 the batch that was refused.`,
 	}
-	gateway.register(cmd)
+	gateway.Register(cmd)
 	cmd.Flags().BoolVar(&unknown, "unknown", false, "Names that no account has are meant so")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		in := cmd.InOrStdin()

@@ -9,9 +9,9 @@ import (
 func statusCommand() *cobra.Command {
 	var gateway adminFlags
 	cmd := &cobra.Command{Use: "status", Short: "Says which policy the running gateway decides by", Args: cobra.NoArgs}
-	gateway.register(cmd)
+	gateway.Register(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		raw, err := gateway.call(http.MethodGet, "/gateway/policy", nil, nil)
+		raw, err := gateway.Call(http.MethodGet, "/gateway/policy", nil, nil)
 		if err != nil {
 			return err
 		}
@@ -25,9 +25,9 @@ func reloadCommand() *cobra.Command {
 	var gateway adminFlags
 	cmd := &cobra.Command{Use: "reload", Short: "Has the running gateway look for a new policy now", Args: cobra.NoArgs}
 	cmd.Long = "Has the running gateway look at its folder or bundle now. What is no good there is an error, and what is in force stays."
-	gateway.register(cmd)
+	gateway.Register(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		raw, err := gateway.call(http.MethodPost, "/gateway/policy/reload", nil, nil)
+		raw, err := gateway.Call(http.MethodPost, "/gateway/policy/reload", nil, nil)
 		if err != nil {
 			return err
 		}
