@@ -21,12 +21,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	r, rc := reqctx.Ensure(r)
 	defer h.ground.Hold()()
-	client := clientKey(r, rc)
-	if h.overloaded(w, r, rc, client) {
+	a := h.asked(w, r, rc)
+	if h.overloaded(w, r, rc, a.client) {
 		return nil
 	}
+	if h.Exempt.holds(&a) {
+		return next.ServeHTTP(w, r)
+	}
 	var space [8]limit.Charge
-	charges := h.charge(space[:0], h.requests, r, rc, client)
+	charges, settle := h.charge(space[:0], h.requests, &a)
 	d := h.limiter.Take(r.Context(), charges)
 	count(requestsTotal, charges, d)
 	if d.Unavailable {
@@ -40,28 +43,32 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return nil
 	}
 	if wsframe.IsHandshake(r) {
-		return h.serveSocket(w, r, rc, client, next)
+		opening := a // a copy that may outlive this call
+		next = h.socket(&opening, next)
+	}
+	if settle {
+		return h.serveSettled(w, r, charges, next)
 	}
 	return next.ServeHTTP(w, r)
 }
 
-// charge adds a charge for each zone that applies.
-func (h *Handler) charge(charges []limit.Charge, zones []*Zone, r *http.Request, rc *reqctx.Request, client string) []limit.Charge {
-	path := clean(r.URL.Path)
+// charge adds a charge for each zone that applies. settle tells whether one of them may change with the answer.
+func (h *Handler) charge(charges []limit.Charge, zones []*Zone, a *asked) (_ []limit.Charge, settle bool) {
 	var subjects [maxZones]limit.Subject // by key, so that zones of the same key share the work
 	var known uint32
-	tier := h.tier(rc)
 	for _, z := range zones {
-		if !z.matches(r.Method, path) {
+		pattern, ok := z.matches(a.r.Method, a.path)
+		if !ok || z.Exempt.holds(a) {
 			continue
 		}
 		if known&(1<<z.spec) == 0 {
 			known |= 1 << z.spec
-			subjects[z.spec] = subject(h.specs[z.spec], r, rc, client)
+			subjects[z.spec] = a.subject(h.specs[z.spec], pattern)
 		}
-		charges = append(charges, limit.Charge{Zone: z.of(tier), Subject: subjects[z.spec]})
+		charges = append(charges, limit.Charge{Zone: z.of(a.tier), Subject: subjects[z.spec], Cost: z.Cost.of(a.size)})
+		settle = settle || z.settle
 	}
-	return charges
+	return charges, settle
 }
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, charges []limit.Charge) {

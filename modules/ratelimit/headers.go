@@ -19,7 +19,7 @@ func announce(h http.Header, charges []limit.Charge) {
 	var policies, states []byte
 	for i := range charges {
 		res := charges[i].Result
-		if res.Skipped {
+		if res.Skipped || charges[i].Zone.Policy == "" {
 			continue
 		}
 		if policies != nil {

@@ -20,31 +20,40 @@ func init() { caddy.RegisterModule(Handler{}) }
 
 const (
 	defaultSockets = 100
-	defaultTimeout = 50 * time.Millisecond
+	defaultTimeout = 20 * time.Millisecond
 	maxZones       = 32
 )
 
 // Handler limits requests, socket messages and open sockets.
 type Handler struct {
-	// The zones. Default ones apply beside them: login, mfa, passkey, register, provider, account, refresh, oauth, client, user, messages.
+	// The zones. Default ones apply beside them: login, login-user, mfa, passkey, register, provider, account, refresh, oauth, client, user, messages.
 	Zones []*Zone `json:"zones,omitempty"`
 
 	// Leaves the default zones out.
 	NoDefaults bool `json:"no_defaults,omitempty"`
 
+	// Whom no zone counts, and whose sockets are not counted either.
+	Exempt *Exempt `json:"exempt,omitempty"`
+
+	// How addresses are counted together where a zone's key says client; default 32 bits of IPv4, 64 of IPv6.
+	ClientPrefix *Prefix `json:"client_prefix,omitempty"`
+
 	// How many WebSockets one client may have open on this process; default 100, below 0: any number.
 	Sockets int `json:"sockets,omitempty"`
 
-	// How long Redis may take to answer; default 50ms.
+	// How long Redis may take to answer; default 20ms.
 	StoreTimeout caddy.Duration `json:"store_timeout,omitempty"`
 
 	// The guard of the node itself; on by default.
 	Shed *Shed `json:"shed,omitempty"`
 
-	requests []*Zone    // compiled
-	messages []*Zone    // compiled
-	specs    [][]string // the distinct keys of all zones
-	tiered   bool       // a zone has limits of tiers
+	requests []*Zone               // compiled
+	messages []*Zone               // compiled
+	specs    [][]part              // the distinct keys of all zones
+	zones    map[*limit.Zone]*Zone // whose each limit is
+	prefix   Prefix
+	tiered   bool // something depends on the tier of who is asking
+	sized    bool // messages are charged by their size
 
 	ground   *ground.Ground // nil: no gateway app
 	state    *state
@@ -110,23 +119,53 @@ func (h *Handler) compile() error {
 	if len(zones) > maxZones {
 		return fmt.Errorf("%d zones are more than %d", len(zones), maxZones)
 	}
+	h.prefix = defaultPrefix
+	if h.ClientPrefix != nil {
+		h.prefix = *h.ClientPrefix
+	}
+	if err := errors.Join(h.prefix.validate(), h.Exempt.compile()); err != nil {
+		return err
+	}
+	h.tiered = h.Exempt.tiered()
+	h.zones = map[*limit.Zone]*Zone{}
 	for _, z := range zones {
-		if err := z.compile(); err != nil {
+		if err := z.compile(h.prefix); err != nil {
 			return err
 		}
-		z.spec = slices.IndexFunc(h.specs, func(s []string) bool { return slices.Equal(s, z.Key) })
-		if z.spec < 0 {
-			z.spec = len(h.specs)
-			h.specs = append(h.specs, z.Key)
-		}
-		h.tiered = h.tiered || len(z.Tiers) > 0
-		if z.Messages {
-			h.messages = append(h.messages, z)
-		} else {
-			h.requests = append(h.requests, z)
-		}
+		h.add(z)
 	}
 	return nil
+}
+
+// add puts a compiled zone where requests find it.
+func (h *Handler) add(z *Zone) {
+	z.spec = len(h.specs)
+	if !has(z.key, byRoute) { // else what is counted is the zone's own
+		if i := slices.IndexFunc(h.specs, func(s []part) bool { return slices.EqualFunc(s, z.key, part.same) }); i >= 0 {
+			z.spec = i
+		}
+	}
+	if z.spec == len(h.specs) {
+		h.specs = append(h.specs, z.key)
+	}
+	h.tiered = h.tiered || len(z.Tiers) > 0 || z.Exempt.tiered() || has(z.key, byTier)
+	z.limits(func(l *limit.Zone) { h.zones[l] = z })
+	if z.Messages {
+		h.sized = h.sized || z.Cost.bySize()
+		h.messages = append(h.messages, z)
+	} else {
+		h.requests = append(h.requests, z)
+	}
+}
+
+// clone is the configuration alone, of which compile may change what it likes.
+func (h *Handler) clone() *Handler {
+	c := &Handler{NoDefaults: h.NoDefaults, Exempt: h.Exempt, ClientPrefix: h.ClientPrefix}
+	for _, z := range h.Zones {
+		zone := *z
+		c.Zones = append(c.Zones, &zone)
+	}
+	return c
 }
 
 func (h *Handler) findGround(ctx caddy.Context) error {

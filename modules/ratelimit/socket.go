@@ -7,12 +7,16 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/convosphere/gateway/modules/internal/problem"
-	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/internal/wsframe"
 )
 
-// serveSocket counts the socket, which lasts as long as the next handler, and charges its messages.
-func (h *Handler) serveSocket(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, client string, next caddyhttp.Handler) error {
+// socket counts the socket, which lasts as long as the next handler, and charges its messages.
+func (h *Handler) socket(a *asked, next caddyhttp.Handler) caddyhttp.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error { return h.serveSocket(w, r, a, next) }
+}
+
+func (h *Handler) serveSocket(w http.ResponseWriter, r *http.Request, a *asked, next caddyhttp.Handler) error {
+	rc, client := a.rc, a.client
 	if h.Sockets > 0 {
 		if !h.state.open(client, h.Sockets) {
 			socketsRefused.Inc()
@@ -22,7 +26,7 @@ func (h *Handler) serveSocket(w http.ResponseWriter, r *http.Request, rc *reqctx
 		}
 		defer h.state.closed(client)
 	}
-	charges := h.charge(nil, h.messages, r, rc, client)
+	charges, _ := h.charge(nil, h.messages, a)
 	if len(charges) == 0 {
 		return next.ServeHTTP(w, r)
 	}
@@ -32,8 +36,9 @@ func (h *Handler) serveSocket(w http.ResponseWriter, r *http.Request, rc *reqctx
 		if m.Dir != wsframe.In {
 			return nil
 		}
-		if h.tiered { // the tier may be another one by now
-			charges = h.charge(charges[:0], h.messages, r, rc, client)
+		if h.tiered || h.sized { // the tier may be another one by now
+			a.tier, a.size = h.tier(rc), int64(len(m.Data))
+			charges, _ = h.charge(charges[:0], h.messages, a)
 		}
 		d := h.limiter.Take(ctx, charges)
 		count(messagesTotal, charges, d)

@@ -1,10 +1,9 @@
 package ratelimit
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/convosphere/gateway/modules/ratelimit/limit"
@@ -19,18 +18,33 @@ type Zone struct {
 	// What the zone applies to; one of them has to match. None: every request, or every socket where Messages is set.
 	Match []Route `json:"match,omitempty"`
 
-	// What is counted by: client, user, session, role, host, global; several are counted by their combination. Default client. Who is anonymous
-	// has no user, session or role and is counted by client.
+	// What is counted by: client, client/<IPv4 bits>/<IPv6 bits>, user, session, role, tier, token, route, host, country, header:<Name>,
+	// json:<pointer>, global; several are counted by their combination. Default client. What a request does not have is counted by client.
 	Key []string `json:"key,omitempty"`
 
-	// The rate, as 10/1m. A count of 0 admits nothing.
-	Rate string `json:"rate,omitempty"`
-
-	// How many may come at once; default the rate's count.
-	Burst int64 `json:"burst,omitempty"`
+	Measure
 
 	// Limits for those of whom the policy says that they are of a tier, from their next request on. Default: the zone's own.
 	Tiers map[string]*Tier `json:"tiers,omitempty"`
+
+	// How many units a request takes; default one.
+	Cost *Cost `json:"cost,omitempty"`
+
+	// Only answers of these statuses count, as 401 or 5xx. All requests are charged when they come, and get their charge back when the answer is
+	// another. Default: all count.
+	CountStatus []string `json:"count_status,omitempty"`
+
+	// Where it is counted: exact (default), each time in Redis; leased, by tokens that this process takes several at once; local, in this process alone.
+	Mode string `json:"mode,omitempty"`
+
+	// The most tokens that a process takes at once, where the mode is leased. Default: by the limit.
+	Lease int64 `json:"lease,omitempty"`
+
+	// Counts and never refuses: events and metrics tell what it would have refused.
+	Shadow bool `json:"shadow,omitempty"`
+
+	// Who is not counted.
+	Exempt *Exempt `json:"exempt,omitempty"`
 
 	// What to do while Redis can't be asked: local (default), open, closed.
 	OnFailure string `json:"on_failure,omitempty"`
@@ -41,116 +55,89 @@ type Zone struct {
 	// The default zone of this name is not wanted.
 	Off bool `json:"off,omitempty"`
 
-	limit limit.Zone
-	spec  int // index of the key among the handler's
+	limit  limit.Zone
+	key    []part
+	spec   int // index of the key among the handler's
+	counts statuses
+	settle bool // what it charges may change when the answer is there
 }
 
 var zoneName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,63}$`)
 
-// keys are the words of Zone.Key.
-var keys = []string{"client", "user", "session", "role", "host", "global"}
+var (
+	onFailure = map[string]limit.OnFailure{"": limit.Local, "local": limit.Local, "open": limit.Open, "closed": limit.Closed}
+	modes     = map[string]limit.Mode{"": limit.Exact, "exact": limit.Exact, "leased": limit.Leased, "local": limit.InProcess}
+)
 
-var onFailure = map[string]limit.OnFailure{"": limit.Local, "local": limit.Local, "open": limit.Open, "closed": limit.Closed}
+// maxLease bounds what one process may hold back of a limit.
+const maxLease = 1_000_000
 
-// defaults are the zones that always apply, unless they are turned off. Whoever guesses secrets meets the first four.
-func defaults() []*Zone {
-	return []*Zone{
-		{Name: "login", Match: []Route{{[]string{"POST"}, "/auth/api/login"}}, Key: []string{"client"}, Rate: "10/1m", Burst: 20},
-		{Name: "mfa", Match: []Route{{[]string{"POST"}, "/auth/api/mfa/*"}, {[]string{"POST"}, "/auth/api/stepup/*"}}, Key: []string{"client"}, Rate: "10/1m", Burst: 10},
-		{Name: "passkey", Match: []Route{{[]string{"POST"}, "/auth/api/passkey/*"}}, Key: []string{"client"}, Rate: "20/1m", Burst: 20},
-		{Name: "register", Match: []Route{
-			{[]string{"POST"}, "/auth/api/register"}, {[]string{"POST"}, "/auth/api/register/*"}, {[]string{"POST"}, "/auth/api/reset"}, {[]string{"POST"}, "/auth/api/reset/*"},
-		}, Key: []string{"client"}, Rate: "10/1m", Burst: 10},
-		{Name: "provider", Match: []Route{{[]string{"GET"}, "/auth/oidc/*"}}, Key: []string{"client"}, Rate: "30/1m", Burst: 30},
-		{Name: "account", Match: []Route{{[]string{"POST", "PUT", "PATCH", "DELETE"}, "/auth/api/account/*"}}, Key: []string{"user"}, Rate: "20/1m", Burst: 20},
-		{Name: "refresh", Match: []Route{{[]string{"POST"}, "/auth/api/refresh"}}, Key: []string{"client"}, Rate: "60/1m", Burst: 60},
-		{Name: "oauth", Match: []Route{{[]string{"POST"}, "/auth/oauth/token"}, {[]string{"POST"}, "/auth/oauth/revoke"}}, Key: []string{"client"}, Rate: "60/1m", Burst: 60},
-		{Name: "client", Key: []string{"client"}, Rate: "100/1s", Burst: 500},
-		{Name: "user", Key: []string{"user"}, Rate: "50/1s", Burst: 250},
-		{Name: "messages", Messages: true, Key: []string{"user"}, Rate: "10/1s", Burst: 40},
-	}
-}
-
-// merge puts the handler's zones over the default ones.
-func merge(base, own []*Zone) ([]*Zone, error) {
-	zones := base
-	seen := map[string]bool{}
-	for _, z := range own {
-		if seen[z.Name] {
-			return nil, fmt.Errorf("zone %s is there twice", z.Name)
-		}
-		seen[z.Name] = true
-		i := slices.IndexFunc(zones, func(b *Zone) bool { return b.Name == z.Name })
-		switch {
-		case i < 0 && z.Off:
-			return nil, fmt.Errorf("zone %s: there is no such default zone to turn off", z.Name)
-		case z.Off:
-			zones = slices.Delete(zones, i, i+1)
-		case i < 0:
-			zones = append(zones, z.over(new(Zone)))
-		default:
-			zones[i] = z.over(zones[i])
-		}
-	}
-	return zones, nil
-}
-
-// over is z with what it lacks taken from base. A rate brings its own burst.
-func (z *Zone) over(base *Zone) *Zone {
-	out := *z
-	if len(out.Match) == 0 {
-		out.Match = base.Match
-	}
-	if len(out.Key) == 0 {
-		out.Key = base.Key
-	}
-	if out.Rate == "" {
-		out.Rate = base.Rate
-		if out.Burst == 0 {
-			out.Burst = base.Burst
-		}
-	}
-	if out.OnFailure == "" {
-		out.OnFailure = base.OnFailure
-	}
-	if len(out.Tiers) == 0 {
-		out.Tiers = base.Tiers
-	}
-	out.Messages = out.Messages || base.Messages
-	return &out
-}
-
-// compile checks the zone and works out what requests need of it.
-func (z *Zone) compile() error {
+// compile checks the zone and works out what requests need of it. A client is counted by prefix, where the key says nothing else.
+func (z *Zone) compile(prefix Prefix) error {
 	if !zoneName.MatchString(z.Name) {
 		return fmt.Errorf("zone %q: a name has lower-case letters, digits, - and _", z.Name)
 	}
-	if err := z.build(); err != nil {
+	err := z.buildKey(prefix)
+	for _, step := range []func() error{z.buildMode, z.buildCounts, z.buildLimits} {
+		if err == nil {
+			err = step()
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("zone %s: %w", z.Name, err)
 	}
 	return nil
 }
 
-func (z *Zone) build() (err error) {
-	if z.limit, err = z.limited(z.Rate, z.Burst); err != nil {
-		return err
-	}
-	if err := z.buildTiers(); err != nil {
-		return err
-	}
+func (z *Zone) buildMode() error {
 	if _, ok := onFailure[z.OnFailure]; !ok {
 		return fmt.Errorf("on_failure %q: it is local, open or closed", z.OnFailure)
 	}
+	if _, ok := modes[z.Mode]; !ok {
+		return fmt.Errorf("mode %q: it is exact, leased or local", z.Mode)
+	}
+	switch {
+	case z.Lease < 0 || z.Lease > maxLease:
+		return fmt.Errorf("mode leased: a lease has from 1 token to %d", maxLease)
+	case z.Lease > 0 && z.Mode != "leased":
+		return errors.New("a lease is of the mode leased")
+	}
+	return nil
+}
+
+func (z *Zone) buildCounts() (err error) {
+	if z.counts, err = readStatuses(z.CountStatus); err != nil {
+		return err
+	}
+	if z.Messages && len(z.counts) > 0 {
+		return errors.New("count status: messages have no status")
+	}
+	if err := z.Cost.validate(); err != nil {
+		return err
+	}
+	z.settle = len(z.counts) > 0 || z.Cost.bySize()
+	return z.Exempt.compile()
+}
+
+func (z *Zone) buildLimits() (err error) {
+	if z.limit, err = z.limited(z.Measure); err != nil {
+		return err
+	}
+	return z.buildTiers()
+}
+
+func (z *Zone) buildKey(prefix Prefix) (err error) {
 	if len(z.Key) == 0 {
 		z.Key = []string{"client"}
 	}
-	for i, k := range z.Key {
-		if !slices.Contains(keys, k) {
-			return fmt.Errorf("key %q: it is one of %s", k, strings.Join(keys, ", "))
-		}
-		if slices.Contains(z.Key[:i], k) {
-			return fmt.Errorf("key %s is there twice", k)
-		}
+	if z.key, err = readKeys(z.Key, prefix); err != nil {
+		return err
+	}
+	switch {
+	case z.Messages && has(z.key, byField):
+		return errors.New("key json: it is of requests: the body of a handshake is none")
+	case len(z.Match) == 0 && has(z.key, byRoute):
+		return errors.New("key route: it is the path of the match that applies, and the zone has none")
 	}
 	for i := range z.Match {
 		if err := z.Match[i].validate(); err != nil {
@@ -160,16 +147,38 @@ func (z *Zone) build() (err error) {
 	return nil
 }
 
-func (z *Zone) matches(method, path string) bool {
+// limited makes a limit of the zone.
+func (z *Zone) limited(m Measure) (limit.Zone, error) {
+	l, err := m.limit()
+	if err != nil {
+		return limit.Zone{}, err
+	}
+	return limit.Zone{
+		Name: z.Name, Limit: l, Mode: modes[z.Mode], Lease: z.Lease, OnFailure: onFailure[z.OnFailure],
+		Shadow: z.Shadow, Refunds: len(z.counts) > 0, Policy: z.policy(l),
+	}, nil
+}
+
+// policy is how the limit is told to clients, "" where it is not. A shadow zone is not there for them; and a zone by a member of the body would
+// tell anybody how many tried what others are asked by.
+func (z *Zone) policy(l limit.Limit) string {
+	if z.Shadow || has(z.key, byField) {
+		return ""
+	}
+	return fmt.Sprintf(`"%s";q=%d;w=%d`, z.Name, l.Burst, max(1, seconds(l.Window())))
+}
+
+// matches tells whether the zone applies, and by which path.
+func (z *Zone) matches(method, path string) (pattern string, ok bool) {
 	if len(z.Match) == 0 {
-		return true
+		return "", true
 	}
 	for i := range z.Match {
 		if z.Match[i].matches(method, path) {
-			return true
+			return z.Match[i].Path, true
 		}
 	}
-	return false
+	return "", false
 }
 
 // seconds rounds up.
