@@ -1,9 +1,10 @@
 // Command bench measures requests per second, by wrk: a plain Caddy proxy, the gateway without its WAF, and the whole path, all
-// over TLS on loopback with keep-alive; and, over plain HTTP, a plain proxy and the WAF alone. Then what requests cost at the WAF, one at
+// over TLS on loopback with keep-alive; and, over plain HTTP, a plain proxy and the WAF alone; and a proxy behind limits alone, counted here,
+// in a Redis on loopback, and refusing everything, over both. Then what requests cost at the WAF, one at
 // a time: usual ones, attacks, long bodies, uploads, socket messages, and the worst that its limits let in.
 //
 // The rounds are interleaved, so that what else the machine does falls on all alike, and medians are printed. A round in which
-// any answer is not 2xx fails the run: a refusal is quick, and would flatter.
+// any answer is not 2xx fails the run: a refusal is quick, and would flatter. (Of a flood all answers are 429.)
 //
 //	go run ./test/bench [-rounds 5] [-seconds 5] [-only NAME,…] [-costs PART,…]
 package main
@@ -32,7 +33,7 @@ func main() {
 	flag.IntVar(&o.seconds, "seconds", 5, "seconds for each measurement of a round")
 	flag.IntVar(&o.connections, "connections", 16, "keep-alive connections")
 	flag.StringVar(&o.only, "only", "", "comma separated names of the profiles to measure; default all")
-	flag.StringVar(&o.costs, "costs", "requests,socket,uploads,worst,start,memory", "what to measure of single requests at the WAF, and of its process; none: nothing")
+	flag.StringVar(&o.costs, "costs", "requests,socket,uploads,worst,start,memory,clients", "what to measure of single requests at the WAF, and of its process, and of a million clients at the limits; none: nothing")
 	flag.Parse()
 
 	t := kit.NewSuite("bench")
@@ -51,22 +52,26 @@ type profile struct {
 	base  string // the profile it is compared to
 	login bool   // requests carry a token
 
-	url    string      // where wrk connects to
-	site   string      // what its requests call it
-	client *kit.Client // signed in, where login is set
-	since  time.Time   // of the token
+	limits *limited // in place of a file
+
+	url     string    // where wrk connects to
+	site    string    // what its requests call it
+	node    *kit.Node // where it is over TLS
+	process *kit.Process
+	client  *kit.Client // signed in, where login is set
+	since   time.Time   // of the token
 }
 
 func profiles(root string) []*profile {
 	here, shipped := filepath.Join(root, "test", "bench"), filepath.Join(root, "caddyfiles")
-	return []*profile{
+	return append([]*profile{
 		{name: "plain", title: "plain Caddy, TLS", file: filepath.Join(here, "plain.Caddyfile"), base: "plain"},
 		{name: "guard", title: "authenticate + authorize + rate limit", file: filepath.Join(here, "guard.Caddyfile"), base: "plain", login: true},
 		{name: "without-waf", title: "the whole path but the WAF", file: filepath.Join(here, "without-waf.Caddyfile"), base: "plain", login: true},
 		{name: "whole", title: "the whole path", file: filepath.Join(here, "whole.Caddyfile"), base: "plain", login: true},
 		{name: "plain-http", title: "plain Caddy, no TLS", file: filepath.Join(shipped, "plain.Caddyfile"), base: "plain-http"},
 		{name: "waf-only", title: "the WAF alone, no TLS", file: filepath.Join(shipped, "waf-only.Caddyfile"), base: "plain-http"},
-	}
+	}, limitProfiles()...)
 }
 
 func run(t kit.T, o options) {
@@ -80,7 +85,7 @@ func run(t kit.T, o options) {
 	}
 	upstream := startBackend(t)
 	for _, p := range all {
-		p.start(t, upstream)
+		p.start(t, upstream, o)
 	}
 	bodies := messages(4000)
 	if i := slices.IndexFunc(all, func(p *profile) bool { return p.name == "waf-only" }); i >= 0 {
@@ -105,18 +110,34 @@ func run(t kit.T, o options) {
 	if o.rounds > 0 {
 		report(all, results)
 	}
-	costs(t, upstream, strings.Split(o.costs, ","))
+	parts := strings.Split(o.costs, ",")
+	costs(t, upstream, parts)
+	if slices.Contains(parts, "clients") {
+		manyClients(t, upstream, o)
+	}
 }
 
 // start runs the gateway of the profile, signs in where it must, and sees that both requests are answered well.
-func (p *profile) start(t kit.T, upstream string) {
+func (p *profile) start(t kit.T, upstream string, o options) {
 	env := []string{"GW_UPSTREAM=" + upstream}
+	if p.limits != nil {
+		p.file = p.limits.write(t, p.base)
+		env = append(env, p.limits.env(t)...)
+	}
+	p.run(t, env)
+	if p.limits != nil && p.limits.flood {
+		p.limits.spend(t, p, o.connections)
+	}
+}
+
+func (p *profile) run(t kit.T, env []string) {
 	if strings.HasSuffix(p.base, "-http") {
-		p.url, p.site = startHTTP(t, p.name, p.file, env...).url, "http://chat.example.com"
+		s := startHTTP(t, p.name, p.file, append(env, "GW_DATA="+t.TempDir())...)
+		p.process, p.url, p.site = s.process, s.url, "http://chat.example.com"
 		return
 	}
 	n := kit.Gateway(t, kit.Options{Name: p.name, File: p.file, Env: env})
-	p.url, p.site = n.URL, n.URL
+	p.node, p.url, p.site = n, n.URL, n.URL
 	if !p.login {
 		return
 	}

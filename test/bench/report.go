@@ -43,6 +43,12 @@ var aims = []struct {
 }{
 	{"without-waf", "plain", "without the WAF", 0.6},
 	{"waf-only", "plain-http", "the WAF alone", 0.33},
+	{"limit-local", "plain", "local limits, TLS", 0.9},
+	{"limit-local-http", "plain-http", "local limits", 0.9},
+	{"limit-exact", "plain", "exact limits, TLS", 0.6},
+	{"limit-exact-http", "plain-http", "exact limits", 0.6},
+	{"limit-refused", "plain", "a refused flood, TLS", 0.9},
+	{"limit-refused-http", "plain-http", "a refused flood", 0.9},
 }
 
 func report(all []*profile, results map[string]*result) {
@@ -69,5 +75,24 @@ func report(all []*profile, results map[string]*result) {
 			}
 			fmt.Printf("aim, %s at least %.2f of plain Caddy, %s: %s (%.2f)\n", aim.title, aim.ratio, m, met, ratio(r, base))
 		}
+	}
+	asked(all)
+}
+
+// asked prints what the limits had Redis do.
+func asked(all []*profile) {
+	for _, p := range all {
+		if p.limits == nil || p.limits.redis == nil || len(p.limits.asked) == 0 {
+			continue
+		}
+		fmt.Printf("%s: scripts that Redis ran, by measurement: %v\n", p.title, p.limits.asked)
+		if !p.limits.flood {
+			continue
+		}
+		met := "met"
+		if slices.Max(p.limits.asked) > 0 {
+			met = "missed"
+		}
+		fmt.Printf("aim, %s asks nothing of Redis: %s\n", p.title, met)
 	}
 }

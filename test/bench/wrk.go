@@ -13,7 +13,7 @@ import (
 )
 
 // script tells wrk what to send and prints what it measured as one line of JSON. The requests stand in a file, each behind its length;
-// each is sent as it is, but for BEFORE, in whose place comes a new id each time.
+// each is sent as it is, but for BEFORE and ANYONE, in whose places come a new id and a new network of clients each time.
 const script = `
 local requests = {}
 local alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -21,23 +21,6 @@ local threads = 0
 function setup(thread)
   threads = threads + 1
   thread:set("number", threads)
-end
-function init(args)
-  math.randomseed(os.time() + number * 7919)
-  local f = io.open(%q, "rb")
-  local size = f:read("*n")
-  while size do
-    f:read(1)
-    local r = f:read(size)
-    local i, j = r:find("BEFORE", 1, true)
-    if i then
-      requests[#requests + 1] = { r:sub(1, i - 1), r:sub(j + 1) }
-    else
-      requests[#requests + 1] = r
-    end
-    size = f:read("*n")
-  end
-  f:close()
 end
 local function id()
   local t = {}
@@ -47,10 +30,46 @@ local function id()
   end
   return "01K" .. table.concat(t)
 end
+local function network()
+  return string.format("%%x:%%x", math.random(1, 65535), math.random(1, 65535))
+end
+local function mark(r)
+  local i, j = r:find("BEFORE", 1, true)
+  local k, l = r:find("ANYONE", 1, true)
+  if k and (not i or k < i) then
+    return k, l, network
+  end
+  return i, j, id
+end
+function init(args)
+  math.randomseed(os.time() + number * 7919)
+  local f = io.open(%q, "rb")
+  local size = f:read("*n")
+  while size do
+    f:read(1)
+    local r = f:read(size)
+    local parts = {}
+    local i, j, what = mark(r)
+    while i do
+      parts[#parts + 1] = r:sub(1, i - 1)
+      parts[#parts + 1] = what
+      r = r:sub(j + 1)
+      i, j, what = mark(r)
+    end
+    parts[#parts + 1] = r
+    requests[#requests + 1] = #parts > 1 and parts or r
+    size = f:read("*n")
+  end
+  f:close()
+end
 function request()
   local r = requests[math.random(#requests)]
   if type(r) == "table" then
-    return r[1] .. id() .. r[2]
+    local t = {}
+    for i = 1, #r do
+      t[i] = i %% 2 == 0 and r[i]() or r[i]
+    end
+    return table.concat(t)
   end
   return r
 end
@@ -94,7 +113,7 @@ func (w *wrk) raw(p *profile, method string) []string {
 		token = p.client.Access
 	}
 	host := site[strings.Index(site, "//")+2:]
-	head := func(target, cookie string) string {
+	head := func(target string, i int) string {
 		var b strings.Builder
 		fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", method, target, host)
 		for _, h := range browser(site, method) {
@@ -103,23 +122,26 @@ func (w *wrk) raw(p *profile, method string) []string {
 		if token != "" {
 			fmt.Fprintf(&b, "Authorization: Bearer %s\r\n", token)
 		}
-		fmt.Fprintf(&b, "Cookie: %s\r\n", cookie)
+		if p.limits != nil {
+			b.WriteString(p.limits.header(i))
+		}
+		fmt.Fprintf(&b, "Cookie: %s\r\n", browsers[i])
 		return b.String()
 	}
 	var all []string
 	if method == "GET" {
-		for _, c := range browsers {
-			all = append(all, head(messagesPath+"?limit=50&before=BEFORE", c)+"\r\n")
+		for i := range browsers {
+			all = append(all, head(messagesPath+"?limit=50&before=BEFORE", i)+"\r\n")
 		}
 		return all
 	}
 	for i, body := range w.bodies {
-		all = append(all, head(messagesPath, browsers[i%len(browsers)])+fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body))
+		all = append(all, head(messagesPath, i%len(browsers))+fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body))
 	}
 	return all
 }
 
-// measure runs wrk once. Any answer that is not 2xx or 3xx, and any broken connection, fails the run.
+// measure runs wrk once. Any answer that is not 2xx or 3xx, or in a flood that is, and any broken connection fails the run.
 func (w *wrk) measure(t kit.T, p *profile, method string) sample {
 	lines := filepath.Join(w.dir, p.name+"-"+method+".requests")
 	var b strings.Builder
@@ -132,6 +154,10 @@ func (w *wrk) measure(t kit.T, p *profile, method string) sample {
 			t.Fatalf("wrk: %v", err)
 		}
 	}
+	asked := 0
+	if p.limits != nil {
+		asked = p.limits.scripts(t)
+	}
 	cmd := exec.Command(w.path, "-t2", fmt.Sprintf("-c%d", w.o.connections), fmt.Sprintf("-d%ds", w.o.seconds), "--timeout", "10s", "-s", file, p.url+messagesPath)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -142,8 +168,15 @@ func (w *wrk) measure(t kit.T, p *profile, method string) sample {
 	if !found || json.Unmarshal([]byte(strings.SplitN(line, "\n", 2)[0]), &r) != nil || r.Micros == 0 || r.Requests == 0 {
 		t.Fatalf("wrk %s %s measured nothing:\n%s", p.name, method, out)
 	}
-	if r.Bad > 0 || r.Errors > 0 {
-		t.Fatalf("wrk %s %s: of %.0f answers %.0f were not 2xx, %.0f connections broke: this measures something else\n%s", p.name, method, r.Requests, r.Bad, r.Errors, out)
+	if p.limits != nil {
+		p.limits.asked = append(p.limits.asked, p.limits.scripts(t)-asked)
+	}
+	wrong := r.Bad
+	if p.limits != nil && p.limits.flood {
+		wrong = r.Requests - r.Bad
+	}
+	if wrong > 0 || r.Errors > 0 {
+		t.Fatalf("wrk %s %s: of %.0f answers %.0f were not 2xx, %.0f connections broke: this is not what was to be measured\n%s", p.name, method, r.Requests, r.Bad, r.Errors, out)
 	}
 	return sample{rate: r.Requests / r.Micros * 1e6, p50: r.P50 / 1000, p99: r.P99 / 1000}
 }
