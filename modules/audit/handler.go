@@ -52,7 +52,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		}
 	}
 	countRequest(e.Status, rc)
-	h.emit(e)
+	if !rc.Banned { // its ban has events, which a flood of requests can't fill the log with
+		h.emit(e)
+	}
 	if panicked && errors.Is(err, http.ErrAbortHandler) {
 		panic(http.ErrAbortHandler) // the server's own way to cut a connection; it logs nothing
 	}

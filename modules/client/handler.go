@@ -23,6 +23,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	defer h.ground.Hold()()
 	r, rc := reqctx.Ensure(r)
 	rc.Client = identify(r)
+	if b, ok := h.banned(r, rc); ok {
+		return h.turnAway(w, r, rc, b)
+	}
 	if h.ground != nil {
 		rc.Client.Country = h.ground.Places.Country(rc.Client.IP)
 	}
@@ -44,6 +47,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.refuse(w, r, &refusal{"upgrade", problem.Problem{
 			Status: http.StatusBadRequest, Title: "The upgrade is not a WebSocket handshake",
 		}})
+	}
+	if h.ground != nil && h.ground.Bans != nil && wsframe.IsHandshake(r) {
+		w, r = h.guard(w, r, rc)
 	}
 	if r.Body == nil || r.Body == http.NoBody {
 		r.Trailer = nil // without a body there is no place for them

@@ -29,6 +29,11 @@ func parse(d *caddyfile.Dispenser, _ any) (any, error) {
 //		keys     <folder>
 //		key_rotation <duration>|off
 //		geoip    <file>
+//		allow    <address or prefix>|private_ranges...   # may be repeated
+//		bans {
+//			most     <count>
+//			remember <duration>
+//		}
 //		identity { … }    # see modules/identity
 //		policy   { … }    # see modules/policy
 //	}
@@ -43,7 +48,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	seen := map[string]bool{}
 	for d.NextBlock(0) {
 		name := d.Val()
-		if seen[name] {
+		if seen[name] && name != "allow" {
 			return d.Errf("%s is given twice", name)
 		}
 		seen[name] = true
@@ -61,12 +66,16 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			err = a.parseStore(d)
 		case "database":
 			err = a.parseDatabase(d)
+		case "allow":
+			err = a.parseAllow(d)
+		case "bans":
+			err = a.parseBans(d)
 		case "identity":
 			a.Identity, err = parseApp(d, "gw_identity")
 		case "policy":
 			a.Policy, err = parseApp(d, "gw_policy")
 		default:
-			err = d.Errf("unknown subdirective %q: gateway knows data_dir, store, database, keys, key_rotation, geoip, identity and policy", name)
+			err = d.Errf("unknown subdirective %q: gateway knows data_dir, store, database, keys, key_rotation, geoip, allow, bans, identity and policy", name)
 		}
 		if err != nil {
 			return err

@@ -37,6 +37,12 @@ type App struct {
 	// A file in MaxMind's format that tells the country of an address and, if it is one of cities, roughly the place. Read at each load. Default: none.
 	GeoIP string `json:"geoip,omitempty"`
 
+	// Addresses and prefixes that are never banned. Loopback and the servers' trusted proxies never are, either.
+	Allow []string `json:"allow,omitempty"`
+
+	// How many bans there may be and how long they are remembered.
+	Bans *Bans `json:"bans,omitempty"`
+
 	// The configuration of the app gw_identity.
 	Identity json.RawMessage `json:"identity,omitempty"`
 
@@ -45,6 +51,7 @@ type App struct {
 
 	ground *ground.Ground
 	logger *zap.Logger
+	ctx    caddy.Context
 }
 
 // CaddyModule returns the module's information.
@@ -54,7 +61,7 @@ func (App) CaddyModule() caddy.ModuleInfo {
 
 // Provision opens the ground and loads the apps that stand on it.
 func (a *App) Provision(ctx caddy.Context) error {
-	a.logger = ctx.Logger()
+	a.logger, a.ctx = ctx.Logger(), ctx
 	if err := a.defaults(); err != nil {
 		return err
 	}
@@ -135,9 +142,13 @@ func (a *App) defaults() error {
 // Ground returns what handlers and apps stand on.
 func (a *App) Ground() *ground.Ground { return a.ground }
 
-// Start implements caddy.App: all is ready since Provision. Keys rotate as the configuration has it that is in force, so not before.
+// Start implements caddy.App: all is ready since Provision. Keys rotate as the configuration has it that is in force, and only now all apps are there
+// to be asked for proxies.
 func (a *App) Start() error {
 	a.ground.Keys.RotateEvery(a.rotation())
+	if err := a.protectProxies(); err != nil {
+		return err
+	}
 	if a.Store == "memory" && strings.HasPrefix(a.Database, "postgres") {
 		a.logger.Warn("the database is shared but the store is memory: gateways of a fleet would count limits each for itself; name a Redis as store")
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/gaissmai/bart"
 
 	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/event"
 )
 
 // Topic is the change feed's for bans. Keys are prefixes; everything stands for so many that all are read anew.
@@ -33,14 +34,24 @@ type Feed interface {
 	Wake()
 }
 
+// Sources are what a book stands on.
+type Sources struct {
+	DB     *database.DB
+	Feed   Feed
+	Events *event.Bus
+	Now    func() time.Time
+}
+
 // Book is the bans of one database, in memory.
 type Book struct {
-	db   *database.DB
-	feed Feed
-	now  func() time.Time
+	db     *database.DB
+	feed   Feed
+	events *event.Bus
+	now    func() time.Time
 
-	trie    atomic.Pointer[trie]
-	watches watches
+	trie     atomic.Pointer[trie]
+	watches  watches
+	refusals refusals
 
 	mu      sync.Mutex
 	pending map[string]bool // changes that were heard of and not yet read
@@ -50,10 +61,13 @@ type Book struct {
 }
 
 // Open reads all bans and begins to watch for changes. Close it.
-func Open(ctx context.Context, db *database.DB, feed Feed, now func() time.Time) (*Book, error) {
-	b := &Book{db: db, feed: feed, now: now, pending: map[string]bool{}, news: make(chan struct{}, 1), ended: make(chan struct{})}
+func Open(ctx context.Context, s Sources) (*Book, error) {
+	b := &Book{
+		db: s.DB, feed: s.Feed, events: s.Events, now: s.Now,
+		pending: map[string]bool{}, news: make(chan struct{}, 1), ended: make(chan struct{}),
+	}
 	b.trie.Store(new(trie))
-	unsubscribe := feed.Subscribe(Topic, b.hear) // before the read: nothing is missed between the two
+	unsubscribe := s.Feed.Subscribe(Topic, b.hear) // before the read: nothing is missed between the two
 	if err := b.readAll(ctx); err != nil {
 		unsubscribe()
 		return nil, err
@@ -101,11 +115,15 @@ func (b *Book) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-turn.C:
+			b.refusals.flush(b.tellRefused)
 			_ = b.sweep(ctx) // what fails is left to the next turn: it does not count any more
 		case <-look.C:
 			fresh := b.feed.Fresh()
 			if fresh && cutOff {
 				b.hear(everything) // rows of the feed may be gone by now that were never seen
+			}
+			if fresh == cutOff {
+				b.tellStale(!fresh)
 			}
 			cutOff = !fresh
 			b.catchUp(ctx)

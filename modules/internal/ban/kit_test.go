@@ -10,9 +10,14 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/dbtest"
+	"github.com/convosphere/gateway/modules/internal/event"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(dbtest.Both(m)) }
+func TestMain(m *testing.M) {
+	// timberjack's own worker lives as long as the process; it belongs to the library.
+	goleak.VerifyTestMain(dbtest.Both(m), goleak.IgnoreAnyFunction("github.com/DeRuina/timberjack.(*Logger).runScheduledRotations"),
+		goleak.IgnoreAnyFunction("github.com/DeRuina/timberjack.(*Logger).millRun"))
+}
 
 // clock is a time that only tests move.
 type clock struct{ us atomic.Int64 }
@@ -37,7 +42,11 @@ func openBook(t testing.TB, config database.Config, now func() time.Time) *Book 
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := Open(t.Context(), db, feed, now)
+	events, err := event.Open(event.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := Open(t.Context(), Sources{db, feed, events, now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,6 +55,9 @@ func openBook(t testing.TB, config database.Config, now func() time.Time) *Book 
 			t.Error(err)
 		}
 		feed.Close()
+		if err := events.Close(); err != nil {
+			t.Error(err)
+		}
 		if err := db.Close(); err != nil {
 			t.Error(err)
 		}

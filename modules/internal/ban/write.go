@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/event"
 )
 
 // Add bans. It holds here at once, nearly, and in the fleet within a second. Machines only ever lengthen a ban, and never change what an operator said; an
@@ -30,52 +31,67 @@ func (l *List) put(ctx context.Context, ban Ban, force bool) error {
 	if ban.Created.IsZero() {
 		ban.Created = now
 	}
+	times := 0
 	err := b.db.InTx(ctx, func(tx *database.Tx) error {
 		// First, since it makes writers take turns: two gateways that ban one client at once count it once.
 		if err := tx.Append(ctx, now, database.Change{Topic: Topic, Key: ban.Prefix.String()}); err != nil {
 			return err
 		}
-		return l.write(ctx, tx, ban, now)
+		var err error
+		times, err = l.write(ctx, tx, ban, now)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("adding a ban: %w", err)
 	}
 	b.feed.Wake()
+	if times > 0 {
+		b.tellAdded(ban, times)
+	}
 	return nil
 }
 
-// write writes the ban into the tables, unless what is there stands above it.
-func (l *List) write(ctx context.Context, tx *database.Tx, ban Ban, now time.Time) error {
+// write writes the ban into the tables and tells how often the prefix was banned by now; 0 where what is there stands above it.
+func (l *List) write(ctx context.Context, tx *database.Tx, ban Ban, now time.Time) (times int, err error) {
 	prefix, expires := ban.Prefix.String(), database.Micros(ban.Expires)
 	var source string
 	var until int64
-	err := tx.QueryRow(ctx, `SELECT source, expires FROM bans WHERE prefix = ?`, prefix).Scan(&source, &until)
+	err = tx.QueryRow(ctx, `SELECT source, expires FROM bans WHERE prefix = ?`, prefix).Scan(&source, &until)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return err
+		return 0, err
 	}
 	inForce := err == nil && entry{expires: until}.in(now.UnixMicro())
 	if inForce && ban.Source != Operator && (source == Operator || !longer(expires, until)) {
-		return nil
+		return 0, nil
 	}
 	if _, err := tx.Exec(ctx, `INSERT INTO bans (prefix, reason, source, created, expires) VALUES (?, ?, ?, ?, ?)
 		ON CONFLICT (prefix) DO UPDATE SET reason = excluded.reason, source = excluded.source, created = excluded.created, expires = excluded.expires`,
 		prefix, ban.Reason, ban.Source, database.Micros(ban.Created), expires); err != nil {
-		return err
+		return 0, err
 	}
+	return l.count(ctx, tx, ban, inForce, now)
+}
+
+// count counts the ban in the history. One that makes another longer is no second offence.
+func (l *List) count(ctx context.Context, tx *database.Tx, ban Ban, longer bool, now time.Time) (times int, err error) {
+	prefix := ban.Prefix.String()
 	if _, err := tx.Exec(ctx, `DELETE FROM ban_history WHERE prefix = ? AND until <> 0 AND until <= ?`, prefix, database.Micros(now)); err != nil {
-		return err
+		return 0, err
 	}
 	again := 1
-	if inForce {
-		again = 0 // the same offence: it is only longer now
+	if longer {
+		again = 0
 	}
 	forget := int64(0)
-	if expires != 0 {
+	if !ban.Expires.IsZero() {
 		forget = database.Micros(ban.Expires.Add(l.options.Remember))
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO ban_history (prefix, times, until) VALUES (?, 1, ?)
-		ON CONFLICT (prefix) DO UPDATE SET times = ban_history.times + ?, until = excluded.until`, prefix, forget, again)
-	return err
+	if _, err := tx.Exec(ctx, `INSERT INTO ban_history (prefix, times, until) VALUES (?, 1, ?)
+		ON CONFLICT (prefix) DO UPDATE SET times = ban_history.times + ?, until = excluded.until`, prefix, forget, again); err != nil {
+		return 0, err
+	}
+	err = tx.QueryRow(ctx, `SELECT times FROM ban_history WHERE prefix = ?`, prefix).Scan(&times)
+	return times, err
 }
 
 // longer tells whether a ban that ends at a ends after one that ends at b; 0 is never.
@@ -109,5 +125,6 @@ func (l *List) Remove(ctx context.Context, prefix netip.Prefix) error {
 		return fmt.Errorf("lifting a ban: %w", err)
 	}
 	b.feed.Wake()
+	b.emit("ban-removed", event.Success, "a ban was lifted", prefix, Operator)
 	return nil
 }

@@ -20,6 +20,7 @@ type Request struct {
 	ID        string    // gw_audit, or whoever stands outermost: unique, 26 characters, sortable by nothing
 	Start     time.Time // when Ensure made it
 	Client    Client    // gw_client
+	Banned    bool      // gw_client: turned away for a ban, whose events tell of it: the request has none of its own
 	Identity  *Identity // gw_authenticate; nil is anonymous
 	LoginURL  string    // gw_authenticate: where a browser page without identity is sent; "" sends nobody
 	Limited   string    // gw_rate_limit: the zone that refused, "" none
