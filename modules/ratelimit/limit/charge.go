@@ -52,7 +52,7 @@ func NewSubject(parts ...string) Subject {
 	return Subject(sum[:16])
 }
 
-// Lease is who holds a unit of a Concurrent limit. Whoever takes one chooses it at random; a second Take by the same holder takes nothing more.
+// Lease is who holds a unit of a Concurrent limit. Whoever takes one chooses it at random; a second Take by the same holder renews it.
 type Lease [16]byte
 
 // Charge asks units of a zone for a subject. Result is filled in by Take and Peek.
@@ -87,7 +87,7 @@ type Result struct {
 	Skipped   bool          // not counted: Redis could not be asked, or another zone had refused already
 	Shadowed  bool          // a shadow zone would have refused; nothing was charged here
 	Remaining int64         // units that would be admitted now
-	Reset     time.Duration // until all units are free again; of a Concurrent limit: until the last lease ends if none is renewed
+	Reset     time.Duration // until all units are free again by themselves; 0 of a Concurrent limit
 	Wait      time.Duration // when refused or shadowed: until the cost is admitted, which is never too early; below 0: never. Of a Concurrent limit: until the first lease ends if it is not renewed.
 	Charged   int64         // units that were taken, which Refund gives back
 }

@@ -5,21 +5,25 @@ import (
 	"time"
 )
 
-const maxDenied = 100_000
+const (
+	maxDenied    = 100_000
+	deniedShards = 64
+)
 
 // denied remembers what Redis refused, until the time at which it would admit again: a flood of refused requests costs Redis
 // nothing. What is remembered belongs to the limit as it was: another rate or burst asks anew.
 type denied struct {
-	shards [shards]struct {
+	shards [deniedShards]struct {
 		mu    sync.Mutex
 		until map[denial]int64
 	}
 }
 
 type denial struct {
-	entry
-	limit Limit
-	cost  int64 // what costs less may still be admitted
+	subject Subject
+	zone    zoneName
+	limit   Limit
+	cost    int64 // what costs less may still be admitted
 }
 
 func newDenied() *denied {
@@ -31,14 +35,14 @@ func newDenied() *denied {
 }
 
 func (c *Charge) denial() denial {
-	return denial{c.entry(), c.Zone.Limit, c.cost()}
+	return denial{c.Subject, nameOf(c), c.Zone.Limit, c.cost()}
 }
 
 // refused fills in the first charge that is known to be refused, and marks the others as skipped.
 func (d *denied) refused(charges []Charge, now int64) bool {
 	for i := range charges {
 		k := charges[i].denial()
-		s := &d.shards[k.entry[0]%shards]
+		s := &d.shards[k.subject[0]%deniedShards]
 		s.mu.Lock()
 		until, ok := s.until[k]
 		if ok && until <= now {
@@ -71,9 +75,9 @@ func (d *denied) remember(charges []Charge, asked int64) {
 			wait = min(wait, time.Second)
 		}
 		k := charges[i].denial()
-		s := &d.shards[k.entry[0]%shards]
+		s := &d.shards[k.subject[0]%deniedShards]
 		s.mu.Lock()
-		if len(s.until) >= maxDenied/shards {
+		if len(s.until) >= maxDenied/deniedShards {
 			looked := 0
 			for old, until := range s.until {
 				if until <= asked {
@@ -84,7 +88,7 @@ func (d *denied) remember(charges []Charge, asked int64) {
 				}
 			}
 		}
-		if len(s.until) < maxDenied/shards { // else Redis is asked again, which is right too
+		if len(s.until) < maxDenied/deniedShards { // else Redis is asked again, which is right too
 			s.until[k] = asked + wait.Microseconds()
 		}
 		s.mu.Unlock()

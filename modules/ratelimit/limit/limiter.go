@@ -37,13 +37,12 @@ type Limiter struct {
 func NewLimiter(s *State, o Options) *Limiter {
 	l := &Limiter{state: s, Options: o}
 	if o.Redis != nil {
-		l.redis = newRedisCounter(o.Redis)
+		l.redis = newRedisCounter(o.Redis, s.Memory.micros)
 	}
 	return l
 }
 
-// Take charges one unit of each zone, or nothing, and fills in the results. The zones' names differ. On a Redis Cluster it
-// may reorder the charges.
+// Take charges what each zone is asked for, or nothing, and fills in the results. The zones' names differ.
 func (l *Limiter) Take(ctx context.Context, charges []Charge) Decision {
 	if len(charges) == 0 {
 		return Decision{Allowed: true}
@@ -61,9 +60,6 @@ func (l *Limiter) Take(ctx context.Context, charges []Charge) Decision {
 	if !l.state.redis.allow(now) {
 		return l.failure(charges)
 	}
-	if l.redis.cluster {
-		group(charges)
-	}
 	ok, err := l.ask(ctx, charges)
 	if err != nil {
 		l.state.redis.failed(l.state.Memory.micros())
@@ -76,16 +72,22 @@ func (l *Limiter) Take(ctx context.Context, charges []Charge) Decision {
 	return Decision{Allowed: ok, Source: FromRedis}
 }
 
-// never refuses what a zone refuses always.
+// never refuses what a zone refuses always: its limit admits nothing, or the cost is above its burst.
 func never(charges []Charge) bool {
 	for i := range charges {
-		if charges[i].Zone.Limit.Never() {
+		if c := &charges[i]; !c.Zone.Shadow && c.cost() > c.Zone.Limit.Burst {
 			skip(charges)
-			charges[i].Result = Result{Refused: true, Wait: -1}
+			c.Result = Result{Refused: true, Wait: -1}
 			return true
 		}
 	}
 	return false
+}
+
+func skip(charges []Charge) {
+	for i := range charges {
+		charges[i].Result = Result{Skipped: true}
+	}
 }
 
 // ask bounds the question by the timeout, and by nothing else: a client that goes away is still charged.
@@ -117,23 +119,9 @@ func (l *Limiter) failure(charges []Charge) Decision {
 	d := Decision{Allowed: l.state.Memory.Take(local), Source: FromFailure}
 	for i, n := 0, 0; i < len(charges) && n < len(local); i++ {
 		if charges[i].Zone.OnFailure == Local {
-			charges[i].Result = local[n].Result
+			charges[i] = local[n]
 			n++
 		}
 	}
 	return d
-}
-
-// group puts equal subjects side by side, otherwise in the order they had.
-func group(charges []Charge) {
-	for i := 1; i < len(charges); i++ {
-		for j := range i {
-			if charges[j].Subject == charges[i].Subject {
-				c := charges[i]
-				copy(charges[j+2:i+1], charges[j+1:i])
-				charges[j+1] = c
-				break
-			}
-		}
-	}
 }

@@ -38,8 +38,9 @@ const (
 type Limit struct {
 	kind     Kind
 	period   Period
-	interval int64 // of a rate: microseconds between two units, rounded up, so that never more than the rate is admitted
-	capacity int64 // of a rate: interval * burst; of a Concurrent limit: microseconds after which a lease ends
+	interval int64 // of a rate: microseconds between two units, rounded up, so that never more than the rate is admitted; else 1
+	capacity int64 // interval * burst
+	expiry   int64 // of a Concurrent limit: microseconds after which a lease ends
 	Burst    int64 // units that may come at once
 }
 
@@ -57,7 +58,7 @@ func NewQuota(count int64, p Period) (Limit, error) {
 	case p != Day && p != Month:
 		return Limit{}, errors.New("a quota is for a day or a month")
 	}
-	return Limit{kind: Quota, period: p, Burst: count}, nil
+	return Limit{kind: Quota, period: p, interval: 1, capacity: count, Burst: count}, nil
 }
 
 // NewConcurrent makes a limit of count leases at the same time. A lease that is not renewed ends after expiry. A count of 0 admits nothing.
@@ -68,7 +69,7 @@ func NewConcurrent(count int64, expiry time.Duration) (Limit, error) {
 	case expiry < time.Millisecond || expiry > longestLease:
 		return Limit{}, fmt.Errorf("a lease lasts from 1ms to %s", longestLease)
 	}
-	return Limit{kind: Concurrent, capacity: expiry.Microseconds(), Burst: count}, nil
+	return Limit{kind: Concurrent, interval: 1, capacity: count, expiry: expiry.Microseconds(), Burst: count}, nil
 }
 
 // New makes a limit of count units each period, of which burst may come at once. A count of 0 admits nothing, ever.

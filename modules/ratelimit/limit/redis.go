@@ -3,105 +3,138 @@ package limit
 import (
 	"context"
 	_ "embed"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/redis/go-redis/v9"
-
-	"github.com/convosphere/gateway/modules/internal/store"
 )
 
-var (
-	//go:embed gcra.lua
-	gcraSource string
-	//go:embed refund.lua
-	refundSource string
-
-	gcra   = redis.NewScript(gcraSource)
-	refund = redis.NewScript(refundSource)
-)
+//go:embed limits.lua
+var source string
 
 // redisCounter counts in Redis, on Redis's clock.
 //
 // A Redis Cluster runs a script on the keys of one slot only. A key's slot is its subject's, so zones that count by the same are one
-// script; the other subjects of the request follow one after another, and the earlier ones get their charge back where a later one
+// script; the other slots of the request follow one after another, and the earlier ones get their charge back where a later one
 // refuses. Meanwhile their keys may refuse a request too many; they never admit one too many.
 type redisCounter struct {
 	client  redis.UniversalClient
+	script  *redis.Script
 	cluster bool
+	clock   func() int64 // this process's, in microseconds
 }
 
-func newRedisCounter(c redis.UniversalClient) *redisCounter {
+func newRedisCounter(c redis.UniversalClient, clock func() int64) *redisCounter {
 	_, cluster := c.(*redis.ClusterClient)
-	return &redisCounter{c, cluster}
+	return &redisCounter{client: c, script: redis.NewScript(source), cluster: cluster, clock: clock}
 }
 
+// take charges all or none.
 func (r *redisCounter) take(ctx context.Context, charges []Charge) (bool, error) {
-	if !r.cluster {
-		return r.run(ctx, charges)
-	}
-	return r.takeBySlot(ctx, charges)
-}
-
-// takeBySlot asks subject by subject. The charges were sorted so by the caller.
-func (r *redisCounter) takeBySlot(ctx context.Context, charges []Charge) (bool, error) {
-	for from := 0; from < len(charges); {
-		to := from + 1
-		for to < len(charges) && charges[to].Subject == charges[from].Subject {
-			to++
+	if !r.cluster || len(charges) == 1 {
+		ok, err := r.run(ctx, opTake, charges)
+		if !splits(err) {
+			return ok, err
 		}
-		ok, err := r.run(ctx, charges[from:to])
-		if err == nil && ok {
-			from = to
+	}
+	groups := bySlot(charges)
+	for i := 0; i < len(groups); i++ {
+		ok, err := r.runSome(ctx, opTake, charges, groups[i])
+		if splits(err) && len(groups[i]) > 1 {
+			groups = append(groups[:i:i], append(single(groups[i]), groups[i+1:]...)...)
+			i--
 			continue
 		}
-		skip(charges[to:])
-		return false, errors.Join(err, r.refund(ctx, charges[:from]))
+		if err == nil && ok {
+			continue
+		}
+		for _, g := range groups[i+1:] {
+			for _, k := range g {
+				charges[k].Result = Result{Skipped: true}
+			}
+		}
+		return false, errors.Join(err, r.giveBack(ctx, charges, groups[:i]))
 	}
 	return true, nil
 }
 
-func skip(charges []Charge) {
-	for i := range charges {
-		charges[i].Result = Result{Skipped: true}
-	}
-}
-
-func (r *redisCounter) run(ctx context.Context, charges []Charge) (bool, error) {
-	keys, args := make([]string, len(charges)), make([]any, 0, 2*len(charges))
-	for i := range charges {
-		keys[i] = key(&charges[i])
-		args = append(args, charges[i].Zone.Limit.interval, charges[i].Zone.Limit.capacity)
-	}
-	// Run sends the script's digest, and the whole where Redis does not know it: then it has not run.
-	out, err := gcra.Run(ctx, r.client, keys, args...).Int64Slice()
-	if err != nil {
-		return false, fmt.Errorf("asking Redis for %d limits: %w", len(charges), err)
-	}
-	if len(out) != 2*len(charges)+1 {
-		return false, errors.New("asking Redis for limits: " + strconv.Itoa(len(out)) + " numbers came back")
-	}
-	for i := range charges {
-		full, wait := out[2*i+1], out[2*i+2]
-		c := &charges[i]
-		c.Result = c.Zone.Limit.result(full, 0, wait)
-		c.Result.Refused = wait > 0
-	}
-	return out[0] == 1, nil
-}
-
-func (r *redisCounter) refund(ctx context.Context, charges []Charge) error {
+// giveBack undoes what earlier slots were charged for a request that a later one refused. Where Redis does not answer any more it stays
+// charged, until it has leaked: too much is never admitted by it.
+func (r *redisCounter) giveBack(ctx context.Context, charges []Charge, groups [][]int) error {
 	var errs []error
-	for i := range charges {
-		errs = append(errs, refund.Run(ctx, r.client, []string{key(&charges[i])}, charges[i].Zone.Limit.interval).Err())
-		charges[i].Result = Result{Skipped: true}
+	for _, g := range groups {
+		_, err := r.runSome(ctx, opRefund, charges, g)
+		errs = append(errs, err)
+		for _, k := range g {
+			charges[k].Result = Result{Skipped: true}
+		}
 	}
 	return errors.Join(errs...)
 }
 
-// key is gw:{rl:subject}:zone.
-func key(c *Charge) string {
-	return store.Key("rl:"+base64.RawURLEncoding.EncodeToString(c.Subject[:]), c.Zone.counter())
+// each runs an operation that no key's answer stops.
+func (r *redisCounter) each(ctx context.Context, op byte, charges []Charge) error {
+	if !r.cluster {
+		_, err := r.run(ctx, op, charges)
+		return err
+	}
+	var errs []error
+	for _, g := range bySlot(charges) {
+		_, err := r.runSome(ctx, op, charges, g)
+		if splits(err) {
+			err = nil
+			for _, one := range single(g) {
+				_, e := r.runSome(ctx, op, charges, one)
+				err = errors.Join(err, e)
+			}
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// splits tells that keys of one slot are on two nodes, because the slot is moving. A script of one key finds its node.
+func splits(err error) bool { return err != nil && redis.IsTryAgainError(err) }
+
+func single(group []int) (groups [][]int) {
+	for _, i := range group {
+		groups = append(groups, []int{i})
+	}
+	return groups
+}
+
+// runSome runs an operation on the charges of these indices.
+func (r *redisCounter) runSome(ctx context.Context, op byte, charges []Charge, indices []int) (bool, error) {
+	var space [8]Charge
+	some := space[:0]
+	for _, i := range indices {
+		some = append(some, charges[i])
+	}
+	ok, err := r.run(ctx, op, some)
+	if err == nil {
+		for n, i := range indices {
+			charges[i] = some[n]
+		}
+	}
+	return ok, err
+}
+
+func (r *redisCounter) run(ctx context.Context, op byte, charges []Charge) (bool, error) {
+	now := r.clock()
+	keys := make([]string, len(charges))
+	ask := make([]byte, 1, 1+recordSize*len(charges))
+	ask[0] = op
+	for i := range charges {
+		keys[i] = charges[i].key()
+		ask = charges[i].appendRecord(ask, op, now)
+	}
+	// Run sends the script's digest, and the whole where Redis does not know it: then it has not run.
+	answer, err := r.script.Run(ctx, r.client, keys, ask).Text()
+	if err != nil {
+		return false, fmt.Errorf("asking Redis for %d limits: %w", len(charges), err)
+	}
+	if op != opTake && op != opPeek {
+		return true, nil
+	}
+	return read(answer, op, charges, now)
 }
