@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,6 +35,15 @@ func (a *tally) add(b tally) {
 }
 
 func (a *tally) sent() int { return a.admitted + a.refused + a.unavailable + a.failed }
+
+// at is how long the answer took that this share of all, in percent, did not outlast.
+func (a *tally) at(percent int) time.Duration {
+	if len(a.took) == 0 {
+		return 0
+	}
+	slices.Sort(a.took)
+	return a.took[(len(a.took)-1)*percent/100]
+}
 
 // run sends until the context ends, and then waits for the answers that are still due.
 func (l load) run(ctx context.Context) *tally {

@@ -33,6 +33,7 @@ http://:{$GW_PORT} {
 	handle {
 		gw_rate_limit {
 			defaults off
+			shed off
 {$GW_ZONES}
 		}
 		respond ok 200
