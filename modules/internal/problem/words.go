@@ -48,3 +48,6 @@ func wordsFor(r *http.Request) words {
 	}
 	return spoken[i]
 }
+
+// Language is the one that pages which stand where a browser expects another one are written in: "en" or "de".
+func Language(r *http.Request) string { return wordsFor(r).Lang }
