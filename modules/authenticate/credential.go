@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/convosphere/gateway/modules/identity/apitoken"
+	"github.com/convosphere/gateway/modules/internal/reqctx"
 )
 
 const (
@@ -70,9 +71,9 @@ func isToken(s string) bool {
 	return true
 }
 
-// isOurs tells the gateway's cookies, which are nobody's business but the portal's.
+// isOurs tells the gateway's cookies, which are nobody's business but the portal's; clearances are gw_rate_limit's, which takes them out.
 func isOurs(name string) bool {
-	return strings.HasPrefix(name, "__Host-gw_") || strings.HasPrefix(name, "__Secure-gw_")
+	return name != reqctx.ClearanceCookie && (strings.HasPrefix(name, "__Host-gw_") || strings.HasPrefix(name, "__Secure-gw_"))
 }
 
 // takeCookies reads the access cookie, and removes it and, but for the portal, all others of the gateway. The one parser does both, so that no spelling is missed by one and seen

@@ -47,6 +47,12 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //			target <duration>                              # of waiting for a processor; 250ms
 //			tiers  <name>…                                 # lowest first; standard premium staff
 //		}
+//		challenge off                                      # nobody has to solve a puzzle
+//		challenge {
+//			work      <bits>                               # it takes 2^bits hashes; 18
+//			clearance <duration>                           # of who solved it; 30m
+//			wait      <duration>                           # of who can't; 30s
+//		}
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
@@ -75,6 +81,7 @@ var settings = []struct {
 	{"exempt", func(d *caddyfile.Dispenser, h *Handler) error { return exemptOption(d, &h.Exempt, d.RemainingArgs()) }},
 	{"client_prefix", prefixSetting},
 	{"sockets", socketsSetting},
+	{"challenge", func(d *caddyfile.Dispenser, h *Handler) error { return h.challengeOption(d) }},
 	{"shed", func(d *caddyfile.Dispenser, h *Handler) error { return h.shedOption(d) }},
 	{"store_timeout", timeoutSetting},
 }

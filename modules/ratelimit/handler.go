@@ -25,6 +25,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if h.overloaded(w, r, rc, a.client) {
 		return nil
 	}
+	cleared := takeClearance(r.Header)
 	if h.Exempt.holds(&a) {
 		return next.ServeHTTP(w, r)
 	}
@@ -45,6 +46,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if wsframe.IsHandshake(r) {
 		opening := a // a copy that may outlive this call
 		next = h.socket(&opening, next)
+	}
+	if h.suspects(&a) {
+		next = h.behind(cleared, a.addr, next)
 	}
 	if settle {
 		return h.serveSettled(w, r, charges, next)

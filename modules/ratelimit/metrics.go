@@ -47,7 +47,7 @@ var (
 )
 
 func registerMetrics(reg prometheus.Registerer) error {
-	return metrics.Register(reg, requestsTotal, messagesTotal, socketsRefused, storeSeconds, storeErrors, shedTotal, shedLevel, queueSeconds)
+	return metrics.Register(reg, requestsTotal, messagesTotal, socketsRefused, storeSeconds, storeErrors, shedTotal, shedLevel, queueSeconds, challengesTotal)
 }
 
 func observeStore(took time.Duration, err error) {

@@ -47,6 +47,9 @@ type Handler struct {
 	// The guard of the node itself; on by default.
 	Shed *Shed `json:"shed,omitempty"`
 
+	// What clients have to do whose score asks for it; on by default.
+	Challenge *Challenge `json:"challenge,omitempty"`
+
 	requests []*Zone               // compiled
 	messages []*Zone               // compiled
 	specs    [][]part              // the distinct keys of all zones
@@ -62,6 +65,8 @@ type Handler struct {
 	acquired bool
 	shed     *guard // nil: nobody is refused for the node's sake
 	guardKey string
+
+	gatekeeper *gatekeeper // nil: nobody is challenged
 }
 
 // CaddyModule implements caddy.Module.
@@ -89,6 +94,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	if err := h.findGround(ctx); err != nil {
+		return err
+	}
+	if err := h.openGate(); err != nil {
 		return err
 	}
 	s, err := acquire()

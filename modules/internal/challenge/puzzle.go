@@ -39,6 +39,12 @@ type Puzzle struct {
 	Parts     int    `json:"parts"`
 	Bits      int    `json:"bits"`
 	ExpiresIn int    `json:"expires_in"` // seconds
+
+	// Where the answer goes, for whoever sets the puzzle to say: into a header of the request that it was set for, to another address as JSON
+	// {"answer": …}, or into a member of the body.
+	Header string `json:"answer_header,omitempty"`
+	URL    string `json:"answer_url,omitempty"`
+	Member string `json:"answer_member,omitempty"`
 }
 
 // Puzzle sets a puzzle of 2^work hashes. What is outside MinWork and MaxWork is brought within.

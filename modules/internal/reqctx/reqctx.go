@@ -24,6 +24,7 @@ type Request struct {
 	Identity  *Identity // gw_authenticate; nil is anonymous
 	LoginURL  string    // gw_authenticate: where a browser page without identity is sent; "" sends nobody
 	Limited   string    // gw_rate_limit: the zone that refused, "" none
+	Cleared   bool      // gw_rate_limit: the client was challenged, and has solved or waited
 	Verdict   *Verdict  // gw_waf
 	Inspected bool      // gw_waf: one of its handlers has decided, the ones further in pass the request on
 	Decision  *Decision // gw_authorize, or gw_portal for its own routes
@@ -31,6 +32,10 @@ type Request struct {
 	Problem   string    // internal/problem: the type of the problem answered, "" none
 	Socket    *Socket   // internal/wsframe: what passed, once a socket is open; nil for plain requests
 }
+
+// ClearanceCookie is what a browser keeps that has solved a challenge of gw_rate_limit, which takes it out of requests. gw_authenticate takes out all
+// other cookies of the gateway.
+const ClearanceCookie = "__Host-gw_clearance"
 
 // Client is who is calling, as far as the connection tells.
 type Client struct {
