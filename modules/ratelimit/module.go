@@ -63,6 +63,7 @@ type Handler struct {
 	limiter  *limit.Limiter
 	logger   *zap.Logger
 	acquired bool
+	letGo    func() // of the ground; nil: there is none
 	shed     *guard // nil: nobody is refused for the node's sake
 	guardKey string
 
@@ -110,8 +111,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	o := limit.Options{Timeout: time.Duration(h.StoreTimeout), Observe: observeStore}
 	if h.ground != nil {
 		o.Redis = h.ground.Store.Redis() // nil where the store is memory
+		o.Changed, o.Tokens = h.modeChanged, observeTokens
+		h.letGo = h.ground.Hold() // Close has last words for Redis
 	}
 	h.limiter = limit.NewLimiter(s.limits, o)
+	setAvailable(!h.limiter.Lost())
 	return nil
 }
 

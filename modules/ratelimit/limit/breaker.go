@@ -1,33 +1,138 @@
 package limit
 
-import "sync/atomic"
-
-const (
-	tolerated = 5         // failures in a row before Redis is left alone
-	pause     = 1_000_000 // microseconds between two attempts then
+import (
+	"sync"
+	"sync/atomic"
+	"time"
 )
 
-// breaker keeps a dead Redis from delaying every request by the timeout: after some failures in a row one request a second
-// asks, the others go by what their zones do on failure. A success closes it.
+const (
+	tolerated = 5                      // failures in a row before Redis is left alone
+	window    = int64(1_000_000)       // microseconds in which failures are set against all calls
+	firstRest = 500 * time.Millisecond // before the first probe; doubled by each that fails
+	longRest  = 4 * time.Second
+	fullRoom  = 128 // calls at once that recovery ends with
+)
+
+// breaker keeps a Redis that does not answer from delaying every request by the timeout. It opens after some failures in a row, or when half of
+// a second's calls fail. Then nobody asks, until after a rest one call does, the probe. Its success lets two calls ask at a time, theirs four,
+// and so on, so that a Redis that has just come back meets no herd; a failure begins another rest, twice as long. Rests vary by a quarter,
+// so that the nodes of a fleet don't come back together.
 type breaker struct {
-	failures atomic.Int32
-	until    atomic.Int64 // 0: closed
+	opened atomic.Bool // the fields under mu matter only then
+	streak atomic.Int32
+	asked  atomic.Int64 // in the window
+
+	mu     sync.Mutex
+	began  int64 // the window
+	failed int64 // in the window
+	until  int64 // the end of the rest
+	rested int   // times in a row
+	room   int   // how many may ask at once
+	flying int   // how many do
 }
 
-func (b *breaker) allow(now int64) bool {
-	until := b.until.Load()
-	return until == 0 || now >= until && b.until.CompareAndSwap(until, now+pause)
-}
+// pass is the right to make one call; done gives it back.
+type pass uint8
 
-func (b *breaker) succeeded() {
-	if b.failures.Load() != 0 || b.until.Load() != 0 {
-		b.failures.Store(0)
-		b.until.Store(0)
+const (
+	noPass pass = iota
+	freely
+	probing // counted in flying
+)
+
+// change is what a call's end did to the breaker.
+type change uint8
+
+const (
+	unchanged change = iota
+	hasOpened
+	hasClosed
+)
+
+func (b *breaker) allow(now int64) pass {
+	if !b.opened.Load() {
+		b.asked.Add(1)
+		return freely
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if now < b.until || b.flying >= b.room {
+		return noPass
+	}
+	b.flying++
+	return probing
 }
 
-func (b *breaker) failed(now int64) {
-	if b.failures.Add(1) >= tolerated {
-		b.until.Store(now + pause)
+// done ends a call. jitter gives a number from 0 to 1.
+func (b *breaker) done(p pass, ok bool, now int64, jitter func() float64) change {
+	if p == freely {
+		if ok {
+			if b.streak.Load() != 0 {
+				b.streak.Store(0)
+			}
+			return unchanged
+		}
+		return b.fault(now, jitter)
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.flying--
+	if !b.opened.Load() {
+		return unchanged
+	}
+	if !ok {
+		b.rest(now, jitter)
+		return unchanged
+	}
+	if b.room *= 2; b.room <= fullRoom {
+		return unchanged
+	}
+	b.rested = 0
+	b.reset(now)
+	b.opened.Store(false)
+	return hasClosed
+}
+
+// fault counts a failure while the breaker is closed.
+func (b *breaker) fault(now int64, jitter func() float64) change {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.opened.Load() {
+		return unchanged // many calls were on their way when it opened
+	}
+	if now-b.began > window {
+		b.reset(now)
+		b.asked.Store(1)
+	}
+	b.failed++
+	if b.streak.Add(1) < tolerated && (b.failed < tolerated || 2*b.failed < b.asked.Load()) {
+		return unchanged
+	}
+	b.rest(now, jitter)
+	b.opened.Store(true)
+	return hasOpened
+}
+
+func (b *breaker) rest(now int64, jitter func() float64) {
+	long := min(firstRest<<min(b.rested, 8), longRest)
+	b.rested++
+	b.room = 1
+	b.until = now + int64(float64(long.Microseconds())*(0.75+jitter()/2))
+}
+
+func (b *breaker) reset(now int64) {
+	b.began, b.failed = now, 0
+	b.asked.Store(0)
+	b.streak.Store(0)
+}
+
+// rests tells whether a call would be turned away now.
+func (b *breaker) rests(now int64) bool {
+	if !b.opened.Load() {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return now < b.until || b.flying >= b.room
 }

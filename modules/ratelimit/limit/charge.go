@@ -100,6 +100,7 @@ const (
 	FromRedis
 	FromDenied // remembered from an earlier refusal by Redis
 	FromFailure
+	FromLease // tokens that this process had taken before
 )
 
 // Decision is about all charges together: all were charged, or none.

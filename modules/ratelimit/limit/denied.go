@@ -2,6 +2,7 @@ package limit
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,8 +12,10 @@ const (
 )
 
 // denied remembers what Redis refused, until the time at which it would admit again: a flood of refused requests costs Redis
-// nothing. What is remembered belongs to the limit as it was: another rate or burst asks anew.
+// nothing. What is remembered belongs to the limit as it was: another rate or burst asks anew. What may come back before its time is remembered for a
+// moment only.
 type denied struct {
+	some   atomic.Bool // false: nothing was ever remembered
 	shards [deniedShards]struct {
 		mu    sync.Mutex
 		until map[denial]int64
@@ -40,6 +43,9 @@ func (c *Charge) denial() denial {
 
 // refused fills in the first charge that is known to be refused, and marks the others as skipped.
 func (d *denied) refused(charges []Charge, now int64) bool {
+	if !d.some.Load() {
+		return false
+	}
 	for i := range charges {
 		k := charges[i].denial()
 		s := &d.shards[k.subject[0]%deniedShards]
@@ -67,13 +73,11 @@ func (d *denied) refused(charges []Charge, now int64) bool {
 // remember notes what was refused. asked is when the question began, so that nothing is refused here for longer than there.
 func (d *denied) remember(charges []Charge, asked int64) {
 	for i := range charges {
-		wait := charges[i].Result.Wait
-		if !charges[i].Result.Refused || wait <= 0 || charges[i].Zone.Limit.kind == Concurrent { // a lease may end any time
+		wait := charges[i].Zone.memorable(charges[i].Result.Wait)
+		if !charges[i].Result.Refused || wait <= 0 {
 			continue
 		}
-		if charges[i].Zone.Refunds {
-			wait = min(wait, time.Second)
-		}
+		d.some.Store(true)
 		k := charges[i].denial()
 		s := &d.shards[k.subject[0]%deniedShards]
 		s.mu.Lock()
@@ -93,4 +97,27 @@ func (d *denied) remember(charges []Charge, asked int64) {
 		}
 		s.mu.Unlock()
 	}
+}
+
+// memorable is how long a refusal holds, whatever other processes do.
+func (z *Zone) memorable(wait time.Duration) time.Duration {
+	switch {
+	case z.Limit.kind == Concurrent: // a lease may end any time, here or elsewhere; those that end here are forgotten
+		return min(wait, 100*time.Millisecond)
+	case z.Refunds || z.leased(): // what others don't use comes back
+		return min(wait, time.Second)
+	}
+	return wait
+}
+
+// forget lets the next one ask Redis.
+func (d *denied) forget(c *Charge) {
+	if !d.some.Load() {
+		return
+	}
+	k := c.denial()
+	s := &d.shards[k.subject[0]%deniedShards]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.until, k)
 }

@@ -2,6 +2,8 @@ package limit
 
 import (
 	"context"
+	"errors"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -10,36 +12,47 @@ import (
 // State is what this process remembers. It outlives the Limiters that use it in turn.
 type State struct {
 	Memory *Memory
-	denied *denied
-	redis  breaker
+
+	mu      sync.Mutex
+	remotes map[redis.UniversalClient]*remote
 }
 
 // NewState makes a state for about max keys, 0 means 1,000,000.
 func NewState(max int, now func() time.Time) *State {
-	return &State{Memory: NewMemory(max, now), denied: newDenied()}
+	return &State{Memory: NewMemory(max, now), remotes: map[redis.UniversalClient]*remote{}}
 }
 
-// Options of a Limiter.
+// Options of a Limiter. What is told by the functions must be taken without waiting.
 type Options struct {
 	Redis   redis.UniversalClient               // nil: all is counted in the state's memory
 	Timeout time.Duration                       // for one question to Redis
 	Observe func(took time.Duration, err error) // told of each question to Redis; nil for none
+	Tokens  func(zone string, f Fate, n int64)  // told of leased tokens, by one of the limiters that share a Redis; nil for none
+	Changed func(Change)                        // told, by one of the limiters that share a Redis, when it is lost and when it is back; nil for none
 }
 
 // Limiter asks all zones of one thing at once.
 type Limiter struct {
-	state *State
-	redis *redisCounter // nil: there is none
+	state  *State
+	remote *remote // nil: there is no Redis
+	once   sync.Once
 	Options
 }
 
-// NewLimiter makes a limiter on the state.
+// NewLimiter makes a limiter on the state. Close it.
 func NewLimiter(s *State, o Options) *Limiter {
 	l := &Limiter{state: s, Options: o}
 	if o.Redis != nil {
-		l.redis = newRedisCounter(o.Redis, s.Memory.micros)
+		l.remote = s.attach(&l.Options)
 	}
 	return l
+}
+
+// Close ends what the limiter does by itself. It may be asked all the same, as by a socket that outlives its configuration.
+func (l *Limiter) Close() {
+	if l.remote != nil {
+		l.once.Do(func() { l.state.detach(l.remote, &l.Options) })
+	}
 }
 
 // Take charges what each zone is asked for, or nothing, and fills in the results. The zones' names differ.
@@ -50,24 +63,26 @@ func (l *Limiter) Take(ctx context.Context, charges []Charge) Decision {
 	if never(charges) {
 		return Decision{Source: FromMemory}
 	}
-	if l.redis == nil {
+	r := l.remote
+	if r == nil {
 		return Decision{Allowed: l.state.Memory.Take(charges), Source: FromMemory}
 	}
 	now := l.state.Memory.micros()
-	if l.state.denied.refused(charges, now) {
+	if r.denied.refused(charges, now) {
 		return Decision{Source: FromDenied}
 	}
-	if !l.state.redis.allow(now) {
+	if !plain(charges) {
+		return l.takeMixed(ctx, charges)
+	}
+	if r.resting(charges) {
 		return l.failure(charges)
 	}
 	ok, err := l.ask(ctx, charges)
 	if err != nil {
-		l.state.redis.failed(l.state.Memory.micros())
 		return l.failure(charges)
 	}
-	l.state.redis.succeeded()
 	if !ok {
-		l.state.denied.remember(charges, now)
+		r.denied.remember(charges, now)
 	}
 	return Decision{Allowed: ok, Source: FromRedis}
 }
@@ -95,33 +110,34 @@ func (l *Limiter) ask(ctx context.Context, charges []Charge) (bool, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.Timeout)
 	defer cancel()
 	start := time.Now()
-	ok, err := l.redis.take(ctx, charges)
-	if l.Observe != nil {
+	ok, err := l.remote.counter.take(ctx, charges)
+	if l.Observe != nil && !errors.Is(err, ErrUnavailable) {
 		l.Observe(time.Since(start), err)
 	}
 	return ok, err
 }
 
-// failure decides without Redis, as each zone says.
+// failure decides without Redis, as each zone says. A zone that counts here has this node's share of its limit.
 func (l *Limiter) failure(charges []Charge) Decision {
 	skip(charges)
 	var space [8]Charge
-	local := space[:0]
+	var index [8]int
+	local, from := space[:0], index[:0]
 	for i := range charges {
 		switch charges[i].Zone.OnFailure {
 		case Closed:
-			return Decision{Unavailable: true, Source: FromFailure}
+			if !charges[i].Zone.Shadow {
+				return Decision{Unavailable: true, Source: FromFailure}
+			}
 		case Local:
-			local = append(local, charges[i])
+			local, from = append(local, charges[i]), append(from, i)
 		case Open: // admitted, not counted
 		}
 	}
+	local = shared(local, l.remote.nodes.count())
 	d := Decision{Allowed: l.state.Memory.Take(local), Source: FromFailure}
-	for i, n := 0, 0; i < len(charges) && n < len(local); i++ {
-		if charges[i].Zone.OnFailure == Local {
-			charges[i] = local[n]
-			n++
-		}
+	for n, i := range from {
+		charges[i].Result, charges[i].receipt = local[n].Result, local[n].receipt
 	}
 	return d
 }

@@ -148,7 +148,7 @@ func TestKeysExpire(t *testing.T) {
 	ctx := context.Background()
 	l := NewLimiter(NewState(0, time.Now), Options{Redis: c, Timeout: time.Second})
 	l.Take(ctx, charges("user@example.com", zone(t, "login", 10, time.Minute, 20, Local), zone(t, "api", 1, time.Second, 10, Local)))
-	keys, err := c.Keys(ctx, "*").Result()
+	keys, err := c.Keys(ctx, "*}:*").Result()
 	if err != nil || len(keys) != 2 {
 		t.Fatal(keys, err)
 	}

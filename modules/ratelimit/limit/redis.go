@@ -19,6 +19,7 @@ var source string
 // refuses. Meanwhile their keys may refuse a request too many; they never admit one too many.
 type redisCounter struct {
 	client  redis.UniversalClient
+	by      redis.Scripter // the way to the client
 	script  *redis.Script
 	cluster bool
 	clock   func() int64 // this process's, in microseconds
@@ -26,7 +27,7 @@ type redisCounter struct {
 
 func newRedisCounter(c redis.UniversalClient, clock func() int64) *redisCounter {
 	_, cluster := c.(*redis.ClusterClient)
-	return &redisCounter{client: c, script: redis.NewScript(source), cluster: cluster, clock: clock}
+	return &redisCounter{client: c, by: c, script: redis.NewScript(source), cluster: cluster, clock: clock}
 }
 
 // take charges all or none.
@@ -129,7 +130,7 @@ func (r *redisCounter) run(ctx context.Context, op byte, charges []Charge) (bool
 		ask = charges[i].appendRecord(ask, op, now)
 	}
 	// Run sends the script's digest, and the whole where Redis does not know it: then it has not run.
-	answer, err := r.script.Run(ctx, r.client, keys, ask).Text()
+	answer, err := r.script.Run(ctx, r.by, keys, ask).Text()
 	if err != nil {
 		return false, fmt.Errorf("asking Redis for %d limits: %w", len(charges), err)
 	}

@@ -6,18 +6,24 @@ import (
 	"time"
 )
 
-// ErrUnavailable says that Redis is being left alone after failures.
-var ErrUnavailable = errors.New("the limits' Redis does not answer")
-
 // Refund gives back what Take charged, as far as it has not come back by itself, and ends leases. It never makes more than a full burst.
 func (l *Limiter) Refund(ctx context.Context, charges []Charge) error {
 	now := l.state.Memory.micros()
+	for i := range charges {
+		c := &charges[i]
+		if c.Result.Charged > 0 && c.receipt.redis && c.Zone.leased() && l.remote.pools.put(c, now) {
+			c.Result.Charged = 0
+		}
+	}
 	err := l.settle(ctx, opRefund, charges, func(c *Charge) (here, there bool) {
 		due := c.Result.Charged > 0 && c.credit(now) > 0
 		return due && !c.receipt.redis, due && c.receipt.redis
 	})
 	for i := range charges {
 		charges[i].Result.Charged = 0 // nothing comes back twice
+		if charges[i].Zone.Limit.kind == Concurrent && l.remote != nil {
+			l.remote.denied.forget(&charges[i]) // here is room now
+		}
 	}
 	return err
 }
@@ -42,12 +48,9 @@ func (l *Limiter) Peek(ctx context.Context, charges []Charge) error {
 	return l.settle(ctx, opPeek, charges, l.where)
 }
 
-// Close ends what the limiter runs beside its callers.
-func (l *Limiter) Close() {}
-
 // where tells where a zone is counted.
 func (l *Limiter) where(c *Charge) (here, there bool) {
-	here = l.redis == nil || c.Zone.Mode == InProcess
+	here = l.remote == nil || c.Zone.Mode == InProcess
 	return here, !here
 }
 
@@ -92,6 +95,9 @@ func (l *Limiter) settle(ctx context.Context, op byte, charges []Charge, where f
 		}
 	}
 	if len(mine.charges) > 0 {
+		if l.remote != nil { // what was counted here for Redis had this node's share of the limit
+			mine.charges = shared(mine.charges, l.remote.nodes.count())
+		}
 		l.state.Memory.do(op, mine.charges)
 	}
 	if op == opPeek {
@@ -103,20 +109,12 @@ func (l *Limiter) settle(ctx context.Context, op byte, charges []Charge, where f
 
 // each runs the operation in Redis, in the time that a question may take.
 func (l *Limiter) each(ctx context.Context, op byte, charges []Charge) error {
-	if !l.state.redis.allow(l.state.Memory.micros()) {
-		return ErrUnavailable
-	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.Timeout)
 	defer cancel()
 	start := time.Now()
-	err := l.redis.each(ctx, op, charges)
-	if l.Observe != nil {
+	err := l.remote.counter.each(ctx, op, charges)
+	if l.Observe != nil && !errors.Is(err, ErrUnavailable) {
 		l.Observe(time.Since(start), err)
 	}
-	if err != nil {
-		l.state.redis.failed(l.state.Memory.micros())
-		return err
-	}
-	l.state.redis.succeeded()
-	return nil
+	return err
 }
