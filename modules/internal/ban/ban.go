@@ -52,7 +52,8 @@ const (
 	client6    = 64 // one IPv6 client can choose freely within so long a prefix
 )
 
-const maxReason = 256
+// MaxReason is how many bytes the reason of a ban may have.
+const MaxReason = 256
 
 // Of is the prefix by which a client is banned: its address, or for IPv6 its /64. Zero where the address is.
 func Of(ip netip.Addr) netip.Prefix {
@@ -102,7 +103,7 @@ func (b Ban) check(now time.Time) error {
 	case b.Source != Operator && b.Source != Abuse && !validImport(b.Source):
 		return fmt.Errorf("%w: its source is none that there is", ErrMalformed)
 	case !validReason(b.Reason):
-		return fmt.Errorf("%w: the reason must be text of at most %d bytes on one line", ErrMalformed, maxReason)
+		return fmt.Errorf("%w: the reason must be text of at most %d bytes on one line", ErrMalformed, MaxReason)
 	case !b.In(now):
 		return fmt.Errorf("%w: it would have ended before it began", ErrMalformed)
 	}
@@ -116,7 +117,7 @@ func validImport(source string) bool {
 }
 
 func validReason(s string) bool {
-	return len(s) <= maxReason && utf8.ValidString(s) && strings.IndexFunc(s, unicode.IsControl) < 0
+	return len(s) <= MaxReason && utf8.ValidString(s) && strings.IndexFunc(s, unicode.IsControl) < 0
 }
 
 // cut shortens what a message shows of what was given.

@@ -57,7 +57,7 @@ func TestChecks(t *testing.T) {
 		"no source":       func(b *Ban) { b.Source = "" },
 		"another source":  func(b *Ban) { b.Source = "import:A B" },
 		"nameless import": func(b *Ban) { b.Source = Imported },
-		"a long reason":   func(b *Ban) { b.Reason = strings.Repeat("x", maxReason+1) },
+		"a long reason":   func(b *Ban) { b.Reason = strings.Repeat("x", MaxReason+1) },
 		"two lines":       func(b *Ban) { b.Reason = "a\nb" },
 		"no text":         func(b *Ban) { b.Reason = "\xff" },
 		"over already":    func(b *Ban) { b.Expires = now },
