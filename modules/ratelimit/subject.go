@@ -1,6 +1,7 @@
 package ratelimit
 
 import (
+	"encoding/hex"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -137,4 +138,25 @@ func roles(of []string) string {
 		return of[0]
 	}
 	return strings.Join(slices.Sorted(slices.Values(of)), "\x00")
+}
+
+// readable is what is counted by, for people: user=01J…, client=192.0.2.1. What may be a secret or a person's name (headers, members of bodies) is
+// not told, only that it is the same.
+func readable(words []string) string {
+	var b strings.Builder
+	for i := 0; i+1 < len(words); i += 2 {
+		word, value := words[i], words[i+1]
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(word)
+		if strings.HasPrefix(word, "header:") || strings.HasPrefix(word, "json:") {
+			sum := limit.NewSubject(word, value)
+			value = "#" + hex.EncodeToString(sum[:4])
+		}
+		if value != "" {
+			b.WriteString("=" + strings.ReplaceAll(value, "\x00", ","))
+		}
+	}
+	return b.String()
 }
