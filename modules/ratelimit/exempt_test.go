@@ -1,7 +1,6 @@
 package ratelimit
 
 import (
-	"context"
 	"strings"
 	"testing"
 	"time"
@@ -9,13 +8,6 @@ import (
 	"github.com/convosphere/gateway/modules/internal/store"
 	"github.com/convosphere/gateway/modules/internal/tier"
 )
-
-func contextOf(t *testing.T) (context.Context, context.CancelFunc) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	t.Cleanup(cancel)
-	return ctx, cancel
-}
 
 func TestExempt(t *testing.T) {
 	s := store.NewMemory(0)
