@@ -1,6 +1,7 @@
 package ratelimit
 
 import (
+	"errors"
 	"net/http"
 	"sync"
 
@@ -29,12 +30,20 @@ func (h *Handler) serveSettled(w http.ResponseWriter, r *http.Request, charges [
 	}
 	seen := &watched{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
 	seen.opened = func() { s.settle(http.StatusSwitchingProtocols) }
-	status := http.StatusInternalServerError // of a panic
-	defer func() { s.settle(status) }()
+	status, returned := 0, false
+	defer func() {
+		if !returned {
+			status = seen.ended(errPanic, false)
+		}
+		s.settle(status)
+	}()
 	err := next.ServeHTTP(seen, r)
-	status = seen.ended(err, r.Context().Err() != nil)
+	status, returned = seen.ended(err, r.Context().Err() != nil), true
 	return err
 }
+
+// errPanic stands for what nobody returned.
+var errPanic = errors.New("a handler panicked")
 
 // settle does it, once. What Redis can't be asked for now stays charged: fail closed.
 func (s *settlement) settle(status int) {
