@@ -1,9 +1,6 @@
 package limit
 
-import (
-	"context"
-	"time"
-)
+import "context"
 
 // plain tells whether all zones are asked in Redis, each time.
 func plain(charges []Charge) bool {
@@ -35,9 +32,21 @@ func (l *Limiter) takeMixed(ctx context.Context, charges []Charge) Decision {
 			return Decision{Allowed: ok, Source: FromMemory}
 		}
 	}
-	rest := l.takeTokens(ctx, charges)
+	rest, wait := l.takeTokens(charges)
 	if len(rest) == 0 {
 		return Decision{Allowed: true, Source: FromLease}
+	}
+	ctx, cancel := l.bounded(ctx)
+	defer cancel()
+	// While another request of the process takes new tokens, wait for them rather than ask too.
+	for try := 0; wait != nil && try < 2; try++ {
+		select {
+		case <-wait:
+		case <-ctx.Done():
+		}
+		if rest, wait = l.takeTokens(charges); len(rest) == 0 {
+			return Decision{Allowed: true, Source: FromLease}
+		}
 	}
 	d := l.takeRest(ctx, charges, rest)
 	if !d.Allowed {
@@ -52,50 +61,26 @@ func (p *part) copyTo(charges []Charge) {
 	}
 }
 
-// takeTokens uses tokens where there are enough, and gives the indices of what is still to be charged. While another request of the process takes
-// new ones it waits for that, rather than ask too.
-func (l *Limiter) takeTokens(ctx context.Context, charges []Charge) []int {
-	var timeout <-chan time.Time
-	for try := 0; ; try++ {
-		var space [8]int
-		rest := space[:0]
-		var wait <-chan struct{}
-		now := l.state.Memory.micros()
-		for i := range charges {
-			c := &charges[i]
-			if c.Result.Charged > 0 || c.Zone.Mode == InProcess {
+// takeTokens uses tokens where there are enough, and gives the indices of what is still to be charged. wait ends when one of those may have tokens.
+func (l *Limiter) takeTokens(charges []Charge) (rest []int, wait <-chan struct{}) {
+	now := l.state.Memory.micros()
+	for i := range charges {
+		c := &charges[i]
+		if c.Result.Charged > 0 || c.Zone.Mode == InProcess {
+			continue
+		}
+		if c.Zone.leased() {
+			ok, under := l.remote.pools.take(c, now)
+			if ok {
 				continue
 			}
-			if c.Zone.leased() {
-				ok, under := l.remote.pools.take(c, now)
-				if ok {
-					continue
-				}
-				if wait == nil {
-					wait = under
-				}
+			if wait == nil {
+				wait = under
 			}
-			rest = append(rest, i)
 		}
-		if len(rest) == 0 {
-			return nil
-		}
-		if wait == nil || try == 2 {
-			return append([]int(nil), rest...)
-		}
-		if timeout == nil {
-			timer := time.NewTimer(l.Timeout)
-			defer timer.Stop()
-			timeout = timer.C
-		}
-		select {
-		case <-wait:
-		case <-timeout:
-			try = 1 // the last
-		case <-ctx.Done():
-			try = 1
-		}
+		rest = append(rest, i)
 	}
+	return rest, wait
 }
 
 // takeRest asks Redis for what is left, together with new tokens.

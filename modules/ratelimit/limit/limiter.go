@@ -77,6 +77,8 @@ func (l *Limiter) Take(ctx context.Context, charges []Charge) Decision {
 	if r.resting(charges) {
 		return l.failure(charges)
 	}
+	ctx, cancel := l.bounded(ctx)
+	defer cancel()
 	ok, err := l.ask(ctx, charges)
 	if err != nil {
 		return l.failure(charges)
@@ -105,10 +107,13 @@ func skip(charges []Charge) {
 	}
 }
 
-// ask bounds the question by the timeout, and by nothing else: a client that goes away is still charged.
+// bounded is the time that Redis may take, by the timeout and by nothing else: a client that goes away is still charged.
+func (l *Limiter) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), l.Timeout)
+}
+
+// ask asks Redis, in the time that ctx has.
 func (l *Limiter) ask(ctx context.Context, charges []Charge) (bool, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.Timeout)
-	defer cancel()
 	start := time.Now()
 	ok, err := l.remote.counter.take(ctx, charges)
 	if l.Observe != nil && !errors.Is(err, ErrUnavailable) {

@@ -3,7 +3,6 @@ package limit
 import (
 	"context"
 	"fmt"
-	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -231,50 +230,6 @@ func TestRedisLost(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatal("Redis is back and not asked")
 		}
-	}
-}
-
-// A Redis that takes connections and never answers.
-func TestBlackhole(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			defer c.Close()
-		}
-	}()
-	c := redis.NewClient(&redis.Options{Addr: ln.Addr().String(), MaxRetries: -1, ContextTimeoutEnabled: true})
-	defer c.Close()
-	l := NewLimiter(NewState(0, time.Now), Options{Redis: c, Timeout: 50 * time.Millisecond})
-	z := zone(t, "z", 1000, time.Second, 10000, Local)
-	var wg sync.WaitGroup
-	var slow, asked atomic.Int64
-	for i := range 64 {
-		wg.Go(func() {
-			for end := time.Now().Add(1500 * time.Millisecond); time.Now().Before(end); {
-				start := time.Now()
-				if d := l.Take(context.Background(), charges(fmt.Sprint(i), z)); !d.Allowed {
-					t.Error("refused")
-				}
-				asked.Add(1)
-				if time.Since(start) > 40*time.Millisecond {
-					slow.Add(1)
-				}
-				time.Sleep(10 * time.Millisecond)
-			}
-		})
-	}
-	wg.Wait()
-	// Each client waited for the timeout once at most, and a probe a second.
-	if asked.Load() < 1000 || slow.Load() > 64+3 {
-		t.Errorf("%d of %d were slow", slow.Load(), asked.Load())
 	}
 }
 

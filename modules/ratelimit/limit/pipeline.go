@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	maxFlights = 4    // conversations with Redis at once; what comes meanwhile goes together in the next
+	maxFlights = 2    // conversations with Redis at once; what comes meanwhile goes together in the next
 	maxBatch   = 256  // calls in one of them
 	maxQueue   = 4096 // calls that may wait
 )

@@ -109,7 +109,7 @@ func (l *Limiter) settle(ctx context.Context, op byte, charges []Charge, where f
 
 // each runs the operation in Redis, in the time that a question may take.
 func (l *Limiter) each(ctx context.Context, op byte, charges []Charge) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.Timeout)
+	ctx, cancel := l.bounded(ctx)
 	defer cancel()
 	start := time.Now()
 	err := l.remote.counter.each(ctx, op, charges)
