@@ -23,7 +23,8 @@ var page = template.Must(template.New("problem").Parse(`<!doctype html>
 <html lang="{{.Words.Lang}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>{{.Status}} {{.Title}}</title><style>` + style + `</style></head>
 <body><main><h1>{{.Title}}</h1><p>{{.Words.Status}} {{.Status}}.</p>
-{{with .ID}}<p>{{$.Words.Reference}}: <code>{{.}}</code></p>{{end}}<p><a href="/">{{.Words.Back}}</a></p></main></body></html>
+{{with .Again}}<p role="status">{{.}}</p>{{end}}{{with .ID}}<p>{{$.Words.Reference}}: <code>{{.}}</code></p>{{end}}
+<p>{{if .Again}}<a href="">{{.Words.Again}}</a> · {{end}}<a href="/">{{.Words.Back}}</a></p></main></body></html>
 `))
 
 func writePage(w http.ResponseWriter, r *http.Request, p Problem, id string) {
@@ -32,14 +33,18 @@ func writePage(w http.ResponseWriter, r *http.Request, p Problem, id string) {
 	if title == "" {
 		title = p.Title
 	}
+	again := ""
+	if p.RetryAfter > 0 {
+		again = say.after(seconds(p.RetryAfter))
+	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", say.Lang)
 	h.Set("Content-Security-Policy", csp)
 	w.WriteHeader(p.Status)
 	_ = page.Execute(w, struct {
-		Words     words
-		Status    int
-		Title, ID string
-	}{say, p.Status, title, id}) // the client has gone: nobody is left to tell
+		Words            words
+		Status           int
+		Title, ID, Again string
+	}{say, p.Status, title, id, again}) // the client has gone: nobody is left to tell
 }

@@ -4,7 +4,6 @@ package problem
 
 import (
 	"encoding/json"
-	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -17,7 +16,7 @@ import (
 // Problem is one error answer. Status is required; the rest has defaults.
 type Problem struct {
 	Status     int
-	Type       string         // short name, as "rate-limited"; becomes "urn:gateway:problem:…"; default by status
+	Type       string         // short name, as "quota-exceeded"; becomes the URI that IANA registers for it, or "urn:gateway:problem:…"; default by status
 	Title      string         // for people; default by status. Never holds input or internals
 	RetryAfter time.Duration  // sent as Retry-After, rounded up to seconds
 	Extra      map[string]any // further public members of the JSON
@@ -28,6 +27,18 @@ var types = map[int]string{
 	400: "bad-request", 401: "unauthenticated", 403: "forbidden", 404: "not-found", 405: "method-not-allowed",
 	408: "timeout", 409: "conflict", 413: "too-large", 415: "unsupported-media-type", 421: "misdirected", 422: "invalid", 429: "rate-limited",
 	431: "headers-too-large", 500: "internal", 502: "bad-gateway", 503: "unavailable", 504: "gateway-timeout",
+}
+
+// registered are the types that IANA's registry of problem types knows, so that programs know them without having heard of this gateway. Their
+// members are the same everywhere: violated-policies names the limits (draft-ietf-httpapi-ratelimit-headers-11, section 5).
+var registered = map[string]bool{"quota-exceeded": true, "temporary-reduced-capacity": true, "abnormal-usage-detected": true}
+
+// uri is the member "type" of a short name.
+func uri(name string) string {
+	if registered[name] {
+		return "https://iana.org/assignments/http-problem-types#" + name
+	}
+	return "urn:gateway:problem:" + name
 }
 
 // Write answers with p and records its type on the request. Headers already set on w (WWW-Authenticate, RateLimit, …)
@@ -54,7 +65,7 @@ func Write(w http.ResponseWriter, r *http.Request, p Problem) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	if p.RetryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(p.RetryAfter.Seconds()))))
+		h.Set("Retry-After", strconv.FormatInt(seconds(p.RetryAfter), 10))
 	}
 	page := wantsPage(r)
 	if p.Status == http.StatusUnauthorized && login != "" && page {
@@ -74,7 +85,7 @@ func Write(w http.ResponseWriter, r *http.Request, p Problem) {
 	for k, v := range p.Extra {
 		body[k] = v
 	}
-	body["type"], body["title"], body["status"] = "urn:gateway:problem:"+p.Type, p.Title, p.Status
+	body["type"], body["title"], body["status"] = uri(p.Type), p.Title, p.Status
 	if id != "" {
 		body["request_id"] = id
 	}
@@ -84,6 +95,9 @@ func Write(w http.ResponseWriter, r *http.Request, p Problem) {
 		_ = json.NewEncoder(w).Encode(body) // the client has gone: nobody is left to tell
 	}
 }
+
+// seconds rounds up: whoever comes back then does not come too early.
+func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
 
 // wantsPage tells a browser's page load from a program's call: fetch() says */* or JSON, a navigation names text/html.
 func wantsPage(r *http.Request) bool {

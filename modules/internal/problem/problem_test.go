@@ -42,6 +42,48 @@ func TestProgramsGetJSON(t *testing.T) {
 	}
 }
 
+// A program that knows nothing of this gateway knows the types that are registered; the event's word for them is short.
+func TestRegisteredTypes(t *testing.T) {
+	r, rc := request("POST", "/api/x", nil)
+	w := httptest.NewRecorder()
+	Write(w, r, Problem{Status: 429, Type: "quota-exceeded", Extra: map[string]any{"violated-policies": []string{"login"}}})
+	var body struct {
+		Type     string
+		Violated []string `json:"violated-policies"`
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || body.Type != "https://iana.org/assignments/http-problem-types#quota-exceeded" || len(body.Violated) != 1 {
+		t.Errorf("%s %v", w.Body, err)
+	}
+	if rc.Problem != "quota-exceeded" || w.Header().Get("Retry-After") != "" {
+		t.Errorf("%q %v", rc.Problem, w.Header())
+	}
+}
+
+// The page says when to come back, never too early, and leads back to itself, not to where its address could lead.
+func TestPagesTellWhenToComeBack(t *testing.T) {
+	for after, want := range map[time.Duration][2]string{
+		0:                             {"", ""},
+		time.Millisecond:              {"in 1 second.", "In 1 Sekunde "},
+		1500 * time.Millisecond:       {"in 2 seconds.", "In 2 Sekunden "},
+		119 * time.Second:             {"in 119 seconds.", "In 119 Sekunden "},
+		120 * time.Second:             {"in 2 minutes.", "In 2 Minuten "},
+		121 * time.Second:             {"in 3 minutes.", "In 3 Minuten "},
+		2 * time.Hour:                 {"in 2 hours.", "In 2 Stunden "},
+		47*time.Hour + time.Minute:    {"in 2 days.", "In 2 Tagen "},
+		30*24*time.Hour + time.Second: {"in 31 days.", "In 31 Tagen "},
+	} {
+		for i, lang := range []string{"en", "de"} {
+			r, _ := request("GET", "//evil.example/x", map[string]string{"Accept": "text/html", "Accept-Language": lang})
+			w := httptest.NewRecorder()
+			Write(w, r, Problem{Status: 429, RetryAfter: after})
+			body := w.Body.String()
+			if !strings.Contains(body, want[i]) || strings.Contains(body, `role="status"`) != (after > 0) || strings.Contains(body, `href=""`) != (after > 0) || strings.Contains(body, "evil") {
+				t.Errorf("%s, %s: %s", after, lang, body)
+			}
+		}
+	}
+}
+
 func TestBrowsersGetAPageWithoutScript(t *testing.T) {
 	r, rc := request("GET", "/x?q=<script>", map[string]string{"Accept": "text/html,*/*", "Sec-Fetch-Mode": "navigate"})
 	w := httptest.NewRecorder()
