@@ -57,7 +57,7 @@ func eventOf(s seen, rc *reqctx.Request, status int, out, in int64, ctxErr error
 		}
 	}
 	add("gateway.problem", rc.Problem)
-	add("gateway.zone", rc.Limited)
+	e.Fields = append(e.Fields, limitFields(rc)...)
 	if v := rc.Verdict; v != nil {
 		e.RuleIDs = v.Rules
 		if len(v.Rules) > 0 {
@@ -88,4 +88,21 @@ func eventOf(s seen, rc *reqctx.Request, status int, out, in int64, ctxErr error
 		}
 	}
 	return e
+}
+
+// limitFields is what a limit refused, or would have.
+func limitFields(rc *reqctx.Request) (fields []zap.Field) {
+	if rc.Limited != "" {
+		fields = append(fields, zap.String("gateway.zone", rc.Limited))
+	}
+	if rc.LimitedKey != "" {
+		fields = append(fields, zap.String("gateway.zone_key", rc.LimitedKey))
+	}
+	if len(rc.LimitedBy) > 1 {
+		fields = append(fields, zap.Strings("gateway.zones", rc.LimitedBy))
+	}
+	if len(rc.Shadowed) > 0 {
+		fields = append(fields, zap.Strings("gateway.zones_shadow", rc.Shadowed))
+	}
+	return fields
 }

@@ -23,10 +23,11 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		zone <name> {
 //			match      [<method>[,<method>…]] <path>       # may be repeated
 //			key        client[/<IPv4 bits>/<IPv6 bits>] | user | session | role | tier | token | route | host | country
-//			           | header:<Name> | json:<pointer> | global …
+//			           | header:<Name> | json:<pointer> | connection | global …
 //			rate       <count>/<period>                    # 10/1m, 100/s
 //			burst      <count>
 //			quota      <count>/day | <count>/month         # in place of a rate
+//			concurrent <count> [<expiry>]                  # in flight, in place of a rate
 //			tier       <name> <count>/<period> [<burst>]   # for whom the policy says it; may be repeated
 //			cost       <units> | bytes <size>
 //			count      status <status>…                    # 401 5xx
@@ -41,6 +42,7 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		exempt        <network>… | role <name>… | tier <name>…
 //		client_prefix <IPv4 bits> <IPv6 bits>              # 32 64
 //		sockets       <count> | off                        # open ones by client; 100
+//		warn          <count> | off                        # messages over a limit before their socket closes; 5
 //		store_timeout <duration>                           # 20ms
 //		shed off                                           # of the guard of the node itself
 //		shed {
@@ -81,6 +83,7 @@ var settings = []struct {
 	{"exempt", func(d *caddyfile.Dispenser, h *Handler) error { return exemptOption(d, &h.Exempt, d.RemainingArgs()) }},
 	{"client_prefix", prefixSetting},
 	{"sockets", socketsSetting},
+	{"warn", warnSetting},
 	{"challenge", func(d *caddyfile.Dispenser, h *Handler) error { return h.challengeOption(d) }},
 	{"shed", func(d *caddyfile.Dispenser, h *Handler) error { return h.shedOption(d) }},
 	{"store_timeout", timeoutSetting},
@@ -134,20 +137,30 @@ func prefixSetting(d *caddyfile.Dispenser, h *Handler) error {
 	return nil
 }
 
-func socketsSetting(d *caddyfile.Dispenser, h *Handler) error {
-	var arg string
+func socketsSetting(d *caddyfile.Dispenser, h *Handler) (err error) {
+	h.Sockets, err = countOrOff(d)
+	return err
+}
+
+func warnSetting(d *caddyfile.Dispenser, h *Handler) (err error) {
+	h.Warn, err = countOrOff(d)
+	return err
+}
+
+// countOrOff reads a setting that is a count, or off, which is -1.
+func countOrOff(d *caddyfile.Dispenser) (int, error) {
+	name, arg := d.Val(), ""
 	if !d.AllArgs(&arg) {
-		return d.ArgErr()
+		return 0, d.ArgErr()
+	}
+	if arg == "off" {
+		return -1, nil
 	}
 	n, err := strconv.Atoi(arg)
-	switch {
-	case arg == "off":
-		n = -1
-	case err != nil || n < 1:
-		return d.Errf("sockets %q: it is a count from 1, or off", arg)
+	if err != nil || n < 1 {
+		return 0, d.Errf("%s %q: it is a count from 1, or off", name, arg)
 	}
-	h.Sockets = n
-	return nil
+	return n, nil
 }
 
 func timeoutSetting(d *caddyfile.Dispenser, h *Handler) error {

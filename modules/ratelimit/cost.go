@@ -52,6 +52,14 @@ func (c *Cost) of(length int64) int64 {
 // bySize tells whether the body's size matters.
 func (c *Cost) bySize() bool { return c != nil && c.Bytes > 0 }
 
+// unit is how many bytes a unit stands for; 0: units are no bytes.
+func (c *Cost) unit() int64 {
+	if c == nil {
+		return 0
+	}
+	return c.Bytes
+}
+
 func costOption(d *caddyfile.Dispenser, z *Zone, args []string) error {
 	if len(args) == 0 || len(args) != 1 && (len(args) != 2 || args[0] != "bytes") {
 		return d.ArgErr()

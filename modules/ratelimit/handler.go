@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/problem"
@@ -31,19 +30,27 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	var space [8]limit.Charge
 	charges, settle := h.charge(space[:0], h.requests, &a)
+	handshake := wsframe.IsHandshake(r)
+	if handshake {
+		charges, _ = h.charge(charges, h.handshakes, &a)
+	}
 	d := h.limiter.Take(r.Context(), charges)
-	count(requestsTotal, charges, d)
+	count(charges, d)
+	note(rc, charges)
 	if d.Unavailable {
 		// Fail closed: a zone that says so could not be counted.
 		problem.Write(w, r, problem.Problem{Status: http.StatusServiceUnavailable, RetryAfter: time.Second})
 		return nil
 	}
-	announce(w.Header(), charges)
+	announce(w.Header(), charges, d.Allowed)
 	if !d.Allowed {
-		h.refuse(w, r, rc, charges)
+		refuse(w, r, charges)
 		return nil
 	}
-	if wsframe.IsHandshake(r) {
+	if held := h.state.leases.hold(h.limiter, charges); held != nil {
+		defer held.release()
+	}
+	if handshake {
 		opening := a // a copy that may outlive this call
 		next = h.socket(&opening, next)
 	}
@@ -58,8 +65,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 
 // charge adds a charge for each zone that applies. settle tells whether one of them may change with the answer.
 func (h *Handler) charge(charges []limit.Charge, zones []*Zone, a *asked) (_ []limit.Charge, settle bool) {
-	var subjects [maxZones]limit.Subject // by key, so that zones of the same key share the work
-	var known uint32
+	var subjects [maxZones + 1]limit.Subject // by key, so that zones of the same key share the work
+	var known uint64
+	var lease limit.Lease
 	for _, z := range zones {
 		pattern, ok := z.matches(a.r.Method, a.path)
 		if !ok || z.Exempt.holds(a) {
@@ -69,42 +77,11 @@ func (h *Handler) charge(charges []limit.Charge, zones []*Zone, a *asked) (_ []l
 			known |= 1 << z.spec
 			subjects[z.spec] = a.subject(h.specs[z.spec], pattern)
 		}
-		charges = append(charges, limit.Charge{Zone: z.of(a.tier), Subject: subjects[z.spec], Cost: z.Cost.of(a.size)})
+		if z.concurrent && lease == (limit.Lease{}) {
+			lease = newLease()
+		}
+		charges = append(charges, limit.Charge{Zone: z.of(a.tier), Subject: subjects[z.spec], Cost: z.Cost.of(a.size), Lease: lease})
 		settle = settle || z.settle
 	}
 	return charges, settle
-}
-
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, charges []limit.Charge) {
-	var violated []string
-	var wait time.Duration
-	for i := range charges {
-		if !charges[i].Result.Refused {
-			continue
-		}
-		violated = append(violated, charges[i].Zone.Name)
-		if rc.Limited == "" || charges[i].Result.Wait > wait {
-			rc.Limited = charges[i].Zone.Name
-		}
-		wait = max(wait, charges[i].Result.Wait) // one that never admits has none: then there is no Retry-After
-	}
-	problem.Write(w, r, problem.Problem{
-		Status: http.StatusTooManyRequests, Type: "rate-limited", RetryAfter: wait,
-		Extra: map[string]any{"violated-policies": violated},
-	})
-}
-
-func count(to *prometheus.CounterVec, charges []limit.Charge, d limit.Decision) {
-	for i := range charges {
-		result := admitted
-		switch {
-		case d.Unavailable:
-			result = unavailable
-		case charges[i].Result.Refused:
-			result = refused
-		case !d.Allowed:
-			continue // another zone's refusal: nothing was charged here
-		}
-		to.WithLabelValues(charges[i].Zone.Name, result, sources[d.Source]).Inc()
-	}
 }

@@ -49,7 +49,7 @@ func TestLoginZone(t *testing.T) {
 			}
 			for range 2 { // the second one is remembered, where there is a Redis
 				w, rc := ask(t, h, "POST /auth/api/login", "192.0.2.1", "")
-				if w.Code != 429 || rc.Limited != "login" || rc.Problem != "rate-limited" {
+				if w.Code != 429 || rc.Limited != "login" || rc.Problem != "quota-exceeded" || rc.LimitedKey != "client" || !slices.Equal(rc.LimitedBy, []string{"login"}) {
 					t.Fatalf("attempt 21: %d %+v", w.Code, rc)
 				}
 				after, err := strconv.Atoi(w.Header().Get("Retry-After"))
@@ -64,7 +64,7 @@ func TestLoginZone(t *testing.T) {
 					Status   int      `json:"status"`
 					Violated []string `json:"violated-policies"`
 				}
-				if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || body.Type != "urn:gateway:problem:rate-limited" || body.Status != 429 || !slices.Equal(body.Violated, []string{"login"}) {
+				if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || body.Type != "https://iana.org/assignments/http-problem-types#quota-exceeded" || body.Status != 429 || !slices.Equal(body.Violated, []string{"login"}) {
 					t.Errorf("%s %v", w.Body, err)
 				}
 			}

@@ -28,6 +28,7 @@ const (
 	byCountry
 	byHeader
 	byField
+	byConnection
 	byAll
 )
 
@@ -37,10 +38,10 @@ var keys = []struct {
 	kind kind
 }{
 	{"client", byClient}, {"user", byUser}, {"session", bySession}, {"role", byRole}, {"tier", byTier}, {"token", byToken}, {"route", byRoute}, {"host", byHost},
-	{"country", byCountry}, {"header:", byHeader}, {"json:", byField}, {"global", byAll},
+	{"country", byCountry}, {"header:", byHeader}, {"json:", byField}, {"connection", byConnection}, {"global", byAll},
 }
 
-const keyHelp = "client, client/<IPv4 bits>/<IPv6 bits>, user, session, role, tier, token, route, host, country, header:<Name>, json:<pointer>, global"
+const keyHelp = "client, client/<IPv4 bits>/<IPv6 bits>, user, session, role, tier, token, route, host, country, header:<Name>, json:<pointer>, connection, global"
 
 // Prefix is how addresses are counted together: as many leading bits tell one caller from another.
 type Prefix struct {

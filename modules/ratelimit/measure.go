@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/convosphere/gateway/modules/ratelimit/limit"
@@ -21,11 +22,17 @@ type Measure struct {
 
 	// So many in each calendar day or month, UTC: 1000/day, 20000/month. It stands in place of a rate.
 	Quota string `json:"quota,omitempty"`
+
+	// So many requests and sockets in flight at the same time. It stands in place of a rate.
+	Concurrent int64 `json:"concurrent,omitempty"`
+
+	// When what is in flight is no longer counted, if the process that holds it does not renew it, since it died; default 1m.
+	Expiry caddy.Duration `json:"expiry,omitempty"`
 }
 
 // over is m, or what base has where m says nothing but a burst.
 func (m Measure) over(base Measure) Measure {
-	if m.Rate != "" || m.Quota != "" {
+	if m.Rate != "" || m.Quota != "" || m.Concurrent != 0 {
 		return m
 	}
 	if m.Burst != 0 {
@@ -39,6 +46,8 @@ func (m Measure) limit() (l limit.Limit, err error) {
 	switch {
 	case m.Rate != "" && m.Quota != "":
 		return l, errors.New("it has a rate and a quota: that is two zones")
+	case m.Concurrent != 0 || m.Expiry != 0:
+		return m.inFlight()
 	case m.Quota != "" && m.Burst != 0:
 		return l, errors.New("a quota has no burst: all of it may come at once")
 	case m.Quota != "":
@@ -77,10 +86,13 @@ func parseQuota(s string) (count int64, p limit.Period, err error) {
 	return int64(u), p, nil
 }
 
-// read takes `<count>/<period> [<burst>]`, where the period may be day or month.
+// read takes `<count>/<period> [<burst>]`, where the period may be day or month, or `<count> [<expiry>]` of what is in flight.
 func (m *Measure) read(d *caddyfile.Dispenser, args []string) error {
 	if len(args) < 1 || len(args) > 2 {
 		return d.ArgErr()
+	}
+	if !strings.Contains(args[0], "/") {
+		return m.readConcurrent(d, args)
 	}
 	if _, word, _ := strings.Cut(args[0], "/"); word == "day" || word == "month" {
 		if err := m.readQuota(d, args); err != nil {

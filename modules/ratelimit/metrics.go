@@ -9,26 +9,35 @@ import (
 	"github.com/convosphere/gateway/modules/ratelimit/limit"
 )
 
-// Results of a decision, the values of the label "result". What a zone is called comes from the configuration, never from a client.
+// results are what becomes of what a zone is asked, the values of the label "result".
+var results = [...]string{"admitted", "refused", "shadowed", "unavailable"}
+
 const (
-	admitted    = "admitted"
-	refused     = "refused"
-	unavailable = "unavailable"
+	admitted = iota
+	refused
+	shadowed // a shadow zone would have refused
+	unavailable
 )
 
-// Where a decision was made, the values of the label "source", by limit.Source.
+// sources are where a decision was made, the values of the label "source", by limit.Source.
 var sources = [...]string{"memory", "redis", "remembered", "failure", "leased"}
+
+// modes are how a zone is counted, the values of the label "mode", by limit.Mode.
+var modeNames = [...]string{"exact", "leased", "local"}
 
 // The collectors belong to the package, so that a reload does not reset them.
 var (
 	requestsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "gateway_rate_limit_requests_total", Help: "Requests by zone, result (admitted, refused, unavailable) and source of the decision (memory, redis, remembered, failure, leased).",
-	}, []string{"zone", "result", "source"})
+		Name: "gateway_rate_limit_requests_total", Help: "Requests by zone, its mode (exact, leased, local), result (admitted, refused, shadowed, unavailable) and source of the decision (memory, redis, remembered, failure, leased).",
+	}, []string{"zone", "mode", "result", "source"})
 	messagesTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "gateway_rate_limit_messages_total", Help: "Messages of clients on WebSockets by zone, result and source, as for requests.",
-	}, []string{"zone", "result", "source"})
-	socketsRefused = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "gateway_rate_limit_sockets_refused_total", Help: "WebSockets refused because their client had too many open.",
+		Name: "gateway_rate_limit_messages_total", Help: "Messages of clients on WebSockets by zone, mode, result and source, as for requests.",
+	}, []string{"zone", "mode", "result", "source"})
+	leasesHeld = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "gateway_rate_limit_leases", Help: "Requests and sockets in flight that zones of things at the same time count, on this process.",
+	})
+	renewErrors = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "gateway_rate_limit_lease_errors_total", Help: "Leases of requests and sockets in flight that could not be renewed, or given back.",
 	})
 	storeSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "gateway_rate_limit_store_seconds", Help: "Time of a question to Redis.", Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25},
@@ -54,7 +63,7 @@ var (
 )
 
 func registerMetrics(reg prometheus.Registerer) error {
-	return metrics.Register(reg, requestsTotal, messagesTotal, socketsRefused, storeSeconds, storeErrors, shedTotal, shedLevel, queueSeconds, challengesTotal)
+	return metrics.Register(reg, requestsTotal, messagesTotal, leasesHeld, renewErrors, storeSeconds, storeErrors, shedTotal, shedLevel, queueSeconds, challengesTotal, tokensTotal, storeAvailable)
 }
 
 func observeStore(took time.Duration, err error) {

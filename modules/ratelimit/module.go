@@ -38,8 +38,12 @@ type Handler struct {
 	// How addresses are counted together where a zone's key says client; default 32 bits of IPv4, 64 of IPv6.
 	ClientPrefix *Prefix `json:"client_prefix,omitempty"`
 
-	// How many WebSockets one client may have open on this process; default 100, below 0: any number.
+	// How many WebSockets one client may have open, on all processes that share a Redis; default 100, below 0: any number.
 	Sockets int `json:"sockets,omitempty"`
+
+	// How many messages of a socket that are over its limit are dropped in a minute, each with a warning to the client, before the socket closes; default
+	// 5, below 0: it closes at the first.
+	Warn int `json:"warn,omitempty"`
 
 	// How long Redis may take to answer; default 20ms.
 	StoreTimeout caddy.Duration `json:"store_timeout,omitempty"`
@@ -50,13 +54,13 @@ type Handler struct {
 	// What clients have to do whose score asks for it; on by default.
 	Challenge *Challenge `json:"challenge,omitempty"`
 
-	requests []*Zone               // compiled
-	messages []*Zone               // compiled
-	specs    [][]part              // the distinct keys of all zones
-	zones    map[*limit.Zone]*Zone // whose each limit is
-	prefix   Prefix
-	tiered   bool // something depends on the tier of who is asking
-	sized    bool // messages are charged by their size
+	requests   []*Zone  // compiled
+	messages   []*Zone  // compiled
+	handshakes []*Zone  // compiled: what counts open sockets
+	specs      [][]part // the distinct keys of all zones
+	prefix     Prefix
+	tiered     bool // something depends on the tier of who is asking
+	sized      bool // messages are charged by their size
 
 	ground   *ground.Ground // nil: no gateway app
 	state    *state
@@ -84,6 +88,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	if h.Sockets == 0 {
 		h.Sockets = defaultSockets
+	}
+	if h.Warn == 0 {
+		h.Warn = defaultWarn
 	}
 	if h.StoreTimeout == 0 {
 		h.StoreTimeout = caddy.Duration(defaultTimeout)
@@ -131,6 +138,14 @@ func (h *Handler) compile() error {
 	if len(zones) > maxZones {
 		return fmt.Errorf("%d zones are more than %d", len(zones), maxZones)
 	}
+	for _, z := range zones {
+		if z.Name == socketsZone {
+			return fmt.Errorf("zone %s: that is what the setting %s counts", z.Name, z.Name)
+		}
+	}
+	if h.Sockets > 0 {
+		zones = append(zones, socketZone(int64(h.Sockets)))
+	}
 	h.prefix = defaultPrefix
 	if h.ClientPrefix != nil {
 		h.prefix = *h.ClientPrefix
@@ -139,7 +154,6 @@ func (h *Handler) compile() error {
 		return err
 	}
 	h.tiered = h.Exempt.tiered()
-	h.zones = map[*limit.Zone]*Zone{}
 	for _, z := range zones {
 		if err := z.compile(h.prefix); err != nil {
 			return err
@@ -161,18 +175,20 @@ func (h *Handler) add(z *Zone) {
 		h.specs = append(h.specs, z.key)
 	}
 	h.tiered = h.tiered || len(z.Tiers) > 0 || z.Exempt.tiered() || has(z.key, byTier)
-	z.limits(func(l *limit.Zone) { h.zones[l] = z })
-	if z.Messages {
+	switch {
+	case z.Name == socketsZone:
+		h.handshakes = append(h.handshakes, z)
+	case z.Messages:
 		h.sized = h.sized || z.Cost.bySize()
 		h.messages = append(h.messages, z)
-	} else {
+	default:
 		h.requests = append(h.requests, z)
 	}
 }
 
 // clone is the configuration alone, of which compile may change what it likes.
 func (h *Handler) clone() *Handler {
-	c := &Handler{NoDefaults: h.NoDefaults, Exempt: h.Exempt, ClientPrefix: h.ClientPrefix}
+	c := &Handler{NoDefaults: h.NoDefaults, Exempt: h.Exempt, ClientPrefix: h.ClientPrefix, Sockets: h.Sockets}
 	for _, z := range h.Zones {
 		zone := *z
 		c.Zones = append(c.Zones, &zone)

@@ -18,6 +18,7 @@ var zoneOptions = []struct {
 	{"rate", func(d *caddyfile.Dispenser, z *Zone, args []string) error { return z.readRate(d, args) }},
 	{"burst", func(d *caddyfile.Dispenser, z *Zone, args []string) error { return z.readBurst(d, args) }},
 	{"quota", func(d *caddyfile.Dispenser, z *Zone, args []string) error { return z.readQuota(d, args) }},
+	{"concurrent", func(d *caddyfile.Dispenser, z *Zone, args []string) error { return z.readConcurrent(d, args) }},
 	{"tier", tierOption},
 	{"cost", costOption},
 	{"count", countOption},

@@ -51,7 +51,7 @@ func (s *settlement) settle(status int) {
 		var back, more []limit.Charge
 		for i := range s.charges {
 			c := s.charges[i]
-			z := s.h.zones[c.Zone]
+			z := aboutOf(c.Zone).zone
 			if z == nil || c.Result.Skipped {
 				continue
 			}

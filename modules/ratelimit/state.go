@@ -1,7 +1,6 @@
 package ratelimit
 
 import (
-	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -10,12 +9,10 @@ import (
 )
 
 // state is what this process counts. All handlers share it, and each configuration hands it on to the next: a reload
-// gives nobody a new burst.
+// gives nobody a new burst, and forgets nothing that is in flight.
 type state struct {
 	limits *limit.State
-
-	mu      sync.Mutex
-	sockets map[string]int // open ones, by client
+	leases *leases
 }
 
 var states = caddy.NewUsagePool()
@@ -24,7 +21,7 @@ const stateKey = "state"
 
 func acquire() (*state, error) {
 	v, _, err := states.LoadOrNew(stateKey, func() (caddy.Destructor, error) {
-		return &state{limits: limit.NewState(0, time.Now), sockets: map[string]int{}}, nil
+		return &state{limits: limit.NewState(0, time.Now), leases: newLeases(time.Now, time.Second)}, nil
 	})
 	if err != nil {
 		return nil, err
@@ -37,24 +34,8 @@ func release() error {
 	return err
 }
 
-// Destruct implements caddy.Destructor. There is nothing to close.
-func (*state) Destruct() error { return nil }
-
-// open counts one more socket of the client, unless it has max of them.
-func (s *state) open(client string, max int) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.sockets[client] >= max {
-		return false
-	}
-	s.sockets[client]++
-	return true
-}
-
-func (s *state) closed(client string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.sockets[client]--; s.sockets[client] <= 0 {
-		delete(s.sockets, client)
-	}
+// Destruct implements caddy.Destructor.
+func (s *state) Destruct() error {
+	s.leases.close()
+	return nil
 }

@@ -103,6 +103,8 @@ func (a *asked) value(p *part, pattern string) (value string, ok bool) {
 		return strings.Join(values, "\x00"), len(values) > 0 // no value holds a NUL
 	case byField:
 		return a.field(p)
+	case byConnection:
+		return a.rc.ID, true // a socket is a request
 	case byAll:
 		return "", true
 	case byTier:

@@ -41,14 +41,6 @@ func (z *Zone) of(tier string) *limit.Zone {
 	return &z.limit
 }
 
-// limits calls f with each limit that the zone has.
-func (z *Zone) limits(f func(*limit.Zone)) {
-	f(&z.limit)
-	for _, t := range z.Tiers {
-		f(&t.limit)
-	}
-}
-
 // tier is what the policy last said of who is asking, "" where nothing here wants to know.
 func (h *Handler) tier(rc *reqctx.Request) string {
 	if !h.tiered || h.ground == nil || rc.Identity == nil {

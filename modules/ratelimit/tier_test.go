@@ -11,6 +11,7 @@ import (
 
 const tiered = `gw_rate_limit {
 	defaults off
+	warn off
 	zone quota {
 		key user
 		rate 2/1h

@@ -19,7 +19,7 @@ type Zone struct {
 	Match []Route `json:"match,omitempty"`
 
 	// What is counted by: client, client/<IPv4 bits>/<IPv6 bits>, user, session, role, tier, token, route, host, country, header:<Name>,
-	// json:<pointer>, global; several are counted by their combination. Default client. What a request does not have is counted by client.
+	// json:<pointer>, connection, global; several are counted by their combination. Default client. What a request does not have is counted by client.
 	Key []string `json:"key,omitempty"`
 
 	Measure
@@ -60,6 +60,8 @@ type Zone struct {
 	spec   int // index of the key among the handler's
 	counts statuses
 	settle bool // what it charges may change when the answer is there
+
+	concurrent bool // what is in flight is counted, by leases
 }
 
 var zoneName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,63}$`)
@@ -101,6 +103,11 @@ func (z *Zone) buildMode() error {
 		return fmt.Errorf("mode leased: a lease has from 1 token to %d", maxLease)
 	case z.Lease > 0 && z.Mode != "leased":
 		return errors.New("a lease is of the mode leased")
+	case has(z.key, byConnection):
+		if z.Mode != "" && z.Mode != "local" {
+			return errors.New("key connection: a connection is of one process, so its mode is local")
+		}
+		z.Mode = "local"
 	}
 	return nil
 }
@@ -123,7 +130,11 @@ func (z *Zone) buildLimits() (err error) {
 	if z.limit, err = z.limited(z.Measure); err != nil {
 		return err
 	}
-	return z.buildTiers()
+	if err := z.buildTiers(); err != nil {
+		return err
+	}
+	z.concurrent = z.limit.Limit.Kind() == limit.Concurrent
+	return z.checkConcurrent()
 }
 
 func (z *Zone) buildKey(prefix Prefix) (err error) {
@@ -136,6 +147,8 @@ func (z *Zone) buildKey(prefix Prefix) (err error) {
 	switch {
 	case z.Messages && has(z.key, byField):
 		return errors.New("key json: it is of requests: the body of a handshake is none")
+	case !z.Messages && has(z.key, byConnection):
+		return errors.New("key connection: it is of a socket's messages")
 	case len(z.Match) == 0 && has(z.key, byRoute):
 		return errors.New("key route: it is the path of the match that applies, and the zone has none")
 	}
@@ -155,7 +168,7 @@ func (z *Zone) limited(m Measure) (limit.Zone, error) {
 	}
 	return limit.Zone{
 		Name: z.Name, Limit: l, Mode: modes[z.Mode], Lease: z.Lease, OnFailure: onFailure[z.OnFailure],
-		Shadow: z.Shadow, Refunds: len(z.counts) > 0, Policy: z.policy(l),
+		Shadow: z.Shadow, Refunds: len(z.counts) > 0, Policy: z.policy(l), Tag: z.about(),
 	}, nil
 }
 
@@ -165,7 +178,7 @@ func (z *Zone) policy(l limit.Limit) string {
 	if z.Shadow || has(z.key, byField) {
 		return ""
 	}
-	return fmt.Sprintf(`"%s";q=%d;w=%d`, z.Name, l.Burst, max(1, seconds(l.Window())))
+	return policyOf(z.Name, l, z.Cost.unit())
 }
 
 // matches tells whether the zone applies, and by which path.

@@ -17,20 +17,23 @@ import (
 
 // Request is what is known of one request or socket.
 type Request struct {
-	ID        string    // gw_audit, or whoever stands outermost: unique, 26 characters, sortable by nothing
-	Start     time.Time // when Ensure made it
-	Client    Client    // gw_client
-	Banned    bool      // gw_client: turned away for a ban, whose events tell of it: the request has none of its own
-	Identity  *Identity // gw_authenticate; nil is anonymous
-	LoginURL  string    // gw_authenticate: where a browser page without identity is sent; "" sends nobody
-	Limited   string    // gw_rate_limit: the zone that refused, "" none
-	Cleared   bool      // gw_rate_limit: the client was challenged, and has solved or waited
-	Verdict   *Verdict  // gw_waf
-	Inspected bool      // gw_waf: one of its handlers has decided, the ones further in pass the request on
-	Decision  *Decision // gw_authorize, or gw_portal for its own routes
-	Route     string    // gw_authorize, gw_portal: the matched route template, bounded in number; "" unknown
-	Problem   string    // internal/problem: the type of the problem answered, "" none
-	Socket    *Socket   // internal/wsframe: what passed, once a socket is open; nil for plain requests
+	ID         string    // gw_audit, or whoever stands outermost: unique, 26 characters, sortable by nothing
+	Start      time.Time // when Ensure made it
+	Client     Client    // gw_client
+	Banned     bool      // gw_client: turned away for a ban, whose events tell of it: the request has none of its own
+	Identity   *Identity // gw_authenticate; nil is anonymous
+	LoginURL   string    // gw_authenticate: where a browser page without identity is sent; "" sends nobody
+	Limited    string    // gw_rate_limit: the zone that refused, and has the longest wait; "" none
+	LimitedKey string    // gw_rate_limit: what that zone counts by, in the words of the configuration
+	LimitedBy  []string  // gw_rate_limit: all zones that refused
+	Shadowed   []string  // gw_rate_limit: zones that would have refused if they were not in shadow mode
+	Cleared    bool      // gw_rate_limit: the client was challenged, and has solved or waited
+	Verdict    *Verdict  // gw_waf
+	Inspected  bool      // gw_waf: one of its handlers has decided, the ones further in pass the request on
+	Decision   *Decision // gw_authorize, or gw_portal for its own routes
+	Route      string    // gw_authorize, gw_portal: the matched route template, bounded in number; "" unknown
+	Problem    string    // internal/problem: the type of the problem answered, "" none
+	Socket     *Socket   // internal/wsframe: what passed, once a socket is open; nil for plain requests
 }
 
 // ClearanceCookie is what a browser keeps that has solved a challenge of gw_rate_limit, which takes it out of requests. gw_authenticate takes out all

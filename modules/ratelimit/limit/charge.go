@@ -35,6 +35,7 @@ type Zone struct {
 	Refunds   bool   // what it charges may come back by Refund, so a refusal is remembered for a second at most
 	Lease     int64  // the most tokens a process takes at once where the mode is Leased; 0 means the default
 	Policy    string // as the field RateLimit-Policy tells it; for the caller, nothing here reads it
+	Tag       any    // for the caller, too
 }
 
 // Subject is who or what is counted: a digest, so that keys have one length and Redis holds no names.

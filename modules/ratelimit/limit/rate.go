@@ -112,6 +112,14 @@ func (l Limit) Window() time.Duration {
 	return micros(l.capacity)
 }
 
+// Expiry is how long a lease of a Concurrent limit lasts that is not renewed; 0 of other kinds.
+func (l Limit) Expiry() time.Duration {
+	if l.kind != Concurrent {
+		return 0
+	}
+	return micros(l.capacity)
+}
+
 // ParseRate reads a rate as 10/1m, 100/s or 1000/d: a count and a period. A period without a number is one of its unit.
 func ParseRate(s string) (count int64, period time.Duration, err error) {
 	n, p, ok := strings.Cut(s, "/")
