@@ -2,13 +2,13 @@
 //
 // Its place on the path is after authentication, so that a limit can be a person's, and before everything that costs. All
 // zones that match a request are asked together and charged all or none (package limit); what is over is answered 429.
-// Messages on WebSockets have zones of their own, through the tap of internal/wsframe; so has the number of open sockets.
+// Messages on WebSockets have zones of their own, through the tap of internal/wsframe; what is in flight, open sockets too, is counted by leases.
 //
 // Counters live in the gateway app's Redis, so all processes share them, or in memory, where there is no Redis or no
 // gateway app. What happens while Redis can't be asked is each zone's choice: count in this process (default), admit, refuse.
 //
-// It writes reqctx.Request.Limited: the zone that refused.
+// It writes reqctx.Request.Limited, LimitedKey, LimitedBy and Shadowed: the zones that refused, or would have.
 //
-// Metrics: gateway_rate_limit_requests_total, gateway_rate_limit_messages_total, gateway_rate_limit_sockets_refused_total,
+// Metrics: gateway_rate_limit_requests_total, gateway_rate_limit_messages_total, gateway_rate_limit_leases, gateway_rate_limit_lease_errors_total,
 // gateway_rate_limit_store_seconds, gateway_rate_limit_store_errors_total.
 package ratelimit

@@ -117,7 +117,7 @@ func (l Limit) Expiry() time.Duration {
 	if l.kind != Concurrent {
 		return 0
 	}
-	return micros(l.capacity)
+	return micros(l.expiry)
 }
 
 // ParseRate reads a rate as 10/1m, 100/s or 1000/d: a count and a period. A period without a number is one of its unit.
