@@ -14,7 +14,7 @@ type about struct {
 	zone  *Zone  // nil: none of a handler
 	key   string // what is counted by, as the configuration says it
 	bytes int64  // how many bytes a unit is; 0: units are no bytes
-	tally tally
+	tally counters
 }
 
 var unknown = new(about)
@@ -32,17 +32,17 @@ func (z *Zone) about() *about {
 	if z.Messages {
 		vec = messagesTotal
 	}
-	return &about{zone: z, key: strings.Join(z.Key, " "), bytes: z.Cost.unit(), tally: tally{vec: vec, zone: z.Name, mode: modeNames[modes[z.Mode]]}}
+	return &about{zone: z, key: strings.Join(z.Key, " "), bytes: z.Cost.unit(), tally: counters{vec: vec, zone: z.Name, mode: modeNames[modes[z.Mode]]}}
 }
 
-// tally counts what became of what a zone was asked. What a zone is called comes from the configuration, never from a client.
-type tally struct {
+// counters count what became of what a zone was asked. What a zone is called comes from the configuration, never from a client.
+type counters struct {
 	vec        *prometheus.CounterVec
 	zone, mode string
 	found      [len(results)][len(sources)]atomic.Pointer[prometheus.Counter] // looked up once
 }
 
-func (t *tally) add(result int, source limit.Source) {
+func (t *counters) add(result int, source limit.Source) {
 	if t.vec == nil {
 		return
 	}

@@ -99,7 +99,7 @@ func (s *simulation) request(e *told) {
 func (s *simulation) settle(e *told, site *site, charges []limit.Charge) {
 	var back []limit.Charge
 	for _, c := range charges {
-		if z := site.zones[c.Zone]; !c.Result.Skipped && len(z.counts) > 0 && !e.limited() && !z.counts.has(e.Status) {
+		if z := aboutOf(c.Zone).zone; !c.Result.Skipped && len(z.counts) > 0 && !e.limited() && !z.counts.has(e.Status) {
 			back = append(back, c)
 		}
 	}

@@ -104,7 +104,7 @@ func (s *Simulated) charged(e *told, at *site, a *asked, charges []limit.Charge,
 		if !e.limited() {
 			z.Newly++
 		}
-		zone := at.zones[c.Zone]
+		zone := aboutOf(c.Zone).zone
 		pattern, _ := zone.matches(a.r.Method, a.path)
 		name := readable(a.words(nil, zone.key, pattern))
 		if z.names[name] > 0 || len(z.names) < maxRefusedNames {
