@@ -49,13 +49,30 @@ type between struct {
 func startBetween(t kit.T) *between {
 	t.Helper()
 	r := kit.StartRedis(t)
+	return &between{proxy: startProxy(t, r.Addr), redis: r, own: r.Client(t)}
+}
+
+// startProxy stands before addr, and lets all through as yet.
+func startProxy(t kit.T, addr string) *toxiproxy.Proxy {
+	t.Helper()
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
-	b := &between{proxy: toxiproxy.NewProxy(server, "redis", kit.FreeAddr(t), r.Addr), redis: r, own: r.Client(t)}
-	if err := b.proxy.Start(); err != nil {
+	p := toxiproxy.NewProxy(server, "redis", kit.FreeAddr(t), addr)
+	if err := p.Start(); err != nil {
 		t.Fatalf("starting the proxy: %v", err)
 	}
-	t.Cleanup(b.proxy.Stop)
-	return b
+	t.Cleanup(p.Stop)
+	return p
+}
+
+// delayed is a proxy before addr, whose answers come later, and not at all once it is stopped.
+func delayed(t kit.T, addr string, lag time.Duration) *toxiproxy.Proxy {
+	t.Helper()
+	p := startProxy(t, addr)
+	toxic := fmt.Sprintf(`{"type":"latency","attributes":{"latency":%d}}`, lag.Milliseconds())
+	if _, err := p.Toxics.AddToxicJson(strings.NewReader(toxic)); err != nil {
+		t.Fatalf("slowing the proxy down: %v", err)
+	}
+	return p
 }
 
 // url leads to Redis through the proxy.

@@ -41,8 +41,9 @@ func (o Outcome) check(t *testing.T) {
 			t.Errorf("%d of %d were admitted: not open", o.Admitted, o.Sent)
 		}
 	case "local":
-		if o.Admitted > (1+nodes)*o.Allowed {
-			t.Errorf("%d were admitted, more than Redis and all gateways on their own allow", o.Admitted)
+		// What Redis may have admitted before it was away, and what all gateways together do then: each counts its share.
+		if o.Admitted > 2*o.Allowed+nodes {
+			t.Errorf("%d were admitted: the gateways did not share a limit of %d", o.Admitted, o.Allowed)
 		}
 	}
 	if o.Policy != "closed" && o.TotalUnavailable > 0 {

@@ -16,3 +16,15 @@ func TestSlotMoves(t *testing.T) {
 		t.Errorf("%d moves, %d refused: it was not put to the test", m.Moves, m.Refused)
 	}
 }
+
+// Nor does it refuse anybody for whom there is room.
+func TestSlotMovesRefuseNobody(t *testing.T) {
+	m := WrongRefusals(t, short, 10*time.Millisecond)
+	t.Log(m.Count, m.Moves, "moves")
+	if m.Admitted != m.Sent {
+		t.Errorf("%d of %d were refused, %d not counted, though there was room", m.Refused, m.Sent, m.Other)
+	}
+	if m.Moves < 3 {
+		t.Errorf("%d moves: it was not put to the test", m.Moves)
+	}
+}
