@@ -11,7 +11,7 @@ import (
 //
 //	throttle {
 //		client|account|pair|device <free> [<first wait> [<longest wait>]]
-//		challenge <number>
+//		challenge <number> [<work>] | off
 //		queue     <number>
 //	}
 func throttling(a *App, d *caddyfile.Dispenser) error {
@@ -21,7 +21,7 @@ func throttling(a *App, d *caddyfile.Dispenser) error {
 	t := new(Throttle)
 	a.Throttle = t
 	rules := map[string]**Tries{"client": &t.Client, "account": &t.Account, "pair": &t.Pair, "device": &t.Device}
-	numbers := map[string]*int{"challenge": &t.Challenge, "queue": &t.Queue}
+	numbers := map[string]*int{"queue": &t.Queue}
 	seen := map[string]bool{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		name := d.Val()
@@ -33,6 +33,8 @@ func throttling(a *App, d *caddyfile.Dispenser) error {
 		if rule, ok := rules[name]; ok {
 			*rule = new(Tries)
 			err = (*rule).unmarshal(d)
+		} else if name == "challenge" {
+			err = t.unmarshalChallenge(d)
 		} else if to, ok := numbers[name]; ok {
 			var n uint64
 			n, err = number(d, 31)
@@ -66,6 +68,31 @@ func (t *Tries) unmarshal(d *caddyfile.Dispenser) error {
 			return d.Errf("%s: %q is no duration such as 30s or 1h", name, args[i+1])
 		}
 		*to = caddy.Duration(wait)
+	}
+	return nil
+}
+
+func (t *Throttle) unmarshalChallenge(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 1 && args[0] == "off" {
+		t.Challenge = -1
+		return nil
+	}
+	if len(args) == 0 || len(args) > 2 {
+		return d.ArgErr()
+	}
+	for i, to := range []*int{&t.Challenge, &t.ChallengeWork} {
+		if len(args) <= i {
+			break
+		}
+		n, err := strconv.ParseUint(args[i], 10, 31)
+		if err != nil || n == 0 {
+			return d.Errf("challenge: %q is no whole number above 0", args[i])
+		}
+		*to = int(n)
+	}
+	if err := t.check(); err != nil {
+		return d.WrapErr(err)
 	}
 	return nil
 }

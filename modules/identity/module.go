@@ -109,7 +109,7 @@ func (App) CaddyModule() caddy.ModuleInfo {
 // Provision fills in the defaults and starts the sessions. It is called by the app `gateway`, whose ground is ready then.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.defaults()
-	if err := errors.Join(a.Argon2.check(), a.checkAccounts(), a.MaxSessions.check()); err != nil {
+	if err := errors.Join(a.Argon2.check(), a.checkAccounts(), a.MaxSessions.check(), a.Throttle.check()); err != nil {
 		return err
 	}
 	g, err := host.Ground(ctx)
@@ -138,7 +138,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.sessions, err = session.New(ctx, a.config(), session.Resources{
 		DB: g.DB, Feed: g.Feed, Store: g.Store, Keys: g.Keys, Events: g.Events,
 		Accounts: accounts, Notices: a.people, Factors: factor.NewStore(g.DB, g.Keys),
-		Log: ctx.Logger(), Now: time.Now, Release: release, Places: g.Places,
+		Log: ctx.Logger(), Now: time.Now, Release: release, Places: g.Places, Challenger: a.Throttle.challenger(g),
 	})
 	if err != nil {
 		release()

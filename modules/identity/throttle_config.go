@@ -1,12 +1,14 @@
 package identity
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/convosphere/gateway/modules/identity/session"
 	"github.com/convosphere/gateway/modules/identity/throttle"
+	"github.com/convosphere/gateway/modules/internal/challenge"
 )
 
 // Throttle is how wrong passwords wait. A login from a device that the account is known on counts for Device alone; any other counts for Client,
@@ -24,8 +26,11 @@ type Throttle struct {
 	// Of one account on one of its own devices. Default: 10 free, then 30s to 1h.
 	Device *Tries `json:"device,omitempty"`
 
-	// After how many wrong tries a challenge is asked for, where the build has one. Default: 3.
+	// After how many wrong tries a puzzle has to be solved for each further one; negative: never. Default: 3.
 	Challenge int `json:"challenge,omitempty"`
+
+	// The first puzzle takes 2^this hashes, later ones up to sixteen times as many; 6 to 22. Default: 18.
+	ChallengeWork int `json:"challenge_work,omitempty"`
 
 	// How many logins wait for a password hash before more are refused with 503. Default: 100 for each core.
 	Queue int `json:"queue,omitempty"`
@@ -66,8 +71,18 @@ func (t *Throttle) config() session.Throttles {
 		return c
 	}
 	c.Client, c.Account, c.Pair, c.Device = t.Client.over(c.Client), t.Account.over(c.Account), t.Pair.over(c.Pair), t.Device.over(c.Device)
-	if t.Challenge != 0 {
+	if t.Challenge > 0 {
 		c.Challenge = t.Challenge
 	}
 	return c
+}
+
+func (t *Throttle) check() error {
+	if t == nil || t.ChallengeWork == 0 {
+		return nil
+	}
+	if t.ChallengeWork < challenge.MinWork || t.ChallengeWork > mostFirstWork {
+		return fmt.Errorf("gw_identity: throttle: challenge_work %d: it is from %d to %d", t.ChallengeWork, challenge.MinWork, mostFirstWork)
+	}
+	return nil
 }

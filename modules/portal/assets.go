@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/convosphere/gateway/modules/internal/challenge"
 	"github.com/convosphere/gateway/modules/internal/problem"
 )
 
@@ -64,10 +65,7 @@ func (l loader) load(name string) string {
 		return at
 	}
 	l.byName[name] = ""
-	body, err := assetFiles.ReadFile("assets/" + name)
-	if err != nil {
-		panic(err)
-	}
+	body := source(name)
 	body = reference.ReplaceAllFunc(body, func(m []byte) []byte {
 		found := reference.FindSubmatch(m)
 		other := string(found[1]) + string(found[2])
@@ -80,6 +78,18 @@ func (l loader) load(name string) string {
 	l.byPath[at] = asset{body: body, contentType: assetTypes[ext], etag: `"` + hash + `"`}
 	l.byName[name] = at
 	return at
+}
+
+// source is a file's own text. The script that solves challenges is the one of their page.
+func source(name string) []byte {
+	if name == "work.js" {
+		return challenge.Script(name)
+	}
+	body, err := assetFiles.ReadFile("assets/" + name)
+	if err != nil {
+		panic(err) // they are compiled in
+	}
+	return body
 }
 
 // assetURL is for templates: where a file of assets/ is served.

@@ -189,3 +189,33 @@ func TestSecurityInABrowser(t *testing.T) {
 	p.Until("none", `document.querySelector("#factor-list .empty") && document.querySelector("#recovery").hidden`)
 	p.Quiet("401", "422")
 }
+
+// After some wrong tries, by whomever, the page solves a puzzle before it signs in: nobody has to do anything.
+func TestLoginChallengeInABrowser(t *testing.T) {
+	s := start(t)
+	guesser := browser(t)
+	for range 3 {
+		s.call(t, guesser, "POST", "/auth/api/login", map[string]string{"username": "ursula", "password": "wrong-wrong-wrong"})
+	}
+	r := s.call(t, guesser, "POST", "/auth/api/login", map[string]string{"username": "ursula", "password": password})
+	set, _ := r.body["challenge"].(map[string]any)
+	if r.StatusCode != 403 || r.kind() != "challenge-required" || set["answer_member"] != "challenge" || set["algorithm"] != "sha256-zero-bits" {
+		t.Fatalf("no challenge: %d %s", r.StatusCode, r.raw)
+	}
+	p := kit.StartBrowser(t).Tab(t, "challenge", kit.Phone)
+	p.Go(s.url + "/auth/login?return_to=/hello")
+	// The message comes and goes with the work, so it is noted when it comes.
+	ask[bool](t, p, `new MutationObserver(() => (window.said = document.querySelector("#working").textContent || window.said))
+		.observe(document.querySelector("#working"), { childList: true }) === undefined`)
+	fill(t, p, "#username", "ursula")
+	fill(t, p, "#password", "wrong again, wrong again")
+	p.Click("#password-form [type=submit]")
+	p.Until("the answer after the puzzle", `document.querySelector("#password-error").textContent.includes("is wrong")`)
+	if got := ask[string](t, p, `window.said`); !strings.Contains(got, "small sum") {
+		t.Errorf("while it worked the page said %q", got)
+	}
+	fill(t, p, "#password", password)
+	p.Click("#password-form [type=submit]")
+	p.Until("the page that was asked for", `location.pathname === "/hello"`)
+	p.Quiet("401", "403")
+}

@@ -17,6 +17,7 @@ func TestSessionsAndThrottlesWithRealApps(t *testing.T) {
 			max_sessions 3
 			throttle {
 				pair 3 30s 1h
+				challenge off
 			}
 		}`, "")
 	creds := map[string]string{"username": "ursula", "password": password}

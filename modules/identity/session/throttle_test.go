@@ -271,10 +271,12 @@ func TestTypedNamesAreInNoKey(t *testing.T) {
 // puzzle is a Challenger whose challenge is solved by its own text, once.
 type puzzle struct {
 	issued map[string]bool
+	number int64
 	err    error
 }
 
-func (p *puzzle) Issue(context.Context, Attempt) (any, error) {
+func (p *puzzle) Issue(_ context.Context, _ Attempt, number int64) (any, error) {
+	p.number = number
 	c := fmt.Sprint("puzzle", len(p.issued))
 	p.issued[c] = true
 	return c, p.err
@@ -304,6 +306,19 @@ func TestChallenge(t *testing.T) {
 		}
 	}
 	a := from("ursula", "")
+	a.Password = "wrong-wrong-wrong"
+	for number := int64(1); number < 3; number++ { // a solved one that was wrong makes the next one harder
+		_, err := n.Login(ctx, a)
+		var required ChallengeRequired
+		if !errors.As(err, &required) || p.number != number {
+			t.Fatal(err, p.number)
+		}
+		a.Challenge = required.Challenge.(string)
+		if got := n.outcome(a); got != "wrong" {
+			t.Error("solved:", got)
+		}
+	}
+	a = from("ursula", "")
 	_, err := n.Login(ctx, a)
 	var required ChallengeRequired
 	if !errors.As(err, &required) {

@@ -1,4 +1,6 @@
 // The pages talk to /auth/api as any program does.
+import { t } from "./texts.js";
+import { solve } from "./work.js";
 
 // Refused is an answer that is not ok; kind is the problem's type, wait what Retry-After says, in seconds.
 export class Refused extends Error {
@@ -8,12 +10,39 @@ export class Refused extends Error {
 		this.kind = String(problem.type || "").replace("urn:gateway:problem:", "");
 		this.weakness = problem.weakness;
 		this.acr = problem.acr_values;
+		this.challenge = problem.challenge;
 		this.wait = wait;
 	}
 }
 
+// solved is what an answer to a challenge adds to a request: a header, or a member of its body.
+async function solved(challenge) {
+	const working = document.getElementById("working");
+	if (working) working.textContent = t("common.working");
+	try {
+		const answer = await solve(challenge);
+		if (challenge.answer_header) return { headers: { [challenge.answer_header]: answer } };
+		return { members: { [challenge.answer_member]: answer } };
+	} finally {
+		if (working) working.textContent = "";
+	}
+}
+
+// send solves the challenges that it is set: one to be heard at all, and one to sign in after many wrong tries.
 export async function send(method, path, body) {
-	const options = { method, credentials: "same-origin", cache: "no-store", redirect: "error", headers: { Accept: "application/json" } };
+	let answer = {};
+	for (let tries = 0; ; tries++) {
+		try {
+			return await call(method, path, answer.members ? { ...body, ...answer.members } : body, answer.headers);
+		} catch (e) {
+			if (tries === 2 || e.kind !== "challenge-required" || !e.challenge) throw e;
+			answer = await solved(e.challenge);
+		}
+	}
+}
+
+async function call(method, path, body, headers) {
+	const options = { method, credentials: "same-origin", cache: "no-store", redirect: "error", headers: { Accept: "application/json", ...headers } };
 	if (body) {
 		options.headers["Content-Type"] = "application/json";
 		options.body = JSON.stringify(body);
