@@ -1,9 +1,10 @@
 // Package client is gw_client: who is calling, and a request that means one thing only.
 //
-// It stands outermost on the path, inside gw_audit, and does four things with every request:
+// It stands outermost on the path, inside gw_audit, and does five things with every request:
 //
 //   - It writes reqctx.Client: the caller's address as Caddy's trusted_proxies give it, unmapped and without zone, and the
 //     direct peer where that is a trusted proxy; and the country of the address, where the gateway has a country file.
+//   - It turns away who is banned, before any other work, and ends their sockets when they are banned later.
 //   - It deletes what the client may not say: who the user is (X-User-*, X-Gateway-*, what other proxies use for it, and what
 //     `strip` adds), another path or method than the request's own, and, from a peer that is no trusted proxy, what proxies
 //     say. A name is compared without case and with every character that is neither letter nor digit read as `-`, since
@@ -15,7 +16,7 @@
 //     tunnel that nobody inspects.
 //   - It refuses what is too large or malformed, before anything costs.
 //
-// It asks nobody, so there is nothing that could be down. It refuses rather than repairs where two readers of the
+// It asks nobody but the bans in memory, so there is nothing that could be down. It refuses rather than repairs where two readers of the
 // request could disagree.
 //
 // # What a handler can see of request smuggling, and what it cannot
@@ -40,7 +41,7 @@
 // # Metrics
 //
 //   - gateway_client_refused_total{reason}: requests refused; reason is one of url, headers, body, path, method, upgrade,
-//     websocket, broken-body, slow-body.
+//     websocket, broken-body, slow-body, banned.
 //   - gateway_client_stripped_total{kind}: requests that claimed what they may not; kind is header or trailer (an identity),
 //     override (a path or method) or proxy (who called a proxy).
 package client

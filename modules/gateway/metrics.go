@@ -25,5 +25,14 @@ func registerMetrics(reg prometheus.Registerer, g *ground.Ground) error {
 			}
 		}
 		return 0
+	}), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "gateway_bans", Help: "Bans in memory. Some may have ended less than a minute ago.",
+	}, func() float64 { return float64(g.Bans.Size()) }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "gateway_bans_stale", Help: "1 while changes of bans can't be seen: then what was last known holds.",
+	}, func() float64 {
+		if g.Bans.Stale() {
+			return 1
+		}
+		return 0
 	}))
 }
