@@ -4,6 +4,9 @@
 // zones that match a request are asked together and charged all or none (package limit); what is over is answered 429.
 // Messages on WebSockets have zones of their own, through the tap of internal/wsframe; what is in flight, open sockets too, is counted by leases.
 //
+// What a zone counts by is said by words (key.go), how much by a rate or a quota (measure.go), and of what a request costs, or gets back when its answer
+// is there, by cost.go and settle.go. simulate.go tries other limits on the events of the past.
+//
 // Counters live in the gateway app's Redis, so all processes share them, or in memory, where there is no Redis or no
 // gateway app. What happens while Redis can't be asked is each zone's choice: count in this process (default), admit, refuse.
 //

@@ -18,7 +18,7 @@ const (
 	maxDocument = 16 << 10
 	maxValues   = 1 << 10
 	maxMember   = 1 << 10
-	readTime    = 15 * time.Second // that a client has to send it
+	readTime    = 5 * time.Second // that a client has to send it
 )
 
 // document is a body that was read for its members. What two back ends may read differently is invalid.
@@ -56,9 +56,10 @@ func (d *document) member(path []string) (value string, ok bool) {
 	return fold(value), true
 }
 
-// fold makes spellings of a name equal that its reader may: blanks around it, compatibility forms, upper and lower case.
+// fold makes spellings of a name equal that its reader may: blanks around it, compatibility forms, upper and lower case (as all of Unicode has it, and
+// as Go does: İ is i).
 func fold(name string) string {
-	return casefold.Name(norm.NFKC.String(strings.TrimSpace(name)))
+	return strings.ToLower(casefold.Name(norm.NFKC.String(strings.TrimSpace(name))))
 }
 
 // readDocument reads the body of r, whatever type it claims, and puts in its place one that can be read from the beginning.

@@ -235,3 +235,32 @@ func TestQuotaOverReloads(t *testing.T) {
 		})
 	}
 }
+
+// A socket is open for long. What its handshake counts for is settled when it opens, not when it ends.
+func TestASocketSettlesWhenItOpens(t *testing.T) {
+	h := mustLoad(t, zone("match GET /api/ws\nrate 1/1h\ncount status 401"), nil)
+	url := echoThrough(t, h)
+	for i := range 3 {
+		c, _, err := dial(t, url)
+		if err != nil {
+			t.Fatalf("%d: %v", i, err)
+		}
+		defer c.CloseNow()
+		if n, err := talk(t, c, 1); n != 1 {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A message costs by its own size.
+func TestCostOfMessages(t *testing.T) {
+	h := mustLoad(t, zone("messages\nrate 10/1h\ncost bytes 2"), nil)
+	c, _, err := dial(t, echoThrough(t, h))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseNow()
+	if n, err := talk(t, c, 9); n != 3 || err == nil { // "hello" is 3 units
+		t.Errorf("%d messages, %v", n, err)
+	}
+}

@@ -1,8 +1,10 @@
 package ratelimit
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strconv"
 
@@ -65,11 +67,18 @@ type watched struct {
 func (w *watched) WriteHeader(status int) {
 	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		w.status = status
-		if status == http.StatusSwitchingProtocols {
-			w.opened()
-		}
 	}
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// Hijack implements http.Hijacker. Whoever takes the connection opens a socket; the tap writes its 101 itself.
+func (w *watched) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	if err == nil {
+		w.status = http.StatusSwitchingProtocols
+		w.opened()
+	}
+	return conn, rw, err
 }
 
 // Write implements io.Writer.
