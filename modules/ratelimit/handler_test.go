@@ -267,7 +267,7 @@ func TestRedisLost(t *testing.T) {
 		if w, _ := ask(t, h, "GET /open", "203.0.113.1", ""); w.Code != 204 || w.Header().Get("RateLimit") != "" {
 			t.Error("open", w.Code)
 		}
-		if w, rc := ask(t, h, "GET /closed", "203.0.113.1", ""); w.Code != 503 || w.Header().Get("Retry-After") != "1" || rc.Problem != "unavailable" {
+		if w, rc := ask(t, h, "GET /closed", "203.0.113.1", ""); w.Code != 503 || w.Header().Get("Retry-After") != "1" || rc.Problem != "unavailable" || rc.Limited != "b" {
 			t.Error("closed", w.Code)
 		}
 		if w, _ := ask(t, h, "GET /local", "203.0.113.1", ""); (w.Code == 204) != (i < 2) {

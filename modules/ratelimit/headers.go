@@ -50,8 +50,8 @@ func inUnits(n, bytes int64) int64 {
 
 // announce tells the client the limits that apply and where it stands.
 func announce(h http.Header, charges []limit.Charge, allowed bool) {
-	var space [512]byte
-	policies, states := space[:0:256], space[256:256]
+	var space [1024]byte
+	policies, states := space[:0:512], space[512:512]
 	for i := range charges {
 		c := &charges[i]
 		if c.Result.Skipped || c.Zone.Policy == "" {
@@ -73,8 +73,19 @@ func announce(h http.Header, charges []limit.Charge, allowed bool) {
 	if len(policies) == 0 {
 		return
 	}
-	h[policyField] = append(h[policyField], string(policies))
-	h[limitField] = append(h[limitField], string(states))
+	n := len(policies)
+	both := string(append(policies, states...))
+	add(h, policyField, both[:n])
+	add(h, limitField, both[n:])
+}
+
+// add adds a value to a field, of which there mostly is none yet.
+func add(h http.Header, field, value string) {
+	if old := h[field]; old != nil {
+		h[field] = append(old, value)
+		return
+	}
+	h[field] = []string{value}
 }
 
 // window is the effective window t: the seconds within which the client can use no more than what remains; below 0: there is none to tell.

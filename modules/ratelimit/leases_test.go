@@ -138,3 +138,57 @@ func TestConcurrent(t *testing.T) {
 		})
 	}
 }
+
+// What is in flight is counted again when a Redis that has lost everything is asked to renew it.
+func TestLeasesOutliveRedis(t *testing.T) {
+	server := redistest.Start(t)
+	f := newFlight(t)
+	f.limiter = limit.NewLimiter(limit.NewState(0, time.Now), limit.Options{Redis: openRedis(t, server).Redis(), Timeout: time.Second})
+	t.Cleanup(f.limiter.Close)
+	if a, b := f.begin(), f.begin(); a == nil || b == nil || f.begin() != nil {
+		t.Fatal("not two at the same time")
+	}
+	c := server.Client()
+	defer c.Close()
+	if err := c.FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	f.now = f.now.Add(15 * time.Second)
+	f.leases.renew(t.Context())
+	if f.begin() != nil {
+		t.Error("what is in flight was forgotten")
+	}
+}
+
+// A socket that was opened under the old configuration is counted under the new one, until it ends.
+func TestReloadKeepsWhatIsInFlight(t *testing.T) {
+	for name, s := range map[string]store.Store{"memory": nil, "redis": openRedis(t, redistest.Start(t))} {
+		t.Run(name, func(t *testing.T) {
+			const directive = "gw_rate_limit {\n defaults off\n zone flight {\n key global\n concurrent 1\n}\n}"
+			old, unload, err := load(t, directive, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var next *Handler
+			code := func(h *Handler, inside caddyhttp.HandlerFunc) int {
+				w := httptest.NewRecorder()
+				if err := h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil), inside); err != nil {
+					t.Error(err)
+				}
+				return w.Code
+			}
+			ok := func(http.ResponseWriter, *http.Request) error { return nil }
+			code(old, func(http.ResponseWriter, *http.Request) error {
+				next = mustLoad(t, directive, s)
+				unload()
+				if c := code(next, ok); c != 429 {
+					t.Errorf("beside the old one: %d", c)
+				}
+				return nil
+			})
+			if c := code(next, ok); c != 200 {
+				t.Errorf("after it has ended: %d", c)
+			}
+		})
+	}
+}

@@ -214,6 +214,12 @@ func (h *Handler) Cleanup() error {
 	if !h.acquired {
 		return nil
 	}
+	if h.limiter != nil {
+		h.limiter.Close()
+	}
+	if h.letGo != nil {
+		h.letGo()
+	}
 	return errors.Join(h.releaseGuard(), release())
 }
 

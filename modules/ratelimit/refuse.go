@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/convosphere/gateway/modules/internal/problem"
@@ -36,19 +37,28 @@ func waitOf(c *limit.Charge) time.Duration {
 	return max(0, c.Result.Wait)
 }
 
-// note writes on the request what refused it, or would have: its event tells.
-func note(rc *reqctx.Request, charges []limit.Charge) {
-	var longest time.Duration
+// note writes on the request what refused it, or would have: its event tells. Of a socket's messages it is called again and again.
+func note(rc *reqctx.Request, charges []limit.Charge, d limit.Decision) {
+	longest := time.Duration(-1)
 	for i := range charges {
 		c := &charges[i]
-		switch {
-		case c.Result.Shadowed:
-			rc.Shadowed = append(rc.Shadowed, c.Zone.Name)
-		case c.Result.Refused:
-			rc.LimitedBy = append(rc.LimitedBy, c.Zone.Name)
-			if wait := waitOf(c); rc.Limited == "" || wait > longest {
-				rc.Limited, rc.LimitedKey, longest = c.Zone.Name, aboutOf(c.Zone).key, wait
-			}
+		if c.Result.Shadowed {
+			rc.Shadowed = with(rc.Shadowed, c.Zone.Name)
+		}
+		closed := d.Unavailable && c.Zone.OnFailure == limit.Closed && !c.Zone.Shadow
+		if !c.Result.Refused && !closed {
+			continue
+		}
+		rc.LimitedBy = with(rc.LimitedBy, c.Zone.Name)
+		if wait := waitOf(c); wait > longest {
+			rc.Limited, rc.LimitedKey, longest = c.Zone.Name, aboutOf(c.Zone).key, wait
 		}
 	}
+}
+
+func with(names []string, name string) []string {
+	if slices.Contains(names, name) {
+		return names
+	}
+	return append(names, name)
 }

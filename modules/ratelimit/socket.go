@@ -64,7 +64,9 @@ func (t *conversation) message(ctx context.Context, m *wsframe.Message) error {
 	}
 	d := t.h.limiter.Take(ctx, t.charges)
 	count(t.charges, d)
-	t.note()
+	t.mu.Lock()
+	note(&t.told, t.charges, d)
+	t.mu.Unlock()
 	switch {
 	case d.Unavailable:
 		// Fail closed: a zone that says so could not be counted.
@@ -111,24 +113,6 @@ func (t *conversation) refuse(m *wsframe.Message) error {
 		return closed // it ends anyway
 	}
 	return wsframe.Drop
-}
-
-// note keeps what zones said for the request's event.
-func (t *conversation) note() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for i := range t.charges {
-		c := &t.charges[i]
-		switch name := c.Zone.Name; {
-		case c.Result.Shadowed && !slices.Contains(t.told.Shadowed, name):
-			t.told.Shadowed = append(t.told.Shadowed, name)
-		case c.Result.Refused:
-			t.told.Limited, t.told.LimitedKey = name, aboutOf(c.Zone).key
-			if !slices.Contains(t.told.LimitedBy, name) {
-				t.told.LimitedBy = append(t.told.LimitedBy, name)
-			}
-		}
-	}
 }
 
 // report tells the request, when it ends, what was refused of its messages.
