@@ -43,7 +43,7 @@ func zones(more string) string {
 func Exact(t kit.T, lasting time.Duration) Count {
 	t.Helper()
 	r := kit.StartRedis(t)
-	all := startNodes(t, nodes, "redis "+r.URL(), zones(""))
+	all := startNodes(t, nodes, "redis "+r.URL(), zones("mode exact"))
 	return count(t, "one Redis, exact", all, r.Client(t), lasting)
 }
 
@@ -51,7 +51,7 @@ func Exact(t kit.T, lasting time.Duration) Count {
 func ExactOnCluster(t kit.T, lasting time.Duration) Count {
 	t.Helper()
 	c := redisfleet.StartCluster(t, 3)
-	all := startNodes(t, nodes, "redis "+c.URL(), zones(""))
+	all := startNodes(t, nodes, "redis "+c.URL(), zones("mode exact"))
 	count := count(t, "Cluster of 3 masters, exact", all, c.Client(), lasting)
 	count.Scripts = c.Scripts()
 	return count

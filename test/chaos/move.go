@@ -36,7 +36,7 @@ type Moved struct {
 func SlotMoves(t kit.T, lasting, pause time.Duration) Moved {
 	t.Helper()
 	c := redisfleet.StartCluster(t, 3)
-	all := startNodes(t, nodes, "redis "+c.URL(), zones(""))
+	all := startNodes(t, nodes, "redis "+c.URL(), zones("mode exact"))
 	m := Moved{}
 	done := make(chan struct{})
 	go func() {

@@ -3,9 +3,10 @@
 // parameters. The gateway runs as it is shipped; what it refused, and by which rules, is read from its own security events.
 //
 // And it says how many people sign in a second, in how much memory, and how long lookups take with a million accounts; and what a push of
-// 50 MiB of policy data does to the requests beside it.
+// 50 MiB of policy data does to the requests beside it. And whether limits hold for a minute, over one Redis, a Cluster whose slots move, and through
+// a fail-over; and what clients see while Redis is in trouble.
 //
-//	go run ./test/measure [-data DIR] [-only chat,gotestwaf,httpparams,identity,policy]
+//	go run ./test/measure [-data DIR] [-only chat,gotestwaf,httpparams,identity,policy,limits]
 package main
 
 import (
@@ -26,6 +27,7 @@ type options struct {
 	data, cache       string
 	accounts          int
 	loginFor          time.Duration
+	limitsFor         time.Duration
 	only              []string
 }
 
@@ -38,7 +40,8 @@ func main() {
 	flag.StringVar(&o.cache, "cache", "", "folder that keeps the corpus; default in the user's cache")
 	flag.IntVar(&o.accounts, "accounts", 1_000_000, "accounts to look up among; living sessions are a fifth")
 	flag.DurationVar(&o.loginFor, "logins", 20*time.Second, "how long to sign in")
-	flag.StringVar(&only, "only", "chat,gotestwaf,httpparams,identity,policy", "what to measure")
+	flag.DurationVar(&o.limitsFor, "limits", time.Minute, "how long clients press against a limit")
+	flag.StringVar(&only, "only", "chat,gotestwaf,httpparams,identity,policy,limits", "what to measure")
 	flag.Parse()
 	o.only = strings.Split(only, ",")
 
@@ -68,7 +71,10 @@ func run(t kit.T, o options) {
 	if slices.Contains(o.only, "policy") {
 		reloads(t)
 	}
-	if !slices.ContainsFunc(o.only, func(part string) bool { return part != "identity" && part != "policy" }) {
+	if slices.Contains(o.only, "limits") {
+		limits(t, o.limitsFor)
+	}
+	if !slices.ContainsFunc(o.only, func(part string) bool { return !slices.Contains([]string{"identity", "policy", "limits"}, part) }) {
 		return
 	}
 	alone := startGateway(t, "paranoia-1", "")
