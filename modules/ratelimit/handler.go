@@ -37,6 +37,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	d := h.limiter.Take(r.Context(), charges)
 	count(charges, d)
 	note(rc, charges, d)
+	h.tally(&a, charges, d)
 	if d.Unavailable {
 		// Fail closed: a zone that says so could not be counted.
 		problem.Write(w, r, problem.Problem{Status: http.StatusServiceUnavailable, RetryAfter: time.Second})

@@ -123,6 +123,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	h.limiter = limit.NewLimiter(s.limits, o)
 	setAvailable(!h.limiter.Lost())
+	s.registry.add(h)
 	return nil
 }
 
@@ -214,6 +215,7 @@ func (h *Handler) Cleanup() error {
 	if !h.acquired {
 		return nil
 	}
+	h.state.registry.remove(h)
 	if h.limiter != nil {
 		h.limiter.Close()
 	}

@@ -11,8 +11,9 @@ import (
 // state is what this process counts. All handlers share it, and each configuration hands it on to the next: a reload
 // gives nobody a new burst, and forgets nothing that is in flight.
 type state struct {
-	limits *limit.State
-	leases *leases
+	limits   *limit.State
+	leases   *leases
+	registry *registry
 }
 
 var states = caddy.NewUsagePool()
@@ -21,7 +22,7 @@ const stateKey = "state"
 
 func acquire() (*state, error) {
 	v, _, err := states.LoadOrNew(stateKey, func() (caddy.Destructor, error) {
-		return &state{limits: limit.NewState(0, time.Now), leases: newLeases(time.Now, time.Second)}, nil
+		return &state{limits: limit.NewState(0, time.Now), leases: newLeases(time.Now, time.Second), registry: newRegistry()}, nil
 	})
 	if err != nil {
 		return nil, err

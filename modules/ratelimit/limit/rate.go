@@ -120,6 +120,21 @@ func (l Limit) Expiry() time.Duration {
 	return micros(l.expiry)
 }
 
+// String tells it to an operator.
+func (l Limit) String() string {
+	switch {
+	case l.Never():
+		return "none"
+	case l.kind == Concurrent:
+		return fmt.Sprintf("%d at the same time", l.Burst)
+	case l.kind == Quota && l.period == Day:
+		return fmt.Sprintf("%d a day", l.Burst)
+	case l.kind == Quota:
+		return fmt.Sprintf("%d a month", l.Burst)
+	}
+	return fmt.Sprintf("%d at once, one each %s", l.Burst, micros(l.interval))
+}
+
 // ParseRate reads a rate as 10/1m, 100/s or 1000/d: a count and a period. A period without a number is one of its unit.
 func ParseRate(s string) (count int64, period time.Duration, err error) {
 	n, p, ok := strings.Cut(s, "/")
