@@ -13,13 +13,19 @@ import (
 	"github.com/convosphere/gateway/modules/internal/redistest"
 )
 
-func zone(t testing.TB, name string, count int64, period time.Duration, burst int64, f OnFailure) *Zone {
+func zone(t fataler, name string, count int64, period time.Duration, burst int64, f OnFailure) *Zone {
 	t.Helper()
 	l, err := New(count, period, burst)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &Zone{Name: name, Limit: l, OnFailure: f}
+}
+
+// fataler is a test, or a part of one.
+type fataler interface {
+	Helper()
+	Fatal(...any)
 }
 
 func charges(who string, zones ...*Zone) []Charge {
