@@ -149,7 +149,7 @@ func TestReadable(t *testing.T) {
 		{"client", "192.0.2.1"}: "client=192.0.2.1", {"global", ""}: "global", {"user", "17"}: "user=17", {"role", "a\x00b"}: "role=a,b",
 		{"header:X-Api-Key", "secret"}: "header:X-Api-Key=#", {"json:/username", "bob"}: "json:/username=#", {"session", "s"}: "session=#", {"token", "s"}: "token=#",
 	} {
-		got := told(pair[0], pair[1])
+		got := shown(pair[0], pair[1])
 		if got != want && !(strings.HasSuffix(want, "#") && strings.HasPrefix(got, want) && len(got) == len(want)+12) {
 			t.Errorf("%q: %s", pair, got)
 		}

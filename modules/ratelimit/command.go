@@ -22,6 +22,8 @@ The exit code is 0 when nothing is amiss, 1 on an error, and 3 where a command f
 
 // commands are those below `convosphere limit`.
 var commands = []func() *cobra.Command{
+	statusCommand,
+	topCommand,
 	simulateCommand,
 }
 

@@ -39,7 +39,7 @@ func describe(words []string) (*described, error) {
 		switch {
 		case err != nil:
 			return nil, err
-		case p.kind == byAll || name != p.word && p.kind != byHeader:
+		case p.kind == byAll || p.kind == byConnection || name != p.word && p.kind != byHeader:
 			return nil, fmt.Errorf("%q: a key is one of %s", w, describeHelp)
 		case d.given[p.word]:
 			return nil, fmt.Errorf("%s is there twice", p.word)
@@ -140,6 +140,8 @@ func (d *described) unknown(key []part) string {
 		}
 		who := p.kind == byUser || p.kind == bySession || p.kind == byRole || p.kind == byToken || p.kind == byTier
 		switch {
+		case p.kind == byConnection:
+			return "each connection has its own"
 		case p.kind == byRoute, p.kind == byHost, p.kind == byClient, who && d.rc.Identity != nil:
 			return p.word + "= is not given"
 		case !d.given["client"]:
@@ -151,7 +153,7 @@ func (d *described) unknown(key []part) string {
 
 // readable is whom a charge counts, as an operator may read it. What clients send, and what could be used to be somebody, shows as a digest.
 func (h *Handler) readable(a *asked, c *limit.Charge) []string {
-	z := h.zones[c.Zone]
+	z := aboutOf(c.Zone).zone
 	if z == nil {
 		return nil
 	}
@@ -159,12 +161,12 @@ func (h *Handler) readable(a *asked, c *limit.Charge) []string {
 	words := a.words(nil, h.specs[z.spec], pattern)
 	out := make([]string, 0, len(words)/2)
 	for pair := range slices.Chunk(words, 2) {
-		out = append(out, told(pair[0], pair[1]))
+		out = append(out, shown(pair[0], pair[1]))
 	}
 	return out
 }
 
-func told(word, value string) string {
+func shown(word, value string) string {
 	known := word == "client" || word == "user" || word == "role" || word == "tier" || word == "route" || word == "country" || word == "host"
 	switch {
 	case value == "":

@@ -27,8 +27,6 @@ type standing struct {
 	Error      string  `json:"error,omitempty"`       // why it could not be asked
 }
 
-var modeNames = map[limit.Mode]string{limit.Exact: "exact", limit.Leased: "leased", limit.InProcess: "local"}
-
 // status tells it of all zones of all handlers.
 func (r *registry) status(ctx context.Context, words []string) ([]standing, error) {
 	handlers, release := r.hold()
@@ -59,7 +57,7 @@ func (h *Handler) status(ctx context.Context, d *described) []standing {
 		d.tier = h.ground.Tiers.Of(d.rc.Identity.Subject)
 	}
 	var list []standing
-	for _, z := range slices.Concat(h.requests, h.messages) {
+	for _, z := range slices.Concat(h.requests, h.handshakes, h.messages) {
 		l := z.of(d.tier)
 		s := standing{Zone: z.Name, Tier: l.Tier, Limit: l.Limit.String(), Mode: modeNames[l.Mode], Shadow: l.Shadow}
 		s.Unknown = d.unknown(z.key)
@@ -77,7 +75,7 @@ func (h *Handler) status(ctx context.Context, d *described) []standing {
 func (h *Handler) peek(ctx context.Context, d *described, z *Zone, l *limit.Zone, s *standing) {
 	words := d.words(nil, z.key, d.route)
 	for pair := range slices.Chunk(words, 2) {
-		s.CountedBy = append(s.CountedBy, told(pair[0], pair[1]))
+		s.CountedBy = append(s.CountedBy, shown(pair[0], pair[1]))
 	}
 	charge := []limit.Charge{{Zone: l, Subject: limit.NewSubject(words...)}}
 	err := h.limiter.Peek(ctx, charge)
