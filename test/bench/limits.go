@@ -79,8 +79,9 @@ func limitProfiles() (all []*profile) {
 		name, title string
 		limited
 	}{
-		{"limit-local", "limits, local", limited{store: "memory"}},
-		{"limit-exact", "limits, exact, loopback Redis", limited{store: "redis"}},
+		{"limit-local", "limits, local", limited{store: "memory", mode: "local"}},
+		{"limit-exact", "limits, exact, loopback Redis", limited{store: "redis", mode: "exact"}},
+		{"limit-leased", "limits, leased, loopback Redis", limited{store: "redis", mode: "leased"}},
 		{"limit-refused", "limits, a flood of refused clients", limited{store: "redis", flood: true}},
 	} {
 		tls, plain := c.limited, c.limited
