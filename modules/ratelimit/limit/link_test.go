@@ -155,3 +155,28 @@ func TestNodesKnowOfEachOther(t *testing.T) {
 		t.Errorf("one that goes counts %d: %v", b.count(), err)
 	}
 }
+
+// The registry, and tokens, work over a Cluster as over one server.
+func TestClusterKnowsNodesAndTokens(t *testing.T) {
+	ctx := context.Background()
+	l := limiters(t)["cluster"]
+	defer l.Close()
+	if err := l.remote.nodes.note(ctx, true); err != nil || l.remote.nodes.count() != 1 {
+		t.Errorf("%d nodes: %v", l.remote.nodes.count(), err)
+	}
+	a, b := leased(t, "a", 1, time.Hour, 1000, 100), leased(t, "b", 1, time.Hour, 1000, 100)
+	fromLease := 0
+	for range 100 {
+		list := []Charge{{Zone: a, Subject: NewSubject("one slot")}, {Zone: b, Subject: NewSubject("another")}}
+		d := l.Take(ctx, list)
+		if !d.Allowed || d.Source == FromFailure {
+			t.Fatalf("%+v %+v", d, list)
+		}
+		if d.Source == FromLease {
+			fromLease++
+		}
+	}
+	if fromLease < 50 {
+		t.Errorf("%d of 100 by tokens", fromLease)
+	}
+}
