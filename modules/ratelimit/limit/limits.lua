@@ -3,7 +3,8 @@
 -- ARGV[1] is packed: the operation, then a record for each of KEYS (see wire.go). Operations:
 --   T  take: charges all keys or none; a shadow key that refuses is left out and stops nothing
 --   P  peek: tells what T would
---   R  refund: amount back, in the level's units, of a quota only into the period that ends at extra; a lease ends
+--   R  refund: amount back, in the level's units, of a rate at most what has not leaked until extra, when it was to be whole again; of a quota
+--      only into the period that ends at extra; a lease ends
 --   D  debit: amount more, into a debt of at most one more capacity
 --   N  renew: a lease lasts for its expiry from now, and is held again where it had ended
 -- The answer is packed: whether all were charged, the time, then for each key its level, the time until that is 0, and the time to
@@ -109,7 +110,9 @@ local settle = {
 	R = function(r)
 		if r.kind == HELD then
 			redis.call('ZREM', r.key, r.lease)
-		elseif r.level > 0 and (r.kind == RATE or r.stored == r.extra) then
+		elseif r.level > 0 and r.kind == RATE then
+			put(r, math.max(r.level - math.max(math.min(r.amount, r.extra - now), 0), 0))
+		elseif r.level > 0 and r.stored == r.extra then
 			put(r, math.max(r.level - r.amount, 0))
 		end
 	end,

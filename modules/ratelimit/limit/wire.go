@@ -63,7 +63,9 @@ func (c *Charge) appendRecord(b []byte, op byte, now int64) []byte {
 	amount, extra := l.amount(c.cost()), l.expiry
 	switch {
 	case op == opRefund:
-		amount, extra = c.credit(now), c.receipt.end/dayLength
+		if amount, extra = c.credit(now), c.receipt.end/dayLength; l.kind == Rate {
+			amount, extra = l.amount(c.Result.Charged), c.receipt.end // what has leaked since is told there, by the clock that counted
+		}
 	case op != opDebit && c.cost() > l.Burst:
 		amount = l.capacity + 1 // never
 	}
