@@ -339,6 +339,18 @@ func TestChallengesAreLimited(t *testing.T) {
 	}
 }
 
+// A try that was not looked at does not count as a wrong one: who is challenged keeps nobody else out.
+func TestChallengesCountAsTheirStatus(t *testing.T) {
+	w := watch(t, "zone wrong {\n key global\n rate 1/1h\n count status 401\n}")
+	w.table.Note(netip.MustParseAddr(suspect), abuse.Attack)
+	for range 3 {
+		puzzle(t, w.send("POST", "/login", suspect, ""))
+	}
+	if rec := w.send("POST", "/login", "192.0.2.67", ""); rec.Code != http.StatusNoContent {
+		t.Errorf("%d %s", rec.Code, rec.Body)
+	}
+}
+
 func TestChallengesThatCantBe(t *testing.T) {
 	for _, raw := range []string{`{"challenge":{"work":5}}`, `{"challenge":{"work":27}}`, `{"challenge":{"clearance":7200000000000}}`, `{"challenge":{"wait":1}}`} {
 		if _, unload, err := loadJSON(t, []byte(raw), nil); err == nil {

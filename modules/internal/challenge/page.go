@@ -41,7 +41,7 @@ var pageTemplate = template.Must(template.New("challenge").Parse(`<!doctype html
 <body><main data-url="{{.URL}}" data-next="{{.Forward}}" data-working="{{.Say.Working}}" data-half="{{.Say.Half}}" data-done="{{.Say.Done}}" data-failed="{{.Say.Failed}}" data-cookies="{{.Say.Cookies}}">
 <h1>{{.Say.Title}}</h1><p>{{.Say.Why}}</p>{{if .Lost}}<p class="note">{{.Say.Lost}}</p>{{end}}
 <p id="status" role="status">{{.Early}}</p><progress id="bar" max="{{.Puzzle.Parts}}" value="0" aria-label="{{.Say.Progress}}" hidden></progress>
-<form id="wait" method="post" action="{{.URL}}"><p>{{.Wait}}</p><input type="hidden" name="wait" value="{{.Token}}"><input type="hidden" name="next" value="{{.Next}}"><button>{{.Say.Go}}</button></form>
+<form id="wait" method="post" action="{{.URL}}">{{if not .Early}}<p>{{.Wait}}</p>{{end}}<input type="hidden" name="wait" value="{{.Token}}"><input type="hidden" name="next" value="{{.Next}}"><button>{{.Say.Go}}</button></form>
 {{with .ID}}<p>{{$.Say.Reference}}: <code>{{.}}</code></p>{{end}}</main></body></html>
 `))
 
