@@ -34,6 +34,7 @@ func parse(d *caddyfile.Dispenser, _ any) (any, error) {
 //			most     <count>
 //			remember <duration>
 //		}
+//		abuse    off | { … }  # see UnmarshalCaddyfile of Abuse
 //		identity { … }    # see modules/identity
 //		policy   { … }    # see modules/policy
 //	}
@@ -70,12 +71,15 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			err = a.parseAllow(d)
 		case "bans":
 			err = a.parseBans(d)
+		case "abuse":
+			a.Abuse = new(Abuse)
+			err = a.Abuse.UnmarshalCaddyfile(d)
 		case "identity":
 			a.Identity, err = parseApp(d, "gw_identity")
 		case "policy":
 			a.Policy, err = parseApp(d, "gw_policy")
 		default:
-			err = d.Errf("unknown subdirective %q: gateway knows data_dir, store, database, keys, key_rotation, geoip, allow, bans, identity and policy", name)
+			err = d.Errf("unknown subdirective %q: gateway knows data_dir, store, database, keys, key_rotation, geoip, allow, bans, abuse, identity and policy", name)
 		}
 		if err != nil {
 			return err

@@ -43,15 +43,19 @@ type App struct {
 	// How many bans there may be and how long they are remembered.
 	Bans *Bans `json:"bans,omitempty"`
 
+	// What clients that misbehave meet. Default: tighter limits, a puzzle, a ban.
+	Abuse *Abuse `json:"abuse,omitempty"`
+
 	// The configuration of the app gw_identity.
 	Identity json.RawMessage `json:"identity,omitempty"`
 
 	// The configuration of the app gw_policy.
 	Policy json.RawMessage `json:"policy,omitempty"`
 
-	ground *ground.Ground
-	logger *zap.Logger
-	ctx    caddy.Context
+	ground    *ground.Ground
+	logger    *zap.Logger
+	ctx       caddy.Context
+	stopAbuse func() // set by Start
 }
 
 // CaddyModule returns the module's information.
@@ -149,6 +153,7 @@ func (a *App) Start() error {
 	if err := a.protectProxies(); err != nil {
 		return err
 	}
+	a.stopAbuse = a.startAbuse()
 	if a.Store == "memory" && strings.HasPrefix(a.Database, "postgres") {
 		a.logger.Warn("the database is shared but the store is memory: gateways of a fleet would count limits each for itself; name a Redis as store")
 	}
@@ -156,7 +161,13 @@ func (a *App) Start() error {
 }
 
 // Stop implements caddy.App. The ground is given back in Cleanup, after the handlers that use it are gone.
-func (a *App) Stop() error { return nil }
+func (a *App) Stop() error {
+	if a.stopAbuse != nil {
+		a.stopAbuse()
+		a.stopAbuse = nil
+	}
+	return nil
+}
 
 // Cleanup gives the ground back. It also runs after a failed Provision, when there may be none.
 func (a *App) Cleanup() error {
