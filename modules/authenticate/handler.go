@@ -11,6 +11,7 @@ import (
 	"github.com/convosphere/gateway/modules/authenticate/foreign"
 	"github.com/convosphere/gateway/modules/identity/oidc"
 	"github.com/convosphere/gateway/modules/identity/token"
+	"github.com/convosphere/gateway/modules/internal/abuse"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/problem"
@@ -51,6 +52,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.refuse(w, r, rc, no, cred)
 	}
 	rc.Identity = id
+	if id != nil {
+		h.ground.Abuse.Seen(rc.Client.IP, id.Subject)
+	}
 	if id != nil && (id.Cookie || certified) && h.crossSite(r) { // a browser attaches both by itself
 		return h.refuse(w, r, rc, &refusal{status: http.StatusForbidden, result: "cross_site", kind: "cross-site", title: "The request came from another site"}, cred)
 	}
@@ -92,10 +96,14 @@ func (h *Handler) identify(r *http.Request, rc *reqctx.Request, cred *credential
 	}
 	refund, wait, ok := h.budget.take(client.Key())
 	if !ok {
+		h.ground.Abuse.Note(client.IP, abuse.Limited)
 		return nil, &refusal{status: http.StatusTooManyRequests, result: "throttled", retryAfter: wait, title: "Too many bad tokens"}
 	}
 	id, err := h.verify(r, cred)
 	if errors.Is(err, token.ErrInvalid) {
+		if !errors.Is(err, token.ErrStale) {
+			h.ground.Abuse.Note(client.IP, abuse.Token)
+		}
 		return nil, &refusal{status: http.StatusUnauthorized, result: "invalid"}
 	}
 	if errors.Is(err, foreign.ErrNoRole) {

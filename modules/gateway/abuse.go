@@ -14,6 +14,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/abuse"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/internal/store"
 )
 
 // Abuse says what clients that misbehave meet. A score that is negative stands for never.
@@ -83,7 +84,7 @@ func signalWords() string {
 }
 
 // openAbuse takes the scores, which outlive a reload. They belong to a data folder and its store.
-func openAbuse(a *App, releases *[]func() error) (*abuse.Table, error) {
+func openAbuse(a *App, s store.Store, releases *[]func() error) (*abuse.Table, error) {
 	c, err := a.Abuse.config()
 	if err != nil {
 		return nil, fmt.Errorf("gateway: abuse: %w", err)
@@ -93,7 +94,11 @@ func openAbuse(a *App, releases *[]func() error) (*abuse.Table, error) {
 	}
 	t, release, err := acquire("abuse", a.Store+"\x00"+a.DataDir, func() (*abuse.Table, func() error, error) {
 		t := abuse.New(abuse.Rules{Config: c}, time.Now)
-		return t, func() error { return nil }, nil
+		t.Start(s.Redis(), func(error) { abuseShareErrors.Inc() })
+		return t, func() error {
+			t.Close()
+			return nil
+		}, nil
 	})
 	if err != nil {
 		return nil, err
@@ -108,7 +113,8 @@ func (a *App) startAbuse() (stop func()) {
 	if err != nil { // it was checked when the ground was opened
 		return func() {}
 	}
-	return a.ground.Abuse.Use(abuse.Rules{Config: c, Changed: tellAbuse(a.ground)})
+	g := a.ground
+	return g.Abuse.Use(abuse.Rules{Config: c, Exempt: g.Bans.Exempt, KeepOut: a.keepOut(c), Changed: tellAbuse(g)})
 }
 
 // tellAbuse records that a client or a person is at another level.

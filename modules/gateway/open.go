@@ -131,7 +131,7 @@ func open(ctx context.Context, a *App) (*ground.Ground, error) {
 		if g.Bans, err = openBans(ctx, a, g, &releases); err != nil {
 			return err
 		}
-		if g.Abuse, err = openAbuse(a, &releases); err != nil {
+		if g.Abuse, err = openAbuse(a, g.Store, &releases); err != nil {
 			return err
 		}
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -97,13 +98,13 @@ func TestServiceFromCommandToToken(t *testing.T) {
 			_, known := a.Known(raw)
 			gone = !known
 		}
-		if _, err := a.Verify(ctx, raw); !gone || err != token.ErrInvalid {
+		if _, err := a.Verify(ctx, raw); !gone || !errors.Is(err, token.ErrInvalid) {
 			t.Fatal(args, gone, err)
 		}
 	}
 	raw := get()
 	runService(t, "", "remove", "robot", "--data", dir, "--database", stored.SQLite+stored.Postgres)
-	if _, err := a.Verify(ctx, raw); err != token.ErrInvalid {
+	if _, err := a.Verify(ctx, raw); !errors.Is(err, token.ErrInvalid) {
 		t.Fatal(err)
 	}
 	if _, err := a.ServiceToken(ctx, assertion(), "", session.Attempt{}); err != session.ErrClient {

@@ -138,7 +138,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.sessions, err = session.New(ctx, a.config(), session.Resources{
 		DB: g.DB, Feed: g.Feed, Store: g.Store, Keys: g.Keys, Events: g.Events,
 		Accounts: accounts, Notices: a.people, Factors: factor.NewStore(g.DB, g.Keys),
-		Log: ctx.Logger(), Now: time.Now, Release: release, Places: g.Places, Challenger: a.Throttle.challenger(g),
+		Log: ctx.Logger(), Now: time.Now, Release: release, Places: g.Places, Abuse: g.Abuse, Challenger: a.Throttle.challenger(g),
 	})
 	if err != nil {
 		release()

@@ -328,7 +328,7 @@ func TestHigherScoresSolveMore(t *testing.T) {
 
 // A flood of challenged clients is refused by the zones like any other.
 func TestChallengesAreLimited(t *testing.T) {
-	w := watch(t, "zone all {\n rate 3/1h\n}")
+	w := watch(t, "zone all {\n rate 12/1h\n}") // a quarter of it for who is challenged
 	w.table.Note(netip.MustParseAddr(suspect), abuse.Attack)
 	var got []int
 	for range 5 {

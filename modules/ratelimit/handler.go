@@ -45,6 +45,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	announce(w.Header(), charges, d.Allowed)
 	if !d.Allowed {
+		h.misbehaved(rc, charges)
 		refuse(w, r, charges)
 		return nil
 	}
@@ -81,7 +82,7 @@ func (h *Handler) charge(charges []limit.Charge, zones []*Zone, a *asked) (_ []l
 		if z.concurrent && lease == (limit.Lease{}) {
 			lease = newLease()
 		}
-		charges = append(charges, limit.Charge{Zone: z.of(a.tier), Subject: subjects[z.spec], Cost: z.Cost.of(a.size), Lease: lease})
+		charges = append(charges, limit.Charge{Zone: z.at(a), Subject: subjects[z.spec], Cost: z.Cost.of(a.size), Lease: lease})
 		settle = settle || z.settle
 	}
 	return charges, settle

@@ -72,6 +72,7 @@ func (t *conversation) message(ctx context.Context, m *wsframe.Message) error {
 		// Fail closed: a zone that says so could not be counted.
 		return &wsframe.Close{Code: wsframe.CodeTryLater, Reason: "try again later"}
 	case !d.Allowed:
+		t.h.misbehaved(t.a.rc, t.charges)
 		return t.refuse(m)
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/convosphere/gateway/modules/internal/abuse"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/ratelimit/limit"
 )
@@ -18,17 +19,19 @@ type asked struct {
 	w      http.ResponseWriter
 	r      *http.Request
 	rc     *reqctx.Request
-	addr   netip.Addr // who is calling, zero: unknown
-	client string     // the same, as it is counted where a zone says nothing else
-	path   string     // clean
-	tier   string     // what the policy last said of who is asking
-	size   int64      // bytes of the body, or of the message; below 0: not known yet
+	addr   netip.Addr  // who is calling, zero: unknown
+	client string      // the same, as it is counted where a zone says nothing else
+	path   string      // clean
+	tier   string      // what the policy last said of who is asking
+	level  abuse.Level // what became of who is asking by misbehaving
+	size   int64       // bytes of the body, or of the message; below 0: not known yet
 	body   document
 }
 
 func (h *Handler) asked(w http.ResponseWriter, r *http.Request, rc *reqctx.Request) asked {
 	a := asked{w: w, r: r, rc: rc, addr: caller(r, rc), path: clean(r.URL.Path), tier: h.tier(rc), size: r.ContentLength}
 	a.client = h.prefix.of(a.addr)
+	a.level = h.level(rc)
 	return a
 }
 

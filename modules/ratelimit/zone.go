@@ -56,6 +56,7 @@ type Zone struct {
 	Off bool `json:"off,omitempty"`
 
 	limit  limit.Zone
+	tight  map[*limit.Zone]*tight // what stands for a limit, its own or a tier's, for who misbehaves
 	key    []part
 	spec   int // index of the key among the handler's
 	counts statuses
@@ -133,6 +134,7 @@ func (z *Zone) buildLimits() (err error) {
 	if err := z.buildTiers(); err != nil {
 		return err
 	}
+	z.buildTight()
 	z.concurrent = z.limit.Limit.Kind() == limit.Concurrent
 	return z.checkConcurrent()
 }

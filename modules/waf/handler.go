@@ -42,6 +42,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		x.status = 0 // fail open, as mode detect does
 	}
 	h.record(x, r, rc)
+	if x.label == blocked {
+		h.attacked(rc)
+	}
 	if x.status != 0 {
 		answer(w, r, x)
 		return nil

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/convosphere/gateway/modules/internal/abuse"
 	"github.com/convosphere/gateway/modules/internal/gate"
 	"github.com/convosphere/gateway/modules/internal/host"
 	_ "github.com/convosphere/gateway/modules/internal/order" // the place of gw_waf on the path
@@ -119,7 +120,8 @@ type Handler struct {
 	// Which requests are kept, encrypted, for `convosphere waf replay`. Default: none. Needs the app gateway.
 	Capture *Capture `json:"capture,omitempty"`
 
-	rules    *ruleSet // nil in mode off
+	rules    *ruleSet     // nil in mode off
+	abuse    *abuse.Table // learns of attacks that were blocked; nil without the app gateway
 	gate     *gate.Gate
 	recorder *recorder // nil: nothing is captured
 	logger   *zap.Logger
@@ -152,6 +154,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	var err error
+	if h.abuse, err = abuseTable(ctx); err != nil {
+		return err
+	}
 	if h.modes, h.routes, err = h.variants(); err != nil {
 		return err
 	}

@@ -125,6 +125,9 @@ func (s *socket) in(ctx context.Context, data []byte) error {
 	if s.h.Mode == Detect {
 		return nil // also what could not be inspected: it fails open
 	}
+	if x.label == blocked {
+		s.h.attacked(s.rc)
+	}
 	return closing(x)
 }
 

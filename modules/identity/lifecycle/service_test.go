@@ -37,7 +37,7 @@ func TestOperatorsAndServices(t *testing.T) {
 	}
 	ended := func(raw string) {
 		t.Helper()
-		if _, err := h.sessions.Verify(ctx, raw); err != token.ErrInvalid {
+		if _, err := h.sessions.Verify(ctx, raw); !errors.Is(err, token.ErrInvalid) {
 			t.Fatal(err)
 		}
 	}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"crypto/ecdsa"
+	"errors"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ func TestAWithdrawnKey(t *testing.T) {
 	if _, ok := n.Known(r.Tokens.Access); ok {
 		t.Fatal("its tokens are remembered")
 	}
-	if _, err := n.Verify(ctx, r.Tokens.Access); err != token.ErrInvalid {
+	if _, err := n.Verify(ctx, r.Tokens.Access); !errors.Is(err, token.ErrInvalid) {
 		t.Fatal(err)
 	}
 	select {
@@ -63,7 +64,7 @@ func TestAKeyWithdrawnMeanwhile(t *testing.T) {
 	if _, ok := n.Known(r.Tokens.Access); ok {
 		t.Fatal("it is remembered")
 	}
-	if _, err := n.Verify(ctx, r.Tokens.Access); err != token.ErrInvalid {
+	if _, err := n.Verify(ctx, r.Tokens.Access); !errors.Is(err, token.ErrInvalid) {
 		t.Fatal(err)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/convosphere/gateway/modules/identity/service"
 	"github.com/convosphere/gateway/modules/identity/throttle"
 	"github.com/convosphere/gateway/modules/identity/token"
+	"github.com/convosphere/gateway/modules/internal/abuse"
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/keyring"
@@ -89,9 +90,10 @@ type Resources struct {
 	Notices    Notifier // nil: nobody is told by mail
 	Log        *zap.Logger
 	Now        func() time.Time
-	Challenger Challenger // nil: none is set
-	Places     Places     // nil: nobody knows where addresses are
-	Release    func()     // called once nothing of the Manager runs any more
+	Challenger Challenger   // nil: none is set
+	Places     Places       // nil: nobody knows where addresses are
+	Abuse      *abuse.Table // learns of wrong passwords and codes; nil: nobody does
+	Release    func()       // called once nothing of the Manager runs any more
 }
 
 // Manager is the sessions of one configuration. It is safe for use by many.

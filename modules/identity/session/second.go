@@ -9,6 +9,7 @@ import (
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/identity/factor"
 	"github.com/convosphere/gateway/modules/identity/throttle"
+	"github.com/convosphere/gateway/modules/internal/abuse"
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/event"
 )
@@ -148,6 +149,9 @@ func (m *Manager) tryCode(ctx context.Context, a account.Account, code string, t
 // gave counts and records that a second factor was given, and what became of it.
 func (m *Manager) gave(a account.Account, t Attempt, kind, step string, err error) {
 	countFactor(kind, err)
+	if errors.Is(err, ErrCode) {
+		m.Abuse.Note(t.Client.IP, abuse.Login)
+	}
 	var throttled Throttled
 	switch {
 	case err == nil:

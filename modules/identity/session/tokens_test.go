@@ -36,7 +36,7 @@ func (n *node) mustRefuse(raw string, why ...any) {
 	if _, ok := n.Known(raw); ok {
 		n.t.Fatal(append(why, "it is known")...)
 	}
-	if _, err := n.Verify(ctx, raw); err != token.ErrInvalid {
+	if _, err := n.Verify(ctx, raw); !errors.Is(err, token.ErrInvalid) {
 		n.t.Fatal(append(why, err)...)
 	}
 }

@@ -55,7 +55,7 @@ func (m *Manager) verify(ctx context.Context, raw string) (*reqctx.Identity, err
 		return nil, err
 	}
 	if err := m.alive(ctx, id); errors.Is(err, ErrSession) {
-		return nil, token.ErrInvalid
+		return nil, token.ErrStale
 	} else if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ const (
 // Strict: of the spellings that differ in unused bits, one is right. (Line breaks, which it skips, are refused by alphabet.)
 var b64 = base64.RawURLEncoding.Strict()
 
-// Parse verifies a token's signature and claims. Whether its session lives is not asked. Errors: ErrInvalid.
+// Parse verifies a token's signature and claims. Whether its session lives is not asked. Errors: ErrInvalid, as ErrStale where it has expired.
 func (s *Issuer) Parse(raw string) (*reqctx.Identity, error) {
 	if len(raw) > maxToken || !alphabet(raw) {
 		return nil, ErrInvalid
@@ -41,6 +41,9 @@ func (s *Issuer) Parse(raw string) (*reqctx.Identity, error) {
 	c, ok := parseClaims(payload)
 	if !ok || !s.meant(c) {
 		return nil, ErrInvalid
+	}
+	if !s.Now().Before(time.Unix(c.Expires, 0)) {
+		return nil, ErrStale
 	}
 	return c.identity(), nil
 }
@@ -90,12 +93,10 @@ func parseClaims(raw []byte) (c claims, ok bool) {
 	return c, ok
 }
 
-// meant tells whether the token is by us, for us, for somebody, and for now.
+// meant tells whether the token is by us, for us, for somebody, and not from later than now.
 func (s *Issuer) meant(c claims) bool {
-	now := s.Now()
-	latest := now.Add(leeway).Unix()
+	latest := s.Now().Add(leeway).Unix()
 	return c.Issuer == s.Issuer && c.Audience == s.Audience &&
 		c.Subject != "" && c.Session != "" && c.Name != "" && len(c.Roles) > 0 && !slices.Contains(c.Roles, "") &&
-		c.IssuedAt <= latest && c.NotBefore <= latest && c.IssuedAt <= c.Expires &&
-		now.Before(time.Unix(c.Expires, 0))
+		c.IssuedAt <= latest && c.NotBefore <= latest && c.IssuedAt <= c.Expires
 }

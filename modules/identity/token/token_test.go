@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -142,7 +143,7 @@ func TestForgedHeaders(t *testing.T) {
 		"broken UTF-8":    "{\"alg\":\"ES256\",\"kid\":\"key-1\",\"typ\":\"at+jwt\",\"\xff\":1}",
 		"deep":            strings.Repeat(`{"alg":`, 500) + `1` + strings.Repeat(`}`, 500),
 	} {
-		if _, err := s.Parse(forge(t, s, head, good)); err != ErrInvalid {
+		if _, err := s.Parse(forge(t, s, head, good)); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -161,7 +162,7 @@ func TestAlgNone(t *testing.T) {
 		head := fmt.Sprintf(`{"alg":"%s","kid":"key-1","typ":"at+jwt"}`, alg)
 		signed := enc([]byte(head)) + "." + enc([]byte(payload(t, nil)))
 		for _, raw := range []string{signed, signed + ".", signed + ".AA", forge(t, s, head, payload(t, nil))} {
-			if _, err := s.Parse(raw); err != ErrInvalid {
+			if _, err := s.Parse(raw); !errors.Is(err, ErrInvalid) {
 				t.Errorf("%s: %v", alg, err)
 			}
 		}
@@ -185,7 +186,7 @@ func TestHS256WithPublicKey(t *testing.T) {
 		for _, secret := range [][]byte{der, point, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), nil} {
 			h := hmac.New(sha256.New, secret)
 			h.Write([]byte(signed))
-			if _, err := s.Parse(signed + "." + enc(h.Sum(nil))); err != ErrInvalid {
+			if _, err := s.Parse(signed + "." + enc(h.Sum(nil))); !errors.Is(err, ErrInvalid) {
 				t.Error(err)
 			}
 		}
@@ -207,7 +208,7 @@ func TestForgedClaims(t *testing.T) {
 		"no role": {"roles": []string{}}, "empty role": {"roles": []string{""}}, "roles text": {"roles": "admin"}, "numeric role": {"roles": []any{1}},
 		"nested roles": {"roles": []any{[]string{"admin"}}}, "many roles": {"roles": make([]string, 40)}, "unknown claim": {"admin": true}, "null": {"name": json.RawMessage("null")},
 	} {
-		if _, err := s.Parse(forge(t, s, goodHead, payload(t, change))); err != ErrInvalid {
+		if _, err := s.Parse(forge(t, s, goodHead, payload(t, change))); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -220,7 +221,7 @@ func TestForgedClaims(t *testing.T) {
 		"tail":            good + "x", "two": good + good, "array": "[" + good + "]", "empty": "", "null": "null",
 		"broken UTF-8": strings.Replace(good, "ursula", "urs\xffula", 1),
 	} {
-		if _, err := s.Parse(forge(t, s, goodHead, body)); err != ErrInvalid {
+		if _, err := s.Parse(forge(t, s, goodHead, body)); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -249,12 +250,12 @@ func TestMalformed(t *testing.T) {
 		"JSON serialisation": `{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` + parts[2] + `"}`,
 		"JWE":                parts[0] + "...." + parts[2], "NUL": raw + "\x00",
 	} {
-		if _, err := s.Parse(bad); err != ErrInvalid {
+		if _, err := s.Parse(bad); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	other := newIssuer(t) // the same kid, another key
-	if _, err := other.Parse(raw); err != ErrInvalid {
+	if _, err := other.Parse(raw); !errors.Is(err, ErrInvalid) {
 		t.Error("another key:", err)
 	}
 }
@@ -265,7 +266,7 @@ func TestExpiresOnTheSecond(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for after, want := range map[time.Duration]error{0: nil, 5*time.Minute - 1: nil, 5 * time.Minute: ErrInvalid} {
+	for after, want := range map[time.Duration]error{0: nil, 5*time.Minute - 1: nil, 5 * time.Minute: ErrStale} {
 		s.Now = func() time.Time { return now.Add(after) }
 		if _, err := s.Parse(raw); err != want {
 			t.Errorf("after %v: %v", after, err)
@@ -282,7 +283,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(raw)
 	f.Add("a.b.c")
 	f.Fuzz(func(t *testing.T, given string) {
-		if id, err := s.Parse(given); err == nil && given != raw || err != nil && err != ErrInvalid {
+		if id, err := s.Parse(given); err == nil && given != raw || err != nil && !errors.Is(err, ErrInvalid) {
 			t.Fatalf("%q: %+v %v", given, id, err)
 		}
 	})

@@ -125,7 +125,7 @@ func TestWycheproof(t *testing.T) {
 		keys := readVectorKeys(v)
 		s := newIssuer(t)
 		s.Keys = keys
-		if _, err := s.Parse(v.Token); err != ErrInvalid {
+		if _, err := s.Parse(v.Token); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: %v", v.Name, err)
 		}
 		parts := strings.Split(v.Token, ".")

@@ -10,7 +10,13 @@ type entry struct {
 	change  change  // what happens to the shared score before own is added
 	people  int     // in good standing at the address
 	level   Level   // as it was last told
+	mine    bool    // what was noted here led to it
+	asked   int64   // when its ban was last asked for; 0 never
+	until   int64   // when its ban ends, as far as is known here
 	seconds [signals]uint32
+	waiting bool // to be sent
+	// Whether those who it is sent to are told that it solved a puzzle.
+	tellSolved bool
 }
 
 // change is done to a score: it is multiplied, and cut to a cap. The zero value changes nothing.

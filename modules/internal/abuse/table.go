@@ -1,6 +1,7 @@
 package abuse
 
 import (
+	"context"
 	"hash/maphash"
 	"net/netip"
 	"sync"
@@ -20,6 +21,8 @@ type Rules struct {
 	Config
 	// Exempt tells who has no score: the operator's own addresses. Loopback never has one. nil: nobody else.
 	Exempt func(netip.Addr) bool
+	// KeepOut bans a client and tells for how long; 0: somebody else does. It may wait. nil: nobody is banned.
+	KeepOut func(ctx context.Context, client netip.Prefix) (time.Duration, error)
 	// Changed is told of each change of a level that what was noted here brought about. It must not wait, nor ask the Table. nil: nobody is.
 	Changed func(Change)
 }
@@ -45,6 +48,13 @@ type Table struct {
 	rules atomic.Pointer[Rules]
 	mu    sync.Mutex
 	in    []*Rules // those in use, the last of them in force
+
+	waiting list
+	bans    chan netip.Prefix
+	shares  atomic.Bool
+	share   *share // nil: with nobody
+	cancel  context.CancelFunc
+	running sync.WaitGroup
 }
 
 type part struct {
@@ -57,7 +67,7 @@ type part struct {
 // New makes a table that goes by the rules until others are used.
 func New(r Rules, now func() time.Time) *Table {
 	// The clock starts early, so that 0 is long ago.
-	t := &Table{now: now, start: now().Add(-time.Hour), seed: maphash.MakeSeed(), max: maxEntries / shards, crowd: newCrowd(now)}
+	t := &Table{now: now, start: now().Add(-time.Hour), seed: maphash.MakeSeed(), max: maxEntries / shards, crowd: newCrowd(now), bans: make(chan netip.Prefix, 1024)}
 	for i := range t.parts {
 		t.parts[i].entries = map[key]*entry{}
 	}
@@ -132,10 +142,7 @@ func (t *Table) add(b []byte, s Signal, points float64, people int, r *Rules) {
 	p.mu.Lock()
 	e := p.entries[key(b)]
 	if e == nil {
-		p.room(t.max, now, &r.Config)
-		e = &entry{at: now}
-		p.entries[key(b)] = e
-		p.held.Store(int64(len(p.entries)))
+		e = p.add(key(b), now, t.max, &r.Config)
 	}
 	if !e.counts(s, now) {
 		p.mu.Unlock()
@@ -144,11 +151,26 @@ func (t *Table) add(b []byte, s Signal, points float64, people int, r *Rules) {
 	e.touch(now, &r.Config)
 	e.people = max(e.people, people)
 	e.own += points
+	t.wait(b, e)
 	c, changed := e.turn(b, now, r)
+	e.mine = e.mine || changed
+	ask := e.asks(b, now, r)
 	p.mu.Unlock()
 	if changed && r.Changed != nil {
 		r.Changed(c)
 	}
+	if ask {
+		t.askBan(key(b))
+	}
+}
+
+// add makes an entry. The part is locked.
+func (p *part) add(k key, now int64, most int, c *Config) *entry {
+	p.room(most, now, c)
+	e := &entry{at: now}
+	p.entries[k] = e
+	p.held.Store(int64(len(p.entries)))
+	return e
 }
 
 // turn works out the level anew, and tells whether it is another one.
@@ -272,6 +294,8 @@ func (t *Table) Solved(a netip.Addr) {
 		below = r.Challenge * staying * float64(1+e.people) * 0.99
 	}
 	e.alter(change{true, 0.5, below})
+	e.tellSolved = true
+	t.wait(b, e)
 	c, changed := e.turn(b, now, r)
 	part.mu.Unlock()
 	if changed && r.Changed != nil {
