@@ -13,7 +13,6 @@ import (
 
 // limited is a profile of a plain proxy behind limits, which are the shipped ones with room for a benchmark, or with none.
 type limited struct {
-	store  string // memory, or redis
 	mode   string // of the zones: exact, leased or local
 	flood  bool   // every request is refused
 	anyone bool   // every request is from another client
@@ -79,10 +78,10 @@ func limitProfiles() (all []*profile) {
 		name, title string
 		limited
 	}{
-		{"limit-local", "limits, local", limited{store: "memory", mode: "local"}},
-		{"limit-exact", "limits, exact, loopback Redis", limited{store: "redis", mode: "exact"}},
-		{"limit-leased", "limits, leased, loopback Redis", limited{store: "redis", mode: "leased"}},
-		{"limit-refused", "limits, a flood of refused clients", limited{store: "redis", flood: true}},
+		{"limit-local", "limits, local", limited{mode: "local"}},
+		{"limit-leased", "limits, leased, loopback Redis", limited{mode: "leased"}},
+		{"limit-exact", "limits, exact, loopback Redis", limited{mode: "exact"}},
+		{"limit-refused", "limits, a flood of refused clients", limited{mode: "exact", flood: true}},
 	} {
 		tls, plain := c.limited, c.limited
 		all = append(all,
@@ -106,12 +105,8 @@ func (l *limited) zones() string {
 		rate, names = "1000/10d", names[:1]
 		b.WriteString("\t\tdefaults off\n")
 	}
-	mode := ""
-	if l.mode != "" {
-		mode = "\t\t\tmode " + l.mode + "\n"
-	}
 	for _, name := range names {
-		fmt.Fprintf(&b, "\t\tzone %s {\n\t\t\trate %s\n%s\t\t}\n", name, rate, mode)
+		fmt.Fprintf(&b, "\t\tzone %s {\n\t\t\trate %s\n\t\t\tmode %s\n\t\t}\n", name, rate, l.mode)
 	}
 	return b.String()
 }
@@ -131,18 +126,12 @@ func (l *limited) write(t kit.T, base string) string {
 
 // env names the store.
 func (l *limited) env(t kit.T) []string {
-	if l.store == "memory" {
-		return []string{"GW_STORE=memory"}
-	}
 	l.redis = kit.StartRedis(t)
 	return []string{"GW_STORE=redis " + l.redis.URL()}
 }
 
 // scripts counts those that Redis has run so far.
 func (l *limited) scripts(t kit.T) (n int) {
-	if l.redis == nil {
-		return 0
-	}
 	stats, err := l.redis.Client(t).InfoMap(context.Background(), "commandstats").Result()
 	if err != nil {
 		t.Fatalf("asking Redis what it ran: %v", err)
@@ -195,7 +184,7 @@ func (l *limited) header(i int) string {
 // manyClients has a million and more clients ask once each, and prints whether the last are answered as quickly as the first, and the memory.
 func manyClients(t kit.T, upstream string, o options) {
 	const want, part = 1_000_000, 5
-	p := &profile{name: "many-clients", base: "plain-http", limits: &limited{store: "memory", anyone: true}}
+	p := &profile{name: "many-clients", base: "plain-http", limits: &limited{mode: "local", anyone: true}}
 	p.start(t, upstream, o)
 	before, top := rss(t, p.process), 0.0
 	o.seconds = part

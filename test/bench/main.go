@@ -108,7 +108,7 @@ func run(t kit.T, o options) {
 		}
 	}
 	if o.rounds > 0 {
-		report(all, results)
+		report(o, all, results)
 	}
 	parts := strings.Split(o.costs, ",")
 	costs(t, upstream, parts)

@@ -51,7 +51,7 @@ var aims = []struct {
 	{"limit-refused-http", "plain-http", "a refused flood", 0.9},
 }
 
-func report(all []*profile, results map[string]*result) {
+func report(o options, all []*profile, results map[string]*result) {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "\tGET req/s\tratio\tp99 ms\tPOST req/s\tratio\tp99 ms\t")
 	for _, p := range all {
@@ -76,13 +76,14 @@ func report(all []*profile, results map[string]*result) {
 			fmt.Printf("aim, %s at least %.2f of plain Caddy, %s: %s (%.2f)\n", aim.title, aim.ratio, m, met, ratio(r, base))
 		}
 	}
-	asked(all)
+	asked(o, all)
 }
 
-// asked prints what the limits had Redis do.
-func asked(all []*profile) {
+// asked prints what the limits had Redis do. Each gateway tells the others once in a while that it lives, whatever its clients do: of a flood
+// nothing else may come through.
+func asked(o options, all []*profile) {
 	for _, p := range all {
-		if p.limits == nil || p.limits.redis == nil || len(p.limits.asked) == 0 {
+		if p.limits == nil || len(p.limits.asked) == 0 {
 			continue
 		}
 		fmt.Printf("%s: scripts that Redis ran, by measurement: %v\n", p.title, p.limits.asked)
@@ -90,9 +91,9 @@ func asked(all []*profile) {
 			continue
 		}
 		met := "met"
-		if slices.Max(p.limits.asked) > 0 {
+		if slices.Max(p.limits.asked) > o.seconds {
 			met = "missed"
 		}
-		fmt.Printf("aim, %s asks nothing of Redis: %s\n", p.title, met)
+		fmt.Printf("aim, %s asks nothing of Redis, beside one sign of life a second at most: %s\n", p.title, met)
 	}
 }
