@@ -17,7 +17,7 @@ import (
 
 const (
 	mostBanBody    = 64 << 10
-	mostImportBody = 512 << 20
+	mostImportBody = 256 << 20
 	banTime        = 10 * time.Second // of one request
 	importTime     = 5 * time.Minute
 )

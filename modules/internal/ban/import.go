@@ -61,9 +61,6 @@ func (l *List) Import(ctx context.Context, im Import) (out Imports, err error) {
 				return err
 			}
 		}
-		if l.Size()+len(bans)-int(lifted) > l.options.Most {
-			return fmt.Errorf("%w: %d", ErrFull, l.options.Most)
-		}
 		for at := 0; at < len(bans); at += importBatch {
 			n, err := insert(ctx, tx, bans[at:min(at+importBatch, len(bans))], now)
 			if err != nil {
@@ -71,7 +68,7 @@ func (l *List) Import(ctx context.Context, im Import) (out Imports, err error) {
 			}
 			out.Added += n
 		}
-		return nil
+		return l.room(ctx, tx, now)
 	})
 	if err != nil {
 		return Imports{}, fmt.Errorf("importing bans: %w", err)
@@ -80,6 +77,18 @@ func (l *List) Import(ctx context.Context, im Import) (out Imports, err error) {
 	b.feed.Wake()
 	b.tellImported("bans-imported", "a list of bans was imported", im.Source, int64(out.Added), zap.Int64("gateway.ban.replaced", lifted))
 	return out, nil
+}
+
+// room tells whether there are no more bans than there may be.
+func (l *List) room(ctx context.Context, tx *database.Tx, now time.Time) error {
+	var n int
+	if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM bans WHERE expires = 0 OR expires > ?`, database.Micros(now)).Scan(&n); err != nil {
+		return err
+	}
+	if n > l.options.Most {
+		return fmt.Errorf("%w: %d", ErrFull, l.options.Most)
+	}
+	return nil
 }
 
 // admitted are the bans of the list that may be added, each prefix once.

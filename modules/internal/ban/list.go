@@ -3,6 +3,7 @@ package ban
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 
 	"github.com/gaissmai/bart"
@@ -40,7 +41,7 @@ func lite(all []netip.Prefix) *bart.Lite {
 }
 
 // Protect names the trusted proxies, which are never banned: everybody else may stand behind them. It takes the place of what was named before.
-func (l *List) Protect(proxies []netip.Prefix) { l.proxies.Store(lite(append(proxies, local...))) }
+func (l *List) Protect(proxies []netip.Prefix) { l.proxies.Store(lite(slices.Concat(proxies, local))) }
 
 // Banned tells whether the address may not come, and by which ban. It never waits and allocates nothing.
 func (l *List) Banned(ip netip.Addr) (Ban, bool) {

@@ -1,6 +1,7 @@
 package ban
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -21,10 +22,84 @@ func row(r interface{ Scan(...any) error }) (p netip.Prefix, e entry, ok bool, e
 	if err != nil {
 		return p, e, false, fmt.Errorf("reading a ban: %w", err)
 	}
-	p, err = netip.ParsePrefix(prefix)
-	if err != nil || canonical(p) != p {
-		return p, e, false, nil
-	}
+	p, ok = e.fill(prefix, reason, source)
+	return p, e, ok, nil
+}
+
+func (e *entry) fill(prefix, reason, source string) (p netip.Prefix, ok bool) {
+	p, err := netip.ParsePrefix(prefix)
 	e.reason, e.source = unique.Make(reason), unique.Make(source)
-	return p, e, true, nil
+	return p, err == nil && canonical(p) == p
+}
+
+// readSome makes of the trie one that knows of these prefixes what the database does.
+func (b *Book) readSome(ctx context.Context, t *trie, keys map[string]bool) (*trie, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTime)
+	defer cancel()
+	for key := range keys {
+		p, err := netip.ParsePrefix(key)
+		if err != nil {
+			continue // no version of ours writes it
+		}
+		_, e, ok, err := row(b.db.QueryRow(ctx, selectBans+` WHERE b.prefix = ?`, key))
+		switch {
+		case err != nil:
+			return nil, err
+		case ok:
+			t = t.InsertPersist(p, e)
+		default:
+			t = t.DeletePersist(p)
+		}
+	}
+	return t, nil
+}
+
+// readAll reads all bans into a new trie.
+func (b *Book) readAll(ctx context.Context) (*trie, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTime)
+	defer cancel()
+	times, err := b.readHistory(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the history of bans: %w", err)
+	}
+	rows, err := b.db.Query(ctx, `SELECT prefix, reason, source, created, expires FROM bans LIMIT ?`, MaxBans)
+	if err != nil {
+		return nil, fmt.Errorf("reading the bans: %w", err)
+	}
+	defer rows.Close()
+	t := new(trie)
+	for rows.Next() {
+		var prefix, reason, source string
+		var e entry
+		if err := rows.Scan(&prefix, &reason, &source, &e.created, &e.expires); err != nil {
+			return nil, fmt.Errorf("reading the bans: %w", err)
+		}
+		if p, ok := e.fill(prefix, reason, source); ok {
+			e.times = times[prefix]
+			t.Insert(p, e)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("reading the bans: %w", err)
+	}
+	return t, nil
+}
+
+// readHistory reads how often those were banned that are banned now; what was imported, which is most, has none.
+func (b *Book) readHistory(ctx context.Context) (map[string]int32, error) {
+	rows, err := b.db.Query(ctx, `SELECT h.prefix, h.times FROM ban_history h JOIN bans b ON b.prefix = h.prefix LIMIT ?`, MaxBans)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	times := map[string]int32{}
+	for rows.Next() {
+		var prefix string
+		var n int32
+		if err := rows.Scan(&prefix, &n); err != nil {
+			return nil, err
+		}
+		times[prefix] = n
+	}
+	return times, rows.Err()
 }

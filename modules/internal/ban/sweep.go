@@ -3,19 +3,14 @@ package ban
 import (
 	"context"
 	"fmt"
+	"net/netip"
 
 	"github.com/convosphere/gateway/modules/internal/database"
 )
 
 const sweepBatch = 1000 // rows in one transaction, so that nobody waits long for it
 
-// sweep deletes what has ended, from memory and from the database. Nobody is told: it did not count any more. Only run calls it, as
-// everything that changes the trie.
-func (b *Book) sweep(ctx context.Context) error {
-	b.forget(database.Micros(b.now()))
-	return b.sweepTables(ctx)
-}
-
+// sweepTables deletes from the database what has ended. Nobody is told: it did not count any more.
 func (b *Book) sweepTables(ctx context.Context) error {
 	now := database.Micros(b.now())
 	for _, q := range []string{
@@ -35,20 +30,27 @@ func (b *Book) sweepTables(ctx context.Context) error {
 	return nil
 }
 
+// fewEnded is up to how many bans are taken out of the trie one by one; for more it is copied once.
+const fewEnded = 1000
+
 // forget takes out of memory what has ended.
 func (b *Book) forget(now int64) {
 	t := b.trie.Load()
-	var fresh *trie
+	var ended []netip.Prefix
 	for p, e := range t.All() {
-		if e.in(now) {
-			continue
+		if !e.in(now) {
+			ended = append(ended, p)
 		}
-		if fresh == nil {
-			fresh = t.Clone()
+	}
+	if len(ended) > fewEnded {
+		t = t.Clone()
+		for _, p := range ended {
+			t.Delete(p)
 		}
-		fresh.Delete(p)
+	} else {
+		for _, p := range ended {
+			t = t.DeletePersist(p)
+		}
 	}
-	if fresh != nil {
-		b.trie.Store(fresh)
-	}
+	b.trie.Store(t)
 }
