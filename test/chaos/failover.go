@@ -27,7 +27,8 @@ type FailedOver struct {
 	Charged     int           // by the old master
 	Known       int           // of these to the new one when it took over
 	LostBytes   int64         // of the replication stream
-	Outage      time.Duration // until gateways counted again
+	Named       time.Duration // from the freeze until all Sentinels named the new one
+	Outage      time.Duration // and until gateways were seen to count by it, where they are asked again after that
 }
 
 // Lost charges are those that the old master had not passed on.
@@ -59,6 +60,7 @@ func FailOver(t kit.T, lag time.Duration) FailedOver {
 	before := <-seen
 
 	m := s.Failed()
+	f.Named = time.Since(froze)
 	f.Known = charged(t, m.Client(), hoard)
 	s.First.Thaw()
 	f.Charged = charged(t, s.First.Client(), hoard)

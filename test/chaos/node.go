@@ -36,7 +36,7 @@ http://:{$GW_PORT} {
 			shed off
 {$GW_ZONES}
 		}
-		respond ok 200
+		{$GW_ANSWER}
 	}
 }
 `
@@ -48,8 +48,11 @@ type Node struct {
 	process *kit.Process
 }
 
-// startNode runs one with these lines in the block of gw_rate_limit.
-func startNode(t kit.T, name, store, lines string) *Node {
+// answer is what admitted requests get.
+const answer = "respond ok 200"
+
+// startNode runs one with these lines in the block of gw_rate_limit, and this one behind it.
+func startNode(t kit.T, name, store, lines, behind string) *Node {
 	t.Helper()
 	n := &Node{Name: name, Addr: kit.FreeAddr(t)}
 	_, port, err := net.SplitHostPort(n.Addr)
@@ -58,7 +61,7 @@ func startNode(t kit.T, name, store, lines string) *Node {
 	}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "Caddyfile")
-	if err := os.WriteFile(file, []byte(strings.Replace(site, "{$GW_ZONES}", lines, 1)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(strings.NewReplacer("{$GW_ZONES}", lines, "{$GW_ANSWER}", behind).Replace(site)), 0o600); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
 	n.process = kit.Start(t, kit.Command{
@@ -81,7 +84,7 @@ func startNode(t kit.T, name, store, lines string) *Node {
 func startNodes(t kit.T, count int, store, lines string) (all []*Node) {
 	t.Helper()
 	for i := range count {
-		all = append(all, startNode(t, "gateway-"+strconv.Itoa(i+1), store, lines))
+		all = append(all, startNode(t, "gateway-"+strconv.Itoa(i+1), store, lines, answer))
 	}
 	return all
 }

@@ -34,8 +34,8 @@ func limits(t kit.T, lasting time.Duration) {
 	fmt.Println("\nFail-over by Sentinels: a master that freezes under load, whose replicas lag")
 	for _, lag := range []time.Duration{0, 50 * time.Millisecond, 300 * time.Millisecond} {
 		f := chaos.FailOver(t, lag)
-		fmt.Printf("lag %s: admitted %d before and %d after, of %d; the old master had charged %d, the new one knew of %d, lost %d (%d bytes); counted again after %s; 503 %d\n",
-			f.Lag, f.Before, f.After, f.Burst, f.Charged, f.Known, f.Lost(), f.LostBytes, f.Outage.Round(100*time.Millisecond), f.Unavailable)
+		fmt.Printf("lag %s: admitted %d before and %d after, of %d; the old master had charged %d, the new one knew of %d, lost %d (%d bytes); named after %s, counted by after %s; 503 %d\n",
+			f.Lag, f.Before, f.After, f.Burst, f.Charged, f.Known, f.Lost(), f.LostBytes, f.Named.Round(100*time.Millisecond), f.Outage.Round(100*time.Millisecond), f.Unavailable)
 		verdict("no more too many than were lost", f.Over() <= f.Lost() && f.Withheld == 0, f.Over())
 	}
 
