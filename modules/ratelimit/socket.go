@@ -26,6 +26,7 @@ type conversation struct {
 	a       *asked
 	charges []limit.Charge
 	conn    *wsframe.Conn // set before the first message
+	heard   int           // messages of the client
 	over    []time.Time   // when messages over the limit came, within the time in which they count
 
 	mu   sync.Mutex // what the request's event tells, which is written when the request ends, maybe while a message passes
@@ -58,6 +59,7 @@ func (t *conversation) message(ctx context.Context, m *wsframe.Message) error {
 	if m.Dir != wsframe.In {
 		return nil
 	}
+	t.heard++
 	if t.h.tiered || t.h.sized { // the tier may be another one by now
 		t.a.tier, t.a.size = t.h.tier(t.a.rc), int64(len(m.Data))
 		t.charges, _ = t.h.charge(t.charges[:0], t.h.messages, t.a)
@@ -81,6 +83,7 @@ func (t *conversation) message(ctx context.Context, m *wsframe.Message) error {
 // warning is what the client is told of a message that was not passed on.
 type warning struct {
 	Type       string   `json:"type"`
+	Message    int      `json:"message"` // which of the client's on this socket, from 1
 	Violated   []string `json:"violated-policies"`
 	RetryAfter int64    `json:"retry_after,omitempty"` // in seconds, rounded up
 	Left       int      `json:"left"`                  // how many more are dropped before the socket closes
@@ -99,7 +102,7 @@ func (t *conversation) refuse(m *wsframe.Message) error {
 		return closed
 	}
 	t.over = append(t.over, now)
-	w := warning{Type: "gateway.rate-limit", Left: t.h.Warn - len(t.over)}
+	w := warning{Type: "gateway.rate-limit", Message: t.heard, Left: t.h.Warn - len(t.over)}
 	for i := range t.charges {
 		if c := &t.charges[i]; c.Result.Refused {
 			w.Violated = append(w.Violated, c.Zone.Name)

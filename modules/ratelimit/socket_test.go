@@ -161,7 +161,7 @@ func TestWarning(t *testing.T) {
 		}
 	}
 	for left := 1; left >= 0; left-- {
-		if got, want := answer(), fmt.Sprintf(`{"type":"gateway.rate-limit","violated-policies":["talk"],"retry_after":3600,"left":%d}`, left); got != want {
+		if got, want := answer(), fmt.Sprintf(`{"type":"gateway.rate-limit","message":%d,"violated-policies":["talk"],"retry_after":3600,"left":%d}`, 5-left, left); got != want {
 			t.Fatalf("%s, want %s", got, want)
 		}
 	}

@@ -19,6 +19,7 @@ type words struct {
 var english = words{
 	Lang: "en", Status: "The request was answered with status", Reference: "Reference", Back: "Back to the start",
 	After: "You can try again in %s.", Again: "Try again", Units: [4][2]string{{"second", "seconds"}, {"minute", "minutes"}, {"hour", "hours"}, {"day", "days"}},
+	Titles: map[int]string{429: "Too many requests"},
 }
 
 var german = words{

@@ -20,6 +20,7 @@ export class Live {
     if (this.socket && this.socket.readyState <= WebSocket.OPEN) return;
     clearTimeout(this.timer);
     this.on.state('connecting');
+    this.sent = 0;
     const socket = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/api/ws`);
     let opened = 0;
     socket.addEventListener('open', () => {
@@ -57,7 +58,13 @@ export class Live {
 
   // tell sends and expects nothing.
   tell(frame) {
-    if (this.online) this.socket.send(JSON.stringify(frame));
+    if (this.online) this.#send(frame);
+  }
+
+  // #send counts, since the gateway says by number which message it did not pass on.
+  #send(frame) {
+    this.sent++;
+    this.socket.send(JSON.stringify(frame));
   }
 
   // ask sends, and answers with what comes back for it.
@@ -69,8 +76,8 @@ export class Live {
       }
       const ref = crypto.randomUUID();
       const timer = setTimeout(() => this.#answer(ref, (w) => w.reject(new Problem(0, 'No answer came'))), answerTime);
-      this.waiting.set(ref, { resolve, reject, timer });
-      this.socket.send(JSON.stringify({ ...frame, ref }));
+      this.waiting.set(ref, { resolve, reject, timer, number: this.sent + 1 });
+      this.#send({ ...frame, ref });
     });
   }
 
@@ -83,6 +90,11 @@ export class Live {
     }
     if (e.type === 'gateway.renew') {
       refresh().catch(() => {}); // the gateway closes the socket unless the session is refreshed; what then follows is seen to there
+      return;
+    }
+    if (e.type === 'gateway.rate-limit') {
+      const text = `Not so fast: try again in ${e.retry_after ?? 'some'} s`;
+      for (const [ref, w] of this.waiting) if (w.number === e.message) this.#answer(ref, () => w.reject(new Problem(429, text)));
       return;
     }
     if (e.ref && this.waiting.has(e.ref)) {
