@@ -113,11 +113,12 @@ func TestSocketsAreWarnedAndClosed(t *testing.T) {
 				c = c.Over(version)
 			}
 			sock := c.Socket(t)
-			for i := range 6 {
-				sock.Send(t, kit.Frame{"type": "hello", "n": i})
-			}
 			for i := range 3 {
+				sock.Send(t, kit.Frame{"type": "hello", "n": i})
 				sock.Expect(t, "echo", func(f kit.Frame) bool { return f.Str("type") == "hello" && f["n"] == float64(i) })
+			}
+			for range 3 {
+				sock.Send(t, kit.Frame{"type": "more"})
 			}
 			for i := range 2 {
 				w := sock.Expect(t, "warning", func(f kit.Frame) bool { return f.Str("type") == "gateway.rate-limit" })
