@@ -80,7 +80,11 @@ func talk(t *testing.T, c *websocket.Conn, max int) (int, error) {
 		if err := c.Write(ctx, websocket.MessageText, []byte("hello")); err != nil {
 			return n, err
 		}
-		if _, _, err := c.Read(ctx); err != nil {
+		_, b, err := c.Read(ctx)
+		if err == nil && string(b) != "hello" {
+			err = errors.New(string(b)) // a warning
+		}
+		if err != nil {
 			return n, err
 		}
 	}
@@ -133,7 +137,7 @@ func TestMessagesFailClosed(t *testing.T) {
 func TestWarning(t *testing.T) {
 	h := mustLoad(t, "gw_rate_limit {\n defaults off\n warn 2\n zone talk {\n messages\n rate 1/1h\n burst 3\n}\n zone seen {\n messages\n key host\n rate 1/1h\n shadow\n}\n}", nil)
 	now := time.Now()
-	h.state = &state{limits: limit.NewState(0, func() time.Time { return now }), leases: newLeases(func() time.Time { return now }, time.Hour), registry: newRegistry()}
+	h.state = newState(func() time.Time { return now }, time.Hour)
 	t.Cleanup(h.state.leases.close)
 	h.limiter = limit.NewLimiter(h.state.limits, limit.Options{})
 	ended := make(chan reqctx.Request, 1)
@@ -247,7 +251,7 @@ func TestConnectionsAndUsers(t *testing.T) {
 func process(t *testing.T, directive string, s store.Store) *Handler {
 	t.Helper()
 	h := mustLoad(t, directive, s)
-	h.state = &state{limits: limit.NewState(0, time.Now), leases: newLeases(time.Now, time.Second), registry: newRegistry()}
+	h.state = newState(time.Now, time.Second)
 	t.Cleanup(h.state.leases.close)
 	o := limit.Options{Timeout: time.Second}
 	if s != nil {

@@ -20,9 +20,14 @@ var states = caddy.NewUsagePool()
 
 const stateKey = "state"
 
+// newState makes a state that looks each time that every has passed which leases are due.
+func newState(now func() time.Time, every time.Duration) *state {
+	return &state{limits: limit.NewState(0, now), leases: newLeases(now, every), registry: newRegistry()}
+}
+
 func acquire() (*state, error) {
 	v, _, err := states.LoadOrNew(stateKey, func() (caddy.Destructor, error) {
-		return &state{limits: limit.NewState(0, time.Now), leases: newLeases(time.Now, time.Second), registry: newRegistry()}, nil
+		return newState(time.Now, time.Second), nil
 	})
 	if err != nil {
 		return nil, err
