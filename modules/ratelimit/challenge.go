@@ -42,6 +42,7 @@ type visit struct {
 	rc   *reqctx.Request
 	addr netip.Addr
 	who  challenge.Client // whom challenges are bound to
+	has  bool             // one to solve
 }
 
 // clearance is what a client shows that was challenged.
@@ -53,15 +54,15 @@ type clearance struct {
 // suspects tells whether the request is one that behind looks at.
 func (h *Handler) suspects(a *asked) bool {
 	g := h.gatekeeper
-	return g != nil && (challenge.Ours(a.r.URL.Path) || !a.rc.Cleared && g.level(a.rc, a.addr) >= abuse.Challenged)
+	return g != nil && (challenge.Ours(a.r.URL.Path) || !a.rc.Cleared && a.level >= abuse.Challenged)
 }
 
 // behind answers for the paths of challenges, and in place of next where the client has a challenge to solve first. It comes after the zones were
 // charged, so that a flood is refused by them and costs no more than that, and what it answers settles them as any answer does.
-func (h *Handler) behind(shown clearance, addr netip.Addr, next caddyhttp.Handler) caddyhttp.Handler {
+func (h *Handler) behind(shown clearance, addr netip.Addr, has bool, next caddyhttp.Handler) caddyhttp.Handler {
 	g := h.gatekeeper
 	return caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
-		v := visit{w, r, reqctx.From(r.Context()), addr, challenge.Client{Address: reqctx.Client{IP: addr}.Key(), UserAgent: r.UserAgent()}}
+		v := visit{w, r, reqctx.From(r.Context()), addr, challenge.Client{Address: reqctx.Client{IP: addr}.Key(), UserAgent: r.UserAgent()}, has}
 		switch {
 		case challenge.Ours(r.URL.Path):
 			g.serve(v)
@@ -77,14 +78,6 @@ func (h *Handler) behind(shown clearance, addr netip.Addr, next caddyhttp.Handle
 		v.rc.Cleared = true
 		return next.ServeHTTP(w, r)
 	})
-}
-
-func (g *gatekeeper) level(rc *reqctx.Request, addr netip.Addr) abuse.Level {
-	user := ""
-	if rc.Identity != nil {
-		user = rc.Identity.Subject
-	}
-	return g.abuse.LevelOf(addr, user)
 }
 
 // puzzle is set by the score.

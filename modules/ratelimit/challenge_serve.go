@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/convosphere/gateway/modules/internal/abuse"
 	"github.com/convosphere/gateway/modules/internal/challenge"
 	"github.com/convosphere/gateway/modules/internal/problem"
 	"github.com/convosphere/gateway/modules/internal/strictjson"
@@ -43,7 +42,7 @@ func (g *gatekeeper) serve(v visit) {
 	case method != http.MethodGet && method != http.MethodHead:
 		v.w.Header().Set("Allow", "GET, HEAD, POST")
 		problem.Write(v.w, v.r, problem.Problem{Status: http.StatusMethodNotAllowed})
-	case g.level(v.rc, v.addr) >= abuse.Challenged:
+	case v.has:
 		g.ask(v)
 	default: // a page that was left open, say
 		forward(v.w, "/")

@@ -372,6 +372,18 @@ func TestChallengeOff(t *testing.T) {
 	}
 }
 
+// A socket's handshake is answered as a program is, whatever it accepts.
+func TestHandshakesAreChallenged(t *testing.T) {
+	w := watch(t, "challenge {\n work 8\n}")
+	w.table.Note(netip.MustParseAddr(suspect), abuse.Attack)
+	puzzle(t, w.send("GET", "/ws", suspect, "", "Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==",
+		"Accept", "text/html", "Sec-Fetch-Mode", "websocket"))
+	puzzle(t, w.send("GET", "/ws", suspect, "", "Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==", "Accept", "text/html"))
+	if w.seen != nil {
+		t.Error("it reached the back end")
+	}
+}
+
 // A request that passes two handlers is asked once.
 func TestTwoHandlersAskOnce(t *testing.T) {
 	w := watch(t, "challenge {\n work 8\n}")

@@ -93,9 +93,12 @@ func TestAChallengedClientGetsOn(t *testing.T) {
 	for range 3 {
 		c.Call(t, "GET", "/?q=<script>alert(1)</script>", nil, suspect, kit.With("Gateway-Clearance", clearance)).Want(t, http.StatusForbidden)
 	}
-	challengeIn(t, c.Call(t, "POST", "/auth/api/login", creds, suspect, kit.With(p.Header, answer)))
-	challengeIn(t, c.Call(t, "POST", "/auth/api/login", creds, suspect, kit.With("Gateway-Clearance", clearance), kit.With("User-Agent", "another")))
-	c.Call(t, "POST", "/auth/api/login", creds, suspect, kit.With("Gateway-Clearance", clearance)).Want(t, http.StatusOK)
+	open := func(what ...kit.Opt) *kit.Answer {
+		return c.Call(t, "GET", "/auth/api/config", nil, append(what, suspect)...)
+	}
+	challengeIn(t, open(kit.With(p.Header, answer)))
+	challengeIn(t, open(kit.With("Gateway-Clearance", clearance), kit.With("User-Agent", "another")))
+	open(kit.With("Gateway-Clearance", clearance)).Want(t, http.StatusOK)
 
 	// A person's browser goes through the page to the login, with nothing to do.
 	tab := kit.StartBrowser(t).Tab(t, "challenged", kit.Phone)
