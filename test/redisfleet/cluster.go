@@ -91,7 +91,9 @@ func (c *Cluster) Addrs() (all []string) {
 
 // Client of the whole, closed with the test, as the gateway's store makes it.
 func (c *Cluster) Client() *redis.ClusterClient {
-	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: c.Addrs(), MaxRetries: -1, ContextTimeoutEnabled: true, DialTimeout: time.Second})
+	client := redis.NewClusterClient(&redis.ClusterOptions{
+		Addrs: c.Addrs(), MaxRetries: -1, MinRetryBackoff: time.Millisecond, ContextTimeoutEnabled: true, DialTimeout: time.Second,
+	})
 	c.t.Cleanup(func() { _ = client.Close() })
 	return client
 }

@@ -35,6 +35,9 @@ func OpenRedis(ctx context.Context, address string) (*Redis, error) {
 	o.ContextTimeoutEnabled = true // otherwise go-redis does not mind a context's deadline
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = 2*time.Second, time.Second, time.Second, time.Second
 	o.MaxRetries = -1 // a retry charges twice: whoever may repeat does so itself
+	// What a Cluster sends elsewhere is asked there after this time, where several calls share a connection; the 8 ms of go-redis are much of a
+	// limit's 20.
+	o.MinRetryBackoff = time.Millisecond
 	r := &Redis{redis.NewUniversalClient(o)}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

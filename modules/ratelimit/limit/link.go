@@ -122,12 +122,22 @@ func (l *link) insist(ctx context.Context, way *lane, args []any) *redis.Cmd {
 	}
 }
 
-// untouched tells of an error that nothing was run and another try is worth while: a replica is about to be the master.
-func untouched(err error) bool { return redis.IsReadOnlyError(err) || redis.IsMasterDownError(err) }
+// untouched tells of an error that nothing was run and another try is worth while: a replica is about to be the master, or a slot has moved on
+// more often than the client follows in one try.
+func untouched(err error) bool {
+	return redis.IsReadOnlyError(err) || redis.IsMasterDownError(err) || redis.IsClusterDownError(err) || moved(err)
+}
+
+// moved tells that another master is to be asked.
+func moved(err error) bool {
+	_, m := redis.IsMovedError(err)
+	_, a := redis.IsAskError(err)
+	return m || a
+}
 
 // answered tells whether Redis is there. One that does not know a script yet is, and one whose slots are moving.
 func answered(err error) bool {
-	return err == nil || strings.HasPrefix(err.Error(), "NOSCRIPT") || redis.IsTryAgainError(err)
+	return err == nil || strings.HasPrefix(err.Error(), "NOSCRIPT") || redis.IsTryAgainError(err) || moved(err)
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {
