@@ -78,7 +78,7 @@ func (s *simulation) request(e *told) {
 	rep.seen(e)
 	refused := false
 	for _, site := range s.sites.of(a.r) {
-		a.tier, a.client = s.tiers.Of(e.User), site.prefix.of(a.addr)
+		a.tier, a.prefix, a.client = s.tiers.Of(e.User), site.prefix, site.prefix.of(a.addr)
 		if site.Exempt.holds(a) {
 			continue
 		}

@@ -152,12 +152,12 @@ func (s *Simulated) finish() {
 func (s *Simulated) Text(w io.Writer, style terminal.Style) error {
 	var b strings.Builder
 	const second = "2006-01-02T15:04:05Z07:00"
-	fmt.Fprintf(&b, "%d requests", s.Requests)
+	fmt.Fprintf(&b, "requests: %d", s.Requests)
 	if s.Requests > 0 {
 		fmt.Fprintf(&b, " from %s to %s", s.From.Format(second), s.To.Format(second))
 	}
-	fmt.Fprintf(&b, ": %s would have been refused, %d were\n%d of them were admitted; %d that were refused would not have been\n\n",
-		style.Verdict(fmt.Sprint(s.Refused), s.Newly > 0), s.RefusedThen, s.Newly, s.NoLonger)
+	fmt.Fprintf(&b, "\nwould have been refused: %s, of which were admitted: %d\nwere refused: %d, of which would have been admitted: %d\n\n",
+		style.Verdict(fmt.Sprint(s.Refused), s.Newly > 0), s.Newly, s.RefusedThen, s.NoLonger)
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "zone\tasked\trefused\tadmitted then\tmost refused")
 	for _, z := range s.Zones {

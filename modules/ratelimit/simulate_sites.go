@@ -153,7 +153,7 @@ func (s *sites) site(raw []byte) (*site, error) {
 	if err := h.compile(); err != nil {
 		return nil, fmt.Errorf("gw_rate_limit: %w", err)
 	}
-	for _, z := range slices.Concat(h.requests, h.messages) {
+	for _, z := range slices.Concat(h.requests, h.messages, h.handshakes) {
 		if why := z.unknowable(); why != "" {
 			s.unknown[z.Name] = why
 		} else {

@@ -89,7 +89,7 @@ func TestSimulateOnTheEventsClock(t *testing.T) {
 	if code != 3 || rep.Requests != 41 || rep.Refused != 40-20-6 || rep.Newly != rep.Refused || login.Refused != rep.Refused || login.Names != 1 || login.Most[0] != (Refused{"client=192.0.2.7", rep.Refused}) {
 		t.Errorf("%d %+v %+v", code, rep, login)
 	}
-	for _, want := range []string{"41 requests from 2026-01-31T00:00:00Z to 2026-01-31T00:01:00Z", "14 would have been refused, 0 were", "client=192.0.2.7 ×14", "unknown: zone login-user: it counts by json:/username", "unknown: zone messages"} {
+	for _, want := range []string{"requests: 41 from 2026-01-31T00:00:00Z to 2026-01-31T00:01:00Z", "would have been refused: 14, of which were admitted: 14\nwere refused: 0,", "client=192.0.2.7 ×14", "unknown: zone login-user: it counts by json:/username", "unknown: zone messages"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

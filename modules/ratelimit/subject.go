@@ -20,7 +20,8 @@ type asked struct {
 	r      *http.Request
 	rc     *reqctx.Request
 	addr   netip.Addr  // who is calling, zero: unknown
-	client string      // the same, as it is counted where a zone says nothing else
+	prefix Prefix      // how it is counted where a zone says nothing else …
+	client string      // … and that
 	path   string      // clean
 	tier   string      // what the policy last said of who is asking
 	level  abuse.Level // what became of who is asking by misbehaving
@@ -30,7 +31,7 @@ type asked struct {
 
 func (h *Handler) asked(w http.ResponseWriter, r *http.Request, rc *reqctx.Request) asked {
 	a := asked{w: w, r: r, rc: rc, addr: caller(r, rc), path: clean(r.URL.Path), tier: h.tier(rc), size: r.ContentLength}
-	a.client = h.prefix.of(a.addr)
+	a.prefix, a.client = h.prefix, h.prefix.of(a.addr)
 	a.level = h.level(rc)
 	return a
 }
@@ -94,6 +95,9 @@ func (a *asked) words(words []string, key []part, pattern string) []string {
 func (a *asked) value(p *part, pattern string) (value string, ok bool) {
 	switch p.kind {
 	case byClient:
+		if p.prefix == a.prefix {
+			return a.client, true
+		}
 		return p.prefix.of(a.addr), true
 	case byRoute:
 		return pattern, true
