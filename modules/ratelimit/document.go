@@ -31,7 +31,7 @@ type document struct {
 // field is the value of a JSON member, as all who mean the same write it.
 func (a *asked) field(p *part) (value string, ok bool) {
 	if !a.body.looked {
-		a.body = readDocument(a.w, a.r)
+		a.body = readDocument(a.w, a.r, readTime)
 	}
 	if a.body.root == nil || a.body.invalid {
 		return "", false
@@ -62,8 +62,9 @@ func fold(name string) string {
 	return strings.ToLower(casefold.Name(norm.NFKC.String(strings.TrimSpace(name))))
 }
 
-// readDocument reads the body of r, whatever type it claims, and puts in its place one that can be read from the beginning.
-func readDocument(w http.ResponseWriter, r *http.Request) document {
+// readDocument reads the body of r, whatever type it claims, and puts in its place one that can be read from the beginning. Who does not send it in
+// time is counted with those who send what can't be read.
+func readDocument(w http.ResponseWriter, r *http.Request, patience time.Duration) document {
 	d := document{looked: true}
 	switch {
 	case r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0:
@@ -73,7 +74,7 @@ func readDocument(w http.ResponseWriter, r *http.Request) document {
 		return d
 	}
 	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(readTime)) // not every server can; then its own limits hold
+	_ = control.SetReadDeadline(time.Now().Add(patience)) // not every server can; then its own limits hold
 	text, err := io.ReadAll(io.LimitReader(r.Body, maxDocument+1))
 	_ = control.SetReadDeadline(time.Time{})
 	r.Body = &again{bytes.NewReader(text), err, r.Body}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -185,12 +186,51 @@ func TestABrokenBodyStaysBroken(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.ContentLength = -1
-	d := readDocument(httptest.NewRecorder(), r)
+	d := readDocument(httptest.NewRecorder(), r, time.Minute)
 	if !d.invalid {
 		t.Error("it is taken for whole")
 	}
 	if got, err := io.ReadAll(r.Body); err != io.ErrUnexpectedEOF || string(got) != `{"username":"ada"}` {
 		t.Errorf("%q %v", got, err)
+	}
+}
+
+// A client that begins a body and sends no more of it holds nothing for long, and evades no count.
+func TestAStalledBody(t *testing.T) {
+	got := make(chan document, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got <- readDocument(w, r, 50*time.Millisecond)
+		if _, err := io.ReadAll(r.Body); err == nil {
+			t.Error("what comes next finds it whole")
+		}
+	}))
+	defer server.Close()
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{\"username\":"); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case d := <-got:
+		if !d.invalid {
+			t.Error("it is taken for whole")
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("it is waited for")
+	}
+}
+
+func BenchmarkDocument(b *testing.B) {
+	body := []byte(`{"username":"ursula","password":"correct horse battery staple","delivery":"body"}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		d := parseDocument(body)
+		if v, ok := d.member([]string{"username"}); !ok || v != "ursula" {
+			b.Fatal(v)
+		}
 	}
 }
 

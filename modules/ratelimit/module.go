@@ -104,6 +104,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.findGround(ctx); err != nil {
 		return err
 	}
+	h.warnOfCountries()
 	if err := h.openGate(); err != nil {
 		return err
 	}
@@ -208,6 +209,18 @@ func (h *Handler) findGround(ctx caddy.Context) error {
 	}
 	h.ground = g
 	return nil
+}
+
+// warnOfCountries says which zones count by what nobody tells here.
+func (h *Handler) warnOfCountries() {
+	if h.ground != nil && h.ground.Places != nil {
+		return
+	}
+	for _, z := range slices.Concat(h.requests, h.messages, h.handshakes) {
+		if has(z.key, byCountry) {
+			h.logger.Warn("the zone counts by country, but the gateway has no country file: it counts by client", zap.String("zone", z.Name))
+		}
+	}
 }
 
 // Cleanup lets go of the counters, if this configuration had them.
