@@ -86,5 +86,5 @@ func person(name string, roles ...string) *reqctx.Identity {
 
 // zone is the directive with one zone of these lines, and nothing else.
 func zone(lines string) string {
-	return "gw_rate_limit {\n\tdefaults off\n\tzone z {\n\t\t" + lines + "\n\t}\n}"
+	return "gw_rate_limit {\n\tdefaults off\n\tstore_timeout 5s\n\tzone z {\n\t\t" + lines + "\n\t}\n}"
 }

@@ -139,7 +139,7 @@ func TestTheWriterUnwraps(t *testing.T) {
 func TestCosts(t *testing.T) {
 	for name, s := range stores(t) {
 		t.Run(name, func(t *testing.T) {
-			h := mustLoad(t, "gw_rate_limit {\n defaults off\n zone fixed {\n match /fixed\n rate 10/1h\n cost 4\n}\n zone bytes {\n match /bytes\n rate 10/1h\n cost bytes 1KiB\n}\n zone above {\n match /above\n rate 10/1h\n cost 11\n}\n}", s)
+			h := mustLoad(t, "gw_rate_limit {\n defaults off\n store_timeout 5s\n zone fixed {\n match /fixed\n rate 10/1h\n cost 4\n}\n zone bytes {\n match /bytes\n rate 10/1h\n cost bytes 1KiB\n}\n zone above {\n match /above\n rate 10/1h\n cost 11\n}\n}", s)
 			for i, want := range []int{204, 204, 429} {
 				if code := (call{what: "GET /fixed"}).code(t, h); code != want {
 					t.Errorf("fixed: %d is %d", i, code)
@@ -188,7 +188,7 @@ func TestCostOfAnUnknownLength(t *testing.T) {
 func TestShadow(t *testing.T) {
 	for name, s := range stores(t) {
 		t.Run(name, func(t *testing.T) {
-			h := mustLoad(t, "gw_rate_limit {\n defaults off\n zone seen {\n rate 1/1h\n shadow\n}\n zone real {\n rate 3/1h\n}\n}", s)
+			h := mustLoad(t, "gw_rate_limit {\n defaults off\n store_timeout 5s\n zone seen {\n rate 1/1h\n shadow\n}\n zone real {\n rate 3/1h\n}\n}", s)
 			for i, want := range []int{204, 204, 204, 429} {
 				w, _ := (call{}).send(t, h)
 				if w.Code != want {
