@@ -3,8 +3,10 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"net/http/httputil"
 	"net/netip"
 	"net/url"
@@ -193,5 +195,57 @@ func TestASocketEndsWithABan(t *testing.T) {
 	}
 	if n := strings.Count(events(), "banned-client-refused"); n != 1 {
 		t.Errorf("%d events", n)
+	}
+}
+
+// The connection of a banned client ends with its answer, over HTTP/2 too; others go on with theirs.
+func TestTheConnectionOfABannedClientEnds(t *testing.T) {
+	h, _ := banning(t, "192.0.2.0/24")
+	h.MaxHeaderBytes = 10_000
+	for _, version := range []int{1, 2} {
+		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_ = h.ServeHTTP(w, withVars(r, r.URL.Query().Get("ip"), false), caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil }))
+		}))
+		s.EnableHTTP2 = version == 2
+		s.StartTLS()
+		reused := func(ip string) (again bool) {
+			t.Helper()
+			var got bool
+			for range 2 {
+				trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { got = c.Reused }}
+				r, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), "GET", s.URL+"/?ip="+ip, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				res, err := s.Client().Do(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, _ = io.Copy(io.Discard, res.Body)
+				_ = res.Body.Close()
+				if res.ProtoMajor != version {
+					t.Fatal(res.Proto)
+				}
+			}
+			return got
+		}
+		if !reused("192.0.3.7") {
+			t.Errorf("HTTP/%d: others lose their connection", version)
+		}
+		if version == 1 && reused("192.0.2.7") {
+			t.Error("HTTP/1: the connection stays")
+		}
+		if version == 2 { // GOAWAY is on its way beside the answer
+			ended := false
+			for range 200 {
+				if ended = !reused("192.0.2.7"); ended {
+					break
+				}
+			}
+			if !ended {
+				t.Error("HTTP/2: the connection stays")
+			}
+		}
+		s.Close()
 	}
 }

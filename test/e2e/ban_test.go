@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -114,6 +115,25 @@ func TestBans(t *testing.T) {
 	}
 	ban(0, "rm", "--source", "import:crowdsec")
 	becomes(http.StatusOK, "198.51.100.1", "2001:db8:1:2::3")
+
+	// A large one, as blocklists are.
+	const large = 100_000
+	var all strings.Builder
+	for i := range large {
+		fmt.Fprintf(&all, "100.%d.%d.%d\n", 64+i>>16, i>>8&255, i&255)
+	}
+	if err := os.WriteFile(list, []byte(all.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := ban(0, "import", list, "--source", "large", "--for", "1d"); !strings.Contains(out, "banned 100000, ") {
+		t.Error(out)
+	}
+	becomes(http.StatusForbidden, "100.64.0.0", "100.65.134.159")
+	becomes(http.StatusOK, "100.66.0.1")
+	if out := ban(0, "rm", "--source", "import:large"); !strings.Contains(out, "lifted 100000 bans") {
+		t.Error(out)
+	}
+	becomes(http.StatusOK, "100.64.0.0")
 
 	for range 100 {
 		if s := status(there, "192.0.2.66"); s != http.StatusForbidden {

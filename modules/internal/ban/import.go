@@ -102,7 +102,7 @@ func (l *List) admitted(im Import, out *Imports) ([]Ban, error) {
 		}
 		switch err := l.Admit(ban, im.Force); {
 		case errors.Is(err, ErrMalformed):
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", ban.Prefix, err)
 		case err != nil:
 			if out.Skipped++; len(out.Why) < mostWhy {
 				out.Why = append(out.Why, err.Error())

@@ -22,11 +22,11 @@ func many(n int) []Ban {
 	return bans
 }
 
-// A large list is one transaction, and holds in the fleet at once.
-func TestImportOfAHundredThousand(t *testing.T) {
+// A large list is one transaction, and holds in the fleet at once. (One of a hundred thousand is imported in test/e2e, without the race detector.)
+func TestALargeImport(t *testing.T) {
 	config, c := dbtest.New(t), newClock()
 	here, there := openBook(t, config, c.now).View(Options{}), openBook(t, config, c.now).View(Options{})
-	all := many(100_000)
+	all := many(20_000)
 	out, err := here.Import(t.Context(), Import{Source: "import:list", Bans: all})
 	if err != nil || out.Added != len(all) || out.Kept != 0 || out.Skipped != 0 {
 		t.Fatal(out, err)
@@ -34,7 +34,7 @@ func TestImportOfAHundredThousand(t *testing.T) {
 	for _, l := range []*List{here, there} {
 		eventually(t, "they are not banned", func() bool { return l.Size() == len(all) })
 	}
-	for _, i := range []int{0, 3, 99_999} {
+	for _, i := range []int{0, 3, 19_999} {
 		if b, ok := there.Banned(all[i].Prefix.Addr()); !ok || b.Source != "import:list" || b.Times != 0 {
 			t.Errorf("%+v %v", b, ok)
 		}
