@@ -77,8 +77,9 @@ func (c *Charge) tell(level, reset, wait int64) {
 	c.Result.Shadowed = wait != 0 && c.Zone.Shadow
 }
 
-// credit is what Refund may give back, in the level's units: what of the charge has not come back by itself since. Where others were charged
-// meanwhile it is at most that, never more, so who holds on to what will be given back gains nothing.
+// credit is what Refund may give back, in the level's units: what of the charge has not leaked since, worked out as if all that was charged before it had
+// stayed. So who holds one request open until the burst is whole gains nothing by its return; who holds many, and has some returned before others,
+// at most what another of the same limit would have (TestRefundsAreFair).
 func (c *Charge) credit(now int64) int64 {
 	elapsed := now - c.receipt.at
 	switch reset := c.Result.Reset.Microseconds() - elapsed; {

@@ -76,25 +76,26 @@ type place struct {
 	known bool // the lease is held already
 }
 
-// locate finds the places of charges and locks their shards.
-func (m *Memory) locate(charges []Charge, places []place) ([]place, func()) {
-	var locks uint64
+// locate finds the places of charges and locks their shards, which unlock undoes.
+func (m *Memory) locate(charges []Charge, places []place) (_ []place, locked uint64) {
 	for i := range charges {
 		p := place{zone: m.zones.of(&charges[i])}
 		p.key = key{charges[i].Subject, p.zone.id}
 		p.hash = m.hash(&p.key)
 		n := p.hash >> 58 % uint64(len(m.shards))
-		locks |= 1 << n
+		locked |= 1 << n
 		p.shard = &m.shards[n]
 		places = append(places, p)
 	}
-	for set := locks; set != 0; set &= set - 1 { // in one order, so that no two wait for each other
+	for set := locked; set != 0; set &= set - 1 { // in one order, so that no two wait for each other
 		m.shards[bits.TrailingZeros64(set)].mu.Lock()
 	}
-	return places, func() {
-		for set := locks; set != 0; set &= set - 1 {
-			m.shards[bits.TrailingZeros64(set)].mu.Unlock()
-		}
+	return places, locked
+}
+
+func (m *Memory) unlock(locked uint64) {
+	for set := locked; set != 0; set &= set - 1 {
+		m.shards[bits.TrailingZeros64(set)].mu.Unlock()
 	}
 }
 
@@ -106,8 +107,8 @@ func (m *Memory) Peek(charges []Charge) { m.ask(charges, false) }
 
 func (m *Memory) ask(charges []Charge, take bool) bool {
 	var space [8]place
-	places, unlock := m.locate(charges, space[:0])
-	defer unlock()
+	places, locked := m.locate(charges, space[:0])
+	defer m.unlock(locked)
 	now := m.moment()
 	allowed := true
 	for i := range places {

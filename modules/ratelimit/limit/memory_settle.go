@@ -35,8 +35,8 @@ func (m *Memory) Renew(charges []Charge) {
 // settle does something to each charge that nothing can refuse.
 func (m *Memory) settle(charges []Charge, do func(*Charge, *place, moment)) {
 	var space [8]place
-	places, unlock := m.locate(charges, space[:0])
-	defer unlock()
+	places, locked := m.locate(charges, space[:0])
+	defer m.unlock(locked)
 	now := m.moment()
 	for i := range places {
 		m.see(&charges[i], &places[i], now)

@@ -301,14 +301,18 @@ func drawCharges(t *rapid.T, zones []*Zone) []Charge {
 	return charges
 }
 
-// check tries schedules: a hundred, or as many as there is time for by GW_CAMPAIGN.
-func check(t *testing.T, try func(*rapid.T)) {
+// check tries a hundred schedules.
+func check(t *testing.T, try func(*rapid.T)) { checkHundreds(t, 1, try) }
+
+// checkHundreds tries so many hundred schedules, or as many as there is time for by GW_CAMPAIGN.
+func checkHundreds(t *testing.T, hundreds int, try func(*rapid.T)) {
+	t.Helper()
 	length, err := time.ParseDuration(cmp.Or(os.Getenv("GW_CAMPAIGN"), "0s"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	rounds := 0
-	for end := time.Now().Add(length); rounds == 0 || time.Now().Before(end); rounds++ {
+	for end := time.Now().Add(length); rounds < hundreds || time.Now().Before(end); rounds++ {
 		if rapid.Check(t, try); t.Failed() {
 			return
 		}
@@ -326,7 +330,7 @@ func (m memoryCounter) back() bool           { return false } // it is monotonic
 func (m memoryCounter) take(c []Charge) bool { return m.Take(c) }
 
 func TestMemoryIsTheModel(t *testing.T) {
-	check(t, func(t *rapid.T) {
+	checkHundreds(t, 10, func(t *rapid.T) {
 		clock := time.UnixMicro(1_577_836_800_000_000)
 		schedule(t, memoryCounter{NewMemory(0, func() time.Time { return clock }), &clock})
 	})
@@ -378,7 +382,7 @@ func TestScriptIsTheModel(t *testing.T) {
 	c := redistest.Start(t).Client()
 	defer c.Close()
 	script := clocked(t)
-	check(t, func(t *rapid.T) {
+	checkHundreds(t, 3, func(t *rapid.T) {
 		if err := c.FlushAll(context.Background()).Err(); err != nil {
 			t.Fatal(err)
 		}
