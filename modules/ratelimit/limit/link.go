@@ -99,14 +99,15 @@ func (l *link) run(ctx context.Context, verb, body string, keys []string, args [
 	}
 	list = append(list, args...)
 	g := l.gate(keys[0])
-	p := g.allow(l.now())
+	began := l.now()
+	p := g.allow(began)
 	if p == noPass {
 		cmd := redis.NewCmd(ctx, list...)
 		cmd.SetErr(ErrUnavailable)
 		return cmd
 	}
 	cmd := l.insist(ctx, l.lane(keys[0]), list)
-	if c := g.done(p, answered(cmd.Err()), l.now(), l.jitter); c != unchanged {
+	if c := g.done(p, answered(cmd.Err()), began, l.now(), l.jitter); c != unchanged {
 		l.changed(c)
 	}
 	return cmd
