@@ -152,7 +152,10 @@ func (p *pools) deposit(c *Charge, claimed, got, now int64) {
 		h.batch /= 2
 	}
 	h.zone, h.asked = c.Zone, now
-	h.left, h.reset, h.end = c.Result.Remaining, c.Result.Reset.Microseconds(), c.receipt.end
+	h.left, h.reset = c.Result.Remaining, c.Result.Reset.Microseconds()
+	if c.Result.Charged > 0 {
+		h.end = c.receipt.end
+	}
 	if got > 0 {
 		h.tokens += got
 		h.until = now + keep.Microseconds()
@@ -182,7 +185,7 @@ func (p *pools) put(c *Charge, now int64) bool {
 	mu.Lock()
 	defer mu.Unlock()
 	h := m[k]
-	if h == nil || p.closed || now >= h.until || h.end != c.receipt.end && c.Zone.Limit.kind == Quota || h.tokens+c.Result.Charged > c.Zone.lease() {
+	if h == nil || p.closed || now >= h.until || c.Zone.Limit.kind == Quota && h.end != c.receipt.end || h.tokens+c.Result.Charged > c.Zone.lease() {
 		return false
 	}
 	h.tokens += c.Result.Charged

@@ -345,3 +345,38 @@ func BenchmarkLeased(b *testing.B) {
 		}
 	})
 }
+
+// Tokens of a quota go back into their period, also when another question was refused meanwhile.
+func TestTokensOfAQuotaGoBack(t *testing.T) {
+	c := redistest.Start(t).Client()
+	defer c.Close()
+	ctx := context.Background()
+	f := newFleet(t, c, 2)
+	a, b := f.nodes[0], f.nodes[1]
+	quota, err := NewQuota(100, Month)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := &Zone{Name: "z", Limit: quota, Mode: Leased, Lease: 40}
+	spent := int64(0)
+	for ; a.remote.pools.held() < 5; spent++ {
+		if !a.Take(ctx, charges("x", z)).Allowed {
+			t.Fatal("refused")
+		}
+	}
+	large := charges("x", z)
+	large[0].Cost = 99
+	if a.Take(ctx, large).Allowed {
+		t.Fatal("more than there is")
+	}
+	a.Close()
+	for range 100 - spent {
+		if d := b.Take(ctx, charges("x", z)); !d.Allowed {
+			t.Fatalf("%d were spent, and what was not is gone: %+v", spent, d)
+		}
+		spent++
+	}
+	if b.Take(ctx, charges("x", z)).Allowed {
+		t.Errorf("more than 100, after %d", spent)
+	}
+}
