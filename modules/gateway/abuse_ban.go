@@ -24,7 +24,7 @@ func (a *App) keepOut(c abuse.Config) func(context.Context, netip.Prefix) (time.
 		if _, banned := g.Bans.Banned(client.Addr()); banned {
 			return 0, nil
 		}
-		claim := store.Key("abuse", "ban", client.String())
+		claim := claimOf(client)
 		// Where the store can't be asked each gateway bans: a ban that counts twice is better than none.
 		if first, err := g.Store.Add(ctx, claim, []byte{'1'}, min(sameBan, c.First)); err == nil && !first {
 			return 0, nil
@@ -40,6 +40,9 @@ func (a *App) keepOut(c abuse.Config) func(context.Context, netip.Prefix) (time.
 		return d, nil
 	}
 }
+
+// claimOf is the key that the gateway holds that bans a client.
+func claimOf(client netip.Prefix) string { return store.Key("abuse", "ban", client.String()) }
 
 func addBan(ctx context.Context, bans *ban.List, c abuse.Config, client netip.Prefix) (time.Duration, error) {
 	before, err := bans.History(ctx, client)

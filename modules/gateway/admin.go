@@ -29,6 +29,8 @@ var adminRoutes = map[string]func(*App, http.ResponseWriter, *http.Request) erro
 	"POST /gateway/bans":        (*App).serveBanAdd,
 	"DELETE /gateway/bans":      (*App).serveBanRemoval,
 	"POST /gateway/bans/import": (*App).serveBanImport,
+	"GET /gateway/abuse":        (*App).serveAbuse,
+	"DELETE /gateway/abuse":     (*App).serveAbuseRemoval,
 }
 
 // Routes implements caddy.AdminRouter.

@@ -10,17 +10,8 @@ import (
 	"github.com/convosphere/gateway/modules/internal/metrics"
 )
 
-// abuseLevels counts for the process's life, so that a reload does not reset it.
-var abuseLevels = prometheus.NewCounterVec(prometheus.CounterOpts{
-	Name: "gateway_abuse_levels_total", Help: "Changes of the level of a client or person by what was noted here, by the level now: none, tight, challenged, banned.",
-}, []string{"level"})
-
-var abuseShareErrors = prometheus.NewCounter(prometheus.CounterOpts{
-	Name: "gateway_abuse_share_errors_total", Help: "Exchanges of scores of misbehaving clients with Redis that failed: this gateway goes by its own meanwhile.",
-})
-
 func registerMetrics(reg prometheus.Registerer, g *ground.Ground) error {
-	return metrics.Register(reg, abuseLevels, abuseShareErrors, prometheus.NewCounterFunc(prometheus.CounterOpts{
+	return metrics.Register(reg, abuseLevels, abuseShareErrors, abuseCollector{g.Abuse}, abuseCollector{g.Abuse}, prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "gateway_events_dropped_total", Help: "Security events lost: the queue was full, or the disk refused them.",
 	}, func() float64 {
 		queue, disk := g.Events.Dropped()

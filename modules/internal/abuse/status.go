@@ -39,6 +39,32 @@ func (t *Table) Status(most int) []Status {
 	return all[:min(most, len(all))]
 }
 
+// Stats are what metrics tell of a table.
+type Stats struct {
+	Signals [signals]uint64      // counted here
+	Levels  [len(levelNames)]int // scores by their level
+}
+
+// Stats counts how the table stands.
+func (t *Table) Stats() (s Stats) {
+	if t == nil {
+		return s
+	}
+	for i := range s.Signals {
+		s.Signals[i] = t.counted[i].Load()
+	}
+	r, now := t.rules.Load(), t.micros()
+	for i := range t.parts {
+		p := &t.parts[i]
+		p.mu.RLock()
+		for k, e := range p.entries {
+			s.Levels[r.of(k[0], e.perHead(now, &r.Config), e.level)]++
+		}
+		p.mu.RUnlock()
+	}
+	return s
+}
+
 // Client is the status of an address.
 func (t *Table) Client(a netip.Addr) (s Status) {
 	p, ok := client(a)

@@ -49,6 +49,8 @@ type Table struct {
 	mu    sync.Mutex
 	in    []*Rules // those in use, the last of them in force
 
+	counted [signals]atomic.Uint64
+
 	waiting list
 	bans    chan netip.Prefix
 	shares  atomic.Bool
@@ -147,6 +149,9 @@ func (t *Table) add(b []byte, s Signal, points float64, people int, r *Rules) {
 	if !e.counts(s, now) {
 		p.mu.Unlock()
 		return
+	}
+	if b[0] == clientKind {
+		t.counted[s].Add(1)
 	}
 	e.touch(now, &r.Config)
 	e.people = max(e.people, people)

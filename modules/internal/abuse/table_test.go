@@ -339,3 +339,22 @@ func BenchmarkLevel(b *testing.B) {
 		})
 	}
 }
+
+// What every request asks costs it no memory.
+func TestLevelAllocatesNothing(t *testing.T) {
+	table, _, _ := table(t, nil)
+	for range 3 {
+		table.NoteUser(bad, "villain", Attack)
+	}
+	for name, f := range map[string]func(){
+		"level":  func() { table.LevelOf(bad, "villain") },
+		"nobody": func() { table.LevelOf(neighbour, "01JABCDEFGHJKMNPQRSTVWXYZ") },
+		"seen":   func() { table.Seen(neighbour, "good") },
+		"note":   func() { table.Note(bad, Challenge) },
+	} {
+		f()
+		if n := testing.AllocsPerRun(100, f); n > 0 {
+			t.Errorf("%s allocates %g times", name, n)
+		}
+	}
+}
