@@ -100,7 +100,21 @@ func TestAChallengedClientGetsOn(t *testing.T) {
 	challengeIn(t, open(kit.With("Gateway-Clearance", clearance), kit.With("User-Agent", "another")))
 	open(kit.With("Gateway-Clearance", clearance)).Want(t, http.StatusOK)
 
-	// A person's browser goes through the page to the login, with nothing to do.
+	// After three wrong tries, by anybody, a login has a puzzle of its own, whose answer is worth one try.
+	guesser := from("203.0.113.70")
+	for range 3 {
+		c.Call(t, "POST", "/auth/api/login", map[string]string{"username": "ottilie", "password": "wrong-wrong-wrong"}, guesser).Want(t, http.StatusUnauthorized)
+	}
+	p = challengeIn(t, c.Call(t, "POST", "/auth/api/login", creds, guesser))
+	if p.Member != "challenge" || p.Header != "" {
+		t.Fatalf("the answer goes elsewhere: %+v", p)
+	}
+	solvedCreds := map[string]string{"username": "ottilie", "password": user.Password, "delivery": "body", "challenge": p.solve()}
+	c.Call(t, "POST", "/auth/api/login", solvedCreds, neighbour).Want(t, http.StatusForbidden)
+	c.Call(t, "POST", "/auth/api/login", solvedCreds, guesser).Want(t, http.StatusOK)
+	challengeIn(t, c.Call(t, "POST", "/auth/api/login", solvedCreds, guesser))
+
+	// A person's browser goes through the page to the login, and through that, with nothing to do but sign in.
 	tab := kit.StartBrowser(t).Tab(t, "challenged", kit.Phone)
 	tab.Do("coming from the suspect's address", chromedp.Func(func(ctx context.Context, to *chromedp.Target) error {
 		_, err := cdp.Call(ctx, to, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"X-Forwarded-For": "203.0.113.66"}})
