@@ -101,7 +101,7 @@ func TestReleaseDuringRenewal(t *testing.T) {
 func TestConcurrent(t *testing.T) {
 	for name, s := range map[string]store.Store{"memory": nil, "redis": openRedis(t, redistest.Start(t))} {
 		t.Run(name, func(t *testing.T) {
-			h := mustLoad(t, "gw_rate_limit {\n defaults off\n zone slow {\n match /slow\n key global\n concurrent 2\n}\n zone all {\n rate 100/1h\n}\n}", s)
+			h := mustLoad(t, "gw_rate_limit {\n defaults off\n store_timeout 10s\n zone slow {\n match /slow\n key global\n concurrent 2\n}\n zone all {\n rate 100/1h\n}\n}", s)
 			serve := func(next caddyhttp.HandlerFunc) (w *httptest.ResponseRecorder, panicked any) {
 				defer func() { panicked = recover() }()
 				w = httptest.NewRecorder()
@@ -143,7 +143,7 @@ func TestConcurrent(t *testing.T) {
 func TestLeasesOutliveRedis(t *testing.T) {
 	server := redistest.Start(t)
 	f := newFlight(t)
-	f.limiter = limit.NewLimiter(limit.NewState(0, time.Now), limit.Options{Redis: openRedis(t, server).Redis(), Timeout: time.Second})
+	f.limiter = limit.NewLimiter(limit.NewState(0, time.Now), limit.Options{Redis: openRedis(t, server).Redis(), Timeout: 10 * time.Second})
 	t.Cleanup(f.limiter.Close)
 	if a, b := f.begin(), f.begin(); a == nil || b == nil || f.begin() != nil {
 		t.Fatal("not two at the same time")
@@ -164,7 +164,7 @@ func TestLeasesOutliveRedis(t *testing.T) {
 func TestReloadKeepsWhatIsInFlight(t *testing.T) {
 	for name, s := range map[string]store.Store{"memory": nil, "redis": openRedis(t, redistest.Start(t))} {
 		t.Run(name, func(t *testing.T) {
-			const directive = "gw_rate_limit {\n defaults off\n zone flight {\n key global\n concurrent 1\n}\n}"
+			const directive = "gw_rate_limit {\n defaults off\n store_timeout 10s\n zone flight {\n key global\n concurrent 1\n}\n}"
 			old, unload, err := load(t, directive, s)
 			if err != nil {
 				t.Fatal(err)

@@ -92,7 +92,7 @@ func talk(t *testing.T, c *websocket.Conn, max int) (int, error) {
 }
 
 func TestMessages(t *testing.T) {
-	h := mustLoad(t, "gw_rate_limit {\n defaults off\n warn off\n zone messages_test {\n messages\n key user\n rate 1/1h\n burst 40\n}\n}", openRedis(t, redistest.Start(t)))
+	h := mustLoad(t, "gw_rate_limit {\n defaults off\n warn off\n store_timeout 10s\n zone messages_test {\n messages\n key user\n rate 1/1h\n burst 40\n}\n}", openRedis(t, redistest.Start(t)))
 	url := echoThrough(t, h)
 	c, _, err := dial(t, url)
 	if err != nil {
@@ -233,7 +233,7 @@ func TestBytesOfMessages(t *testing.T) {
 
 // By connection, each socket has its own limit; the person's holds for all of them.
 func TestConnectionsAndUsers(t *testing.T) {
-	h := mustLoad(t, "gw_rate_limit {\n defaults off\n warn off\n zone one {\n messages\n key connection\n rate 1/1h\n burst 3\n}\n zone all {\n messages\n key user\n rate 1/1h\n burst 5\n}\n}", openRedis(t, redistest.Start(t)))
+	h := mustLoad(t, "gw_rate_limit {\n defaults off\n warn off\n store_timeout 10s\n zone one {\n messages\n key connection\n rate 1/1h\n burst 3\n}\n zone all {\n messages\n key user\n rate 1/1h\n burst 5\n}\n}", openRedis(t, redistest.Start(t)))
 	url := echoThrough(t, h) + "?user=ursula"
 	for i, want := range []int{3, 2, 0} {
 		c, _, err := dial(t, url)
@@ -253,7 +253,7 @@ func process(t *testing.T, directive string, s store.Store) *Handler {
 	h := mustLoad(t, directive, s)
 	h.state = newState(time.Now, time.Second)
 	t.Cleanup(h.state.leases.close)
-	o := limit.Options{Timeout: time.Second}
+	o := limit.Options{Timeout: 10 * time.Second}
 	if s != nil {
 		o.Redis = s.Redis()
 	}
