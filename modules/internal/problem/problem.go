@@ -99,9 +99,10 @@ func Write(w http.ResponseWriter, r *http.Request, p Problem) {
 // seconds rounds up: whoever comes back then does not come too early.
 func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
 
-// wantsPage tells a browser's page load from a program's call: fetch() says */* or JSON, a navigation names text/html.
+// wantsPage tells a browser's page load from a program's call: fetch() says */* or JSON, a navigation names text/html. Nobody looks at a page in
+// the place of a socket.
 func wantsPage(r *http.Request) bool {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead || r.Header.Get("Upgrade") != "" {
 		return false
 	}
 	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" && mode != "navigate" {

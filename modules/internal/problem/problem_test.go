@@ -104,6 +104,7 @@ func TestLogin(t *testing.T) {
 		{"GET", map[string]string{"Accept": "text/html"}, 303},
 		{"GET", map[string]string{"Accept": "text/html", "Sec-Fetch-Mode": "cors"}, 401},
 		{"GET", map[string]string{"Accept": "*/*"}, 401},
+		{"GET", map[string]string{"Accept": "text/html", "Upgrade": "websocket"}, 401},
 		{"POST", map[string]string{"Accept": "text/html"}, 401},
 	} {
 		r, rc := request(c.method, "/rooms?a=b&c=//evil", c.header)
