@@ -286,14 +286,17 @@ func TestClearances(t *testing.T) {
 
 // Nothing that a client sends counts but what it was set and has solved.
 func FuzzAnswers(f *testing.F) {
-	d, _ := newDesk()
-	p := d.Puzzle(Requests, me, 8)
+	// The same in each of the processes that try inputs, so that those of one mean something to the others.
+	d, now := newDesk()
+	same := func(k kind, from time.Duration) string {
+		return d.seal(ticket{kind: k, bits: 3, from: now.now().Add(from), until: now.now().Add(time.Hour), id: [idSize]byte{1, 2, 3}}, Requests, me)
+	}
+	p := Puzzle{Algorithm: algorithm, Token: same(puzzleToken, 0), Seed: ticket{id: [idSize]byte{1, 2, 3}}.seed(), Parts: parts, Bits: 3}
 	answer, err := Solve(context.Background(), p)
 	if err != nil {
 		f.Fatal(err)
 	}
-	clearance := d.Clear(Requests, me, time.Hour)
-	wait := d.Wait(Requests, me, time.Hour)
+	clearance, wait := same(clearanceToken, 0), same(waitToken, time.Minute)
 	for _, seed := range []string{"", answer, p.Token, clearance, wait, p.Token + strings.Repeat(".0", parts)} {
 		f.Add(seed)
 	}
