@@ -69,7 +69,7 @@ headers, members of bodies, sessions and tokens as a digest.`
 		if err != nil {
 			return err
 		}
-		return printAnswer(cmd.OutOrStdout(), raw, asJSON, func(w io.Writer, a answer) { printTop(w, a.Top) })
+		return printAnswer(cmd.OutOrStdout(), raw, asJSON, func(w io.Writer, a answer) { printTop(w, a.Top, by) })
 	}
 	return cmd
 }
@@ -104,6 +104,9 @@ func printStatus(w io.Writer, zones []standing) {
 		if s.Shadow {
 			name += " (shadow)"
 		}
+		if s.Level != "" {
+			name += " (" + s.Level + ": a quarter)"
+		}
 		if why := s.Unknown + s.Error; why != "" {
 			fmt.Fprintf(w, "%s\t%s\t%s\t-\t-\t%s\n", name, s.Limit, strings.Join(s.CountedBy, " "), why)
 			continue
@@ -119,7 +122,11 @@ func printStatus(w io.Writer, zones []standing) {
 	}
 }
 
-func printTop(w io.Writer, list []ranked) {
+func printTop(w io.Writer, list []ranked, by string) {
+	if len(list) == 0 {
+		fmt.Fprintln(w, map[string]string{"refused": "nobody was refused lately", "spent": "nobody was charged lately (of what is admitted one request in thirteen is looked at)"}[by])
+		return
+	}
 	fmt.Fprintln(w, "COUNT\tZONE\tWHO")
 	for _, r := range list {
 		count := strconv.FormatInt(r.Count, 10)

@@ -57,6 +57,12 @@ func TestInspectCommands(t *testing.T) {
 			rate 0/1m
 		}
 	}`, store.NewMemory(0))
+	if out, err := command(t, "top"); err != nil || out != "nobody was refused lately\n" {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if out, err := command(t, "top", "--json"); err != nil || strings.TrimSpace(out) != `{"top":[]}` {
+		t.Errorf("%v\n%s", err, out)
+	}
 	for range 20 {
 		ask(t, h, "GET /a", "192.0.2.1", "17")
 	}

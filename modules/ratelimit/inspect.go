@@ -102,6 +102,7 @@ func (d *described) take(p *part, value string) (err error) {
 			return fmt.Errorf("client=%s: it is an address", value)
 		}
 		d.addr = d.addr.Unmap().WithZone("")
+		d.rc.Client.IP = d.addr
 	case byUser:
 		d.identity().Subject = value
 	case bySession:

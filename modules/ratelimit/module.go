@@ -104,7 +104,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.findGround(ctx); err != nil {
 		return err
 	}
-	h.warnOfCountries()
+	h.warn()
 	if err := h.openGate(); err != nil {
 		return err
 	}
@@ -211,13 +211,15 @@ func (h *Handler) findGround(ctx caddy.Context) error {
 	return nil
 }
 
-// warnOfCountries says which zones count by what nobody tells here.
-func (h *Handler) warnOfCountries() {
-	if h.ground != nil && h.ground.Places != nil {
-		return
-	}
+// warn says which zones count by what nobody tells here, and which will surprise whoever wrote them.
+func (h *Handler) warn() {
+	places := h.ground != nil && h.ground.Places != nil
 	for _, z := range slices.Concat(h.requests, h.messages, h.handshakes) {
-		if has(z.key, byCountry) {
+		if burst := z.limit.Limit.Burst; burst > 0 && z.Cost.of(0) > burst {
+			h.logger.Warn("a request costs more than the zone's burst, so that it admits none but those of a tier with a larger one: raise burst, or lower cost",
+				zap.String("zone", z.Name), zap.Int64("cost", z.Cost.of(0)), zap.Int64("burst", burst))
+		}
+		if has(z.key, byCountry) && !places {
 			h.logger.Warn("the zone counts by country, but the gateway has no country file: it counts by client", zap.String("zone", z.Name))
 		}
 	}

@@ -16,6 +16,7 @@ type standing struct {
 	Tier      string   `json:"tier,omitempty"`
 	Limit     string   `json:"limit"`
 	Mode      string   `json:"mode"`
+	Level     string   `json:"level,omitempty"` // of who misbehaves, which makes this limit the tight one
 	Shadow    bool     `json:"shadow,omitempty"`
 	CountedBy []string `json:"counted_by,omitempty"`
 	Unknown   string   `json:"unknown,omitempty"` // why it can't be told; then there is no more
@@ -56,10 +57,16 @@ func (h *Handler) status(ctx context.Context, d *described) []standing {
 	if d.tier == "" && h.ground != nil && d.rc.Identity != nil {
 		d.tier = h.ground.Tiers.Of(d.rc.Identity.Subject)
 	}
+	if d.level = h.level(d.rc); h.ground != nil && d.given["user"] && !d.given["client"] { // from wherever
+		d.level = h.ground.Abuse.User(d.rc.Identity.Subject).Level
+	}
 	var list []standing
 	for _, z := range slices.Concat(h.requests, h.handshakes, h.messages) {
-		l := z.of(d.tier)
+		l := z.at(&d.asked)
 		s := standing{Zone: z.Name, Tier: l.Tier, Limit: l.Limit.String(), Mode: modeNames[l.Mode], Shadow: l.Shadow}
+		if l != z.of(d.tier) {
+			s.Level = d.level.String()
+		}
 		s.Unknown = d.unknown(z.key)
 		if s.Unknown == "" && has(z.key, byRoute) && !slices.ContainsFunc(z.Match, func(r Route) bool { return r.Path == d.route }) {
 			continue // another zone's route

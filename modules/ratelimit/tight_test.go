@@ -64,6 +64,37 @@ func TestTightLimits(t *testing.T) {
 	}
 }
 
+// An operator who asks where somebody stands is told the limit that holds for them.
+func TestStatusOfTightLimits(t *testing.T) {
+	h, table, _ := loadAbuse(t, strings.Replace(tightened, "zone all", "zone user {\n key user\n rate 80/1h\n}\nzone all", 1))
+	bad := netip.MustParseAddr("192.0.2.66")
+	for range 3 {
+		table.Note(bad, abuse.Attack)
+		table.NoteUser(bad, "villain", abuse.Attack)
+	}
+	ask(t, h, "GET /x", bad.String(), "")
+	where := func(key string) answer {
+		_, a, _ := operator(t, "POST", "/gateway/limits/status", `{"key":["`+key+`"]}`)
+		return a
+	}
+	a := where("client=" + bad.String())
+	if s := a.zone(t, "client"); s.Level != "tight" || s.Remaining != 9 || !strings.HasPrefix(s.Limit, "10 at once") {
+		t.Errorf("%+v", s)
+	}
+	if s := a.zone(t, "all"); s.Level != "" || !strings.HasPrefix(s.Limit, "1000 at once") {
+		t.Errorf("what all share is not tight: %+v", s)
+	}
+	if s := where("user=villain").zone(t, "user"); s.Level != "tight" || s.Remaining != 20 {
+		t.Errorf("a person, from wherever: %+v", s)
+	}
+	if s := where("client=192.0.2.7").zone(t, "client"); s.Level != "" || s.Remaining != 40 {
+		t.Errorf("%+v", s)
+	}
+	if out, err := command(t, "status", "client="+bad.String()); err != nil || !strings.Contains(out, "client (tight: a quarter)") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 // A person who misbehaves meets tight limits from anywhere; others at the same address don't.
 func TestTightLimitsOfAPerson(t *testing.T) {
 	h, table, _ := loadAbuse(t, "gw_rate_limit {\n defaults off\n zone user {\n key user\n rate 40/1h\n}\n}")

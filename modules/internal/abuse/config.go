@@ -18,7 +18,7 @@ type Config struct {
 }
 
 // Defaults let people mistype a few times, or meet a false alarm of the WAF or two, without notice. A scanner is banned after fifteen
-// attacks within a few minutes, a client that hammers at a limit after three minutes.
+// attacks within a few minutes, if it solves the puzzle that it is asked for after five; a client that hammers at a limit after three minutes.
 func Defaults() Config {
 	return Config{
 		Points:   [signals]float64{Limited: 1, Attack: 10, Login: 3, Token: 2, Challenge: 3},
@@ -41,7 +41,7 @@ const (
 func (c Config) Check() error {
 	for s, p := range c.Points {
 		if !(p >= 0 && p <= mostPoints) {
-			return fmt.Errorf("points of %s: they are from 0 to %g", Signal(s), mostPoints)
+			return fmt.Errorf("points of %s: they are from 0 to %.0f", Signal(s), mostPoints)
 		}
 	}
 	if c.HalfLife < leastHalfLife || c.HalfLife > mostHalfLife {
@@ -53,7 +53,7 @@ func (c Config) Check() error {
 			continue
 		}
 		if !(score > last && score <= mostPoints) {
-			return fmt.Errorf("the scores of tight, challenge and ban must rise, and be above 0 and at most %g", mostPoints)
+			return fmt.Errorf("the scores of tight, challenge and ban must rise, and be above 0 and at most %.0f", mostPoints)
 		}
 		last = score
 	}
