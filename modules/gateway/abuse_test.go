@@ -16,6 +16,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/ban"
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/internal/host"
 )
 
 func TestAbuseCaddyfile(t *testing.T) {
@@ -172,7 +173,7 @@ func TestAbuseAPI(t *testing.T) {
 	call := func(method, query string, serve func(*App, http.ResponseWriter, *http.Request) error) (scores []abuseJSON, status int) {
 		t.Helper()
 		w := httptest.NewRecorder()
-		err := onApp(serve)(w, httptest.NewRequest(method, "/gateway/abuse?"+query, nil))
+		err := host.OnApp("gateway", (*App).Ground, serve)(w, httptest.NewRequest(method, "/gateway/abuse?"+query, nil))
 		if err != nil {
 			api, _ := err.(caddy.APIError)
 			return nil, api.HTTPStatus

@@ -10,6 +10,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/abuse"
 	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/host"
 )
 
 // mostStatus is how many scores an answer holds at most.
@@ -56,14 +57,14 @@ var errAbuseOff = errors.New("nothing is counted: the configuration says `abuse 
 // serveAbuse answers with the highest scores, or with those of ?client and ?user.
 func (a *App) serveAbuse(w http.ResponseWriter, r *http.Request) error {
 	if a.ground.Abuse == nil {
-		return badRequest(errAbuseOff)
+		return host.BadRequest(errAbuseOff)
 	}
 	q := r.URL.Query()
 	var found []abuse.Status
 	for _, text := range q["client"] {
 		ip, err := netip.ParseAddr(text)
 		if err != nil {
-			return badRequest(errors.New("client: it is an address"))
+			return host.BadRequest(errors.New("client: it is an address"))
 		}
 		found = append(found, a.ground.Abuse.Client(ip))
 	}
@@ -75,7 +76,7 @@ func (a *App) serveAbuse(w http.ResponseWriter, r *http.Request) error {
 		if text := q.Get("limit"); text != "" {
 			var err error
 			if n, err = strconv.Atoi(text); err != nil || n < 1 || n > mostStatus {
-				return badRequest(errors.New("limit: it is from 1 to " + strconv.Itoa(mostStatus)))
+				return host.BadRequest(errors.New("limit: it is from 1 to " + strconv.Itoa(mostStatus)))
 			}
 		}
 		found = a.ground.Abuse.Status(n)
@@ -84,31 +85,31 @@ func (a *App) serveAbuse(w http.ResponseWriter, r *http.Request) error {
 	for i, s := range found {
 		out[i] = a.abuseJSON(s)
 	}
-	return answerJSON(w, map[string]any{"scores": out})
+	return host.AnswerJSON(w, map[string]any{"scores": out})
 }
 
 // serveAbuseRemoval takes all points from a client or a person.
 func (a *App) serveAbuseRemoval(w http.ResponseWriter, r *http.Request) error {
 	if a.ground.Abuse == nil {
-		return badRequest(errAbuseOff)
+		return host.BadRequest(errAbuseOff)
 	}
 	e := &event.Event{Category: "configuration", Action: "abuse-forgiven", Outcome: event.Success, Reason: "by an operator"}
 	switch q := r.URL.Query(); {
 	case q.Has("client") && !q.Has("user"):
 		ip, err := netip.ParseAddr(q.Get("client"))
 		if err != nil {
-			return badRequest(errors.New("client: it is an address"))
+			return host.BadRequest(errors.New("client: it is an address"))
 		}
 		a.ground.Abuse.Forget(ip)
 		e.SourceIP = ip.String()
 	case q.Get("user") != "" && !q.Has("client"):
 		if len(q.Get("user")) > 256 {
-			return badRequest(errors.New("user: it is an account's id"))
+			return host.BadRequest(errors.New("user: it is an account's id"))
 		}
 		a.ground.Abuse.ForgetUser(q.Get("user"))
 		e.UserID = q.Get("user")
 	default:
-		return badRequest(errors.New("name a client or a user"))
+		return host.BadRequest(errors.New("name a client or a user"))
 	}
 	a.ground.Events.Emit(e)
 	w.WriteHeader(http.StatusNoContent)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/ban"
 	"github.com/convosphere/gateway/modules/internal/ban/banfile"
+	"github.com/convosphere/gateway/modules/internal/host"
 )
 
 const (
@@ -70,7 +71,7 @@ func (a *App) serveBans(w http.ResponseWriter, r *http.Request) error {
 	if s := v.Get("limit"); s != "" {
 		n, err := strconv.Atoi(s)
 		if err != nil || n < 1 || n > ban.MaxPage {
-			return badRequest(fmt.Errorf("limit: write a number from 1 to %d", ban.MaxPage))
+			return host.BadRequest(fmt.Errorf("limit: write a number from 1 to %d", ban.MaxPage))
 		}
 		limit = n
 	}
@@ -85,7 +86,7 @@ func (a *App) serveBans(w http.ResponseWriter, r *http.Request) error {
 	if len(bans) == limit {
 		out.Next = bans[limit-1].Prefix.String()
 	}
-	return answerJSON(w, out)
+	return host.AnswerJSON(w, out)
 }
 
 // serveBanCheck tells how an address stands here: ?address=
@@ -94,7 +95,7 @@ func (a *App) serveBanCheck(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	ip, err := netip.ParseAddr(r.URL.Query().Get("address"))
 	if err != nil || ip.Zone() != "" {
-		return badRequest(errors.New("address: write an address, as 192.0.2.7"))
+		return host.BadRequest(errors.New("address: write an address, as 192.0.2.7"))
 	}
 	bans := a.ground.Bans
 	out := banCheckJSON{Exempt: bans.Exempt(ip), Stale: bans.Stale()}
@@ -105,7 +106,7 @@ func (a *App) serveBanCheck(w http.ResponseWriter, r *http.Request) error {
 	if out.Times, err = bans.History(ctx, ban.Of(ip)); err != nil {
 		return banError(err)
 	}
-	return answerJSON(w, out)
+	return host.AnswerJSON(w, out)
 }
 
 // serveBanAdd adds one.
@@ -142,7 +143,7 @@ func (a *App) serveBanRemoval(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return banError(err)
 		}
-		return answerJSON(w, map[string]int64{"removed": n})
+		return host.AnswerJSON(w, map[string]int64{"removed": n})
 	}
 	p, err := ban.Parse(v.Get("prefix"))
 	if err == nil {
@@ -151,7 +152,7 @@ func (a *App) serveBanRemoval(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return banError(err)
 	}
-	return answerJSON(w, map[string]int64{"removed": 1})
+	return host.AnswerJSON(w, map[string]int64{"removed": 1})
 }
 
 // serveBanImport takes a list, all or nothing.
@@ -166,7 +167,7 @@ func (a *App) serveBanImport(w http.ResponseWriter, r *http.Request) error {
 	for i, j := range in.Bans {
 		b, err := j.Ban()
 		if err != nil {
-			return badRequest(fmt.Errorf("ban %d: %w", i+1, err))
+			return host.BadRequest(fmt.Errorf("ban %d: %w", i+1, err))
 		}
 		im.Bans[i] = b
 	}
@@ -174,7 +175,7 @@ func (a *App) serveBanImport(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return banError(err)
 	}
-	return answerJSON(w, banImportedJSON(out))
+	return host.AnswerJSON(w, banImportedJSON(out))
 }
 
 // banError is the answer to what the list says.

@@ -1,13 +1,12 @@
 package policy
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/internal/host"
 )
 
 func init() { caddy.RegisterModule(admin{}) }
@@ -21,8 +20,7 @@ func (admin) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "admin.api.gw_policy", New: func() caddy.Module { return new(admin) }}
 }
 
-// adminRoutes are the routes, by the pattern of an http.ServeMux. The handler's error is answered as JSON: use caddy.APIError
-// for another status than 500.
+// adminRoutes are the routes, by the pattern of an http.ServeMux.
 var adminRoutes = map[string]func(*App, http.ResponseWriter, *http.Request) error{
 	"GET /gateway/policy":                (*App).serveStatus,
 	"POST /gateway/policy/reload":        (*App).serveReload,
@@ -40,52 +38,7 @@ var adminRoutes = map[string]func(*App, http.ResponseWriter, *http.Request) erro
 
 // Routes implements caddy.AdminRouter.
 func (admin) Routes() []caddy.AdminRoute {
-	routes := make([]caddy.AdminRoute, 0, len(adminRoutes))
-	for pattern, serve := range adminRoutes {
-		routes = append(routes, caddy.AdminRoute{Pattern: pattern, Handler: onApp(serve)})
-	}
-	return routes
-}
-
-// onApp has the app that is running now serve a request. The admin endpoint outlives it at a reload, and comes before it at the start.
-func onApp(serve func(*App, http.ResponseWriter, *http.Request) error) caddy.AdminHandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		app, err := caddy.ActiveContext().AppIfConfigured("gw_policy")
-		if err != nil {
-			return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: fmt.Errorf("no policy is running: %w", err)}
-		}
-		a, ok := app.(*App)
-		if !ok {
-			return fmt.Errorf("the app gw_policy is a %T", app)
-		}
-		defer a.ground.Hold()()
-		w.Header().Set("Cache-Control", "no-store")
-		return serve(a, w, r)
-	}
-}
-
-// answerJSON writes v as the answer.
-func answerJSON(w http.ResponseWriter, v any) error {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("writing the answer: %w", err)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_, err = w.Write(append(raw, '\n'))
-	return err
-}
-
-// readBody reads a request's body of at most so many bytes.
-func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
-	var large *http.MaxBytesError
-	switch {
-	case errors.As(err, &large):
-		return nil, caddy.APIError{HTTPStatus: http.StatusRequestEntityTooLarge, Err: fmt.Errorf("the body has more than %d bytes", most)}
-	case err != nil:
-		return nil, caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: fmt.Errorf("reading the body: %w", err)}
-	}
-	return raw, nil
+	return host.AdminRoutes("gw_policy", func(a *App) *ground.Ground { return a.ground }, adminRoutes)
 }
 
 // Interface guard.

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/policy/source"
 )
 
@@ -36,7 +37,7 @@ type pushed struct {
 }
 
 func (a *App) serveDataList(w http.ResponseWriter, _ *http.Request) error {
-	return answerJSON(w, a.keeper.List())
+	return host.AnswerJSON(w, a.keeper.List())
 }
 
 func (a *App) serveData(w http.ResponseWriter, r *http.Request) error {
@@ -61,7 +62,7 @@ func (a *App) servePush(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err}
 	}
-	body, err := readBody(w, r, source.MaxDocument)
+	body, err := host.ReadBody(w, r, source.MaxDocument)
 	if err != nil {
 		return err
 	}
@@ -74,7 +75,7 @@ func (a *App) servePush(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return dataError(err)
 	}
-	return answerJSON(w, pushed{revision})
+	return host.AnswerJSON(w, pushed{revision})
 }
 
 func (a *App) push(r *http.Request, path []string, body []byte) (revision string, err error) {

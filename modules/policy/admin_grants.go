@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/policy/grant"
 )
 
@@ -53,7 +54,7 @@ func (a *App) serveGrants(w http.ResponseWriter, r *http.Request) error {
 	if limit := v.Get("limit"); limit != "" {
 		n, err := strconv.Atoi(limit)
 		if err != nil || n < 1 || n > grant.MaxPage {
-			return badRequest(fmt.Errorf("limit: write a number from 1 to %d", grant.MaxPage))
+			return host.BadRequest(fmt.Errorf("limit: write a number from 1 to %d", grant.MaxPage))
 		}
 		q.Limit = n
 	}
@@ -65,7 +66,7 @@ func (a *App) serveGrants(w http.ResponseWriter, r *http.Request) error {
 	for i, e := range page.Entries {
 		out.Grants[i] = grantJSON{e.Subject, e.Relation, e.Object, pointer(e.Expires), pointer(e.Since)}
 	}
-	return answerJSON(w, out)
+	return host.AnswerJSON(w, out)
 }
 
 func pointer(t time.Time) *time.Time {
@@ -79,7 +80,7 @@ func pointer(t time.Time) *time.Time {
 func (a *App) serveGrantCheck(w http.ResponseWriter, r *http.Request) error {
 	subject, object := r.URL.Query().Get("subject"), r.URL.Query().Get("object")
 	if subject != grant.Everyone && !grant.IsPerson(subject) || !grant.IsObject(object) {
-		return badRequest(errors.New("subject must be a user name or *, and object type:id"))
+		return host.BadRequest(errors.New("subject must be a user name or *, and object type:id"))
 	}
 	out := struct {
 		Relations       []string `json:"relations"`
@@ -97,18 +98,18 @@ func (a *App) serveGrantCheck(w http.ResponseWriter, r *http.Request) error {
 		return grantError(err)
 	}
 	out.Relations = append(out.Relations, relations...)
-	return answerJSON(w, out)
+	return host.AnswerJSON(w, out)
 }
 
 // serveGrantChange adds and removes.
 func (a *App) serveGrantChange(w http.ResponseWriter, r *http.Request) error {
-	raw, err := readBody(w, r, mostGrantBody)
+	raw, err := host.ReadBody(w, r, mostGrantBody)
 	if err != nil {
 		return err
 	}
 	add, remove, unknown, err := readGrantChange(raw, time.Now())
 	if err != nil {
-		return badRequest(err)
+		return host.BadRequest(err)
 	}
 	return a.changeGrants(w, r, add, remove, unknown)
 }
@@ -178,15 +179,11 @@ func readGrantChange(raw []byte, now time.Time) (add, remove []grant.Grant, unkn
 	return add, remove, c.Unknown, nil
 }
 
-func badRequest(err error) error {
-	return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err}
-}
-
 // grantError is the answer to what the store says.
 func grantError(err error) error {
 	switch {
 	case errors.Is(err, grant.ErrMalformed):
-		return badRequest(err)
+		return host.BadRequest(err)
 	case errors.Is(err, grant.ErrFull), errors.Is(err, grant.ErrParent):
 		return caddy.APIError{HTTPStatus: http.StatusConflict, Err: err}
 	}

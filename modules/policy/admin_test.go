@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/convosphere/gateway/modules/internal/host"
 )
 
 // ask serves one request of the admin API, and returns its status and answer.
@@ -64,7 +66,7 @@ func TestStatus(t *testing.T) {
 
 func TestBodiesAreBounded(t *testing.T) {
 	read := func(body string) (string, error) {
-		raw, err := readBody(httptest.NewRecorder(), httptest.NewRequest("PUT", "/", strings.NewReader(body)), 5)
+		raw, err := host.ReadBody(httptest.NewRecorder(), httptest.NewRequest("PUT", "/", strings.NewReader(body)), 5)
 		return string(raw), err
 	}
 	if got, err := read("12345"); got != "12345" || err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/policy/engine"
 )
@@ -147,7 +148,7 @@ const (
 )
 
 func (a *App) serveExplain(w http.ResponseWriter, r *http.Request) error {
-	raw, err := readBody(w, r, mostQuestion)
+	raw, err := host.ReadBody(w, r, mostQuestion)
 	if err != nil {
 		return err
 	}
@@ -155,31 +156,31 @@ func (a *App) serveExplain(w http.ResponseWriter, r *http.Request) error {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&q); err != nil {
-		return badRequest(fmt.Errorf("reading the question: %w", err))
+		return host.BadRequest(fmt.Errorf("reading the question: %w", err))
 	}
 	list, err := a.explain(r.Context(), &q)
 	if err != nil {
 		return err
 	}
-	return answerJSON(w, map[string]any{"answers": list})
+	return host.AnswerJSON(w, map[string]any{"answers": list})
 }
 
 func (a *App) explain(ctx context.Context, q *question) ([]explained, error) {
 	if q.Input != nil {
 		doc, err := parseInput(q.Input)
 		if err != nil {
-			return nil, badRequest(err)
+			return nil, host.BadRequest(err)
 		}
 		return []explained{a.explainDocument(ctx, q, explained{}, doc)}, nil
 	}
 	identity, err := describe(ctx, &q.Who)
 	if err != nil {
-		return nil, badRequest(err)
+		return nil, host.BadRequest(err)
 	}
 	client := reqctx.Client{Country: q.Who.Country}
 	if q.Who.IP != "" {
 		if client.IP, err = netip.ParseAddr(q.Who.IP); err != nil {
-			return nil, badRequest(fmt.Errorf("reading the address: %w", err))
+			return nil, host.BadRequest(fmt.Errorf("reading the address: %w", err))
 		}
 	}
 	switch {
@@ -190,7 +191,7 @@ func (a *App) explain(ctx context.Context, q *question) ([]explained, error) {
 	case q.Request != nil:
 		return a.explainRequest(ctx, q, identity, client)
 	}
-	return nil, badRequest(errors.New("there is nothing to explain: it names no request, no event and no input"))
+	return nil, host.BadRequest(errors.New("there is nothing to explain: it names no request, no event and no input"))
 }
 
 // explainRequest asks the handlers what they would ask.
@@ -202,7 +203,7 @@ func (a *App) explainRequest(ctx context.Context, q *question, identity *reqctx.
 		}
 		r, err := q.Request.request(ctx) // each reads the body anew
 		if err != nil {
-			return nil, badRequest(err)
+			return nil, host.BadRequest(err)
 		}
 		r, rc := reqctx.Ensure(r)
 		rc.Identity, rc.Client = identity, client
@@ -225,9 +226,9 @@ func (a *App) explainRequest(ctx context.Context, q *question, identity *reqctx.
 	case len(others) > 0:
 		return others, nil
 	case q.Request.Handler != "":
-		return nil, badRequest(fmt.Errorf("no gw_authorize has the audience %q", q.Request.Handler))
+		return nil, host.BadRequest(fmt.Errorf("no gw_authorize has the audience %q", q.Request.Handler))
 	}
-	return nil, badRequest(errors.New("the configuration has no gw_authorize, which would know what requests need"))
+	return nil, host.BadRequest(errors.New("the configuration has no gw_authorize, which would know what requests need"))
 }
 
 func (a *App) explainInput(ctx context.Context, q *question, x explained, in *engine.Input) explained {

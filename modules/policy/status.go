@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/convosphere/gateway/modules/internal/host"
 )
 
 // status is what GET /gateway/policy answers.
@@ -36,7 +38,7 @@ func timeOrNone(t time.Time) *time.Time {
 }
 
 func (a *App) serveStatus(w http.ResponseWriter, _ *http.Request) error {
-	return answerJSON(w, a.status())
+	return host.AnswerJSON(w, a.status())
 }
 
 // serveReload looks at the policy's origin now, and takes what is there also where it is what was refused before.
@@ -44,5 +46,5 @@ func (a *App) serveReload(w http.ResponseWriter, r *http.Request) error {
 	if err := a.keeper.Look(r.Context(), true); err != nil {
 		return caddy.APIError{HTTPStatus: http.StatusUnprocessableEntity, Err: err}
 	}
-	return answerJSON(w, a.status())
+	return host.AnswerJSON(w, a.status())
 }

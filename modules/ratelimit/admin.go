@@ -4,11 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/convosphere/gateway/modules/internal/host"
 )
 
 func init() { caddy.RegisterModule(admin{}) }
@@ -36,63 +37,50 @@ const (
 	maxTop      = topSize
 )
 
-var errNotRunning = errors.New("no gw_rate_limit is running")
-
-func refusal(status int, err error) error { return caddy.APIError{HTTPStatus: status, Err: err} }
+var errNotRunning = caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: errors.New("no gw_rate_limit is running")}
 
 // serveStatus answers where a key stands in all zones: {"key":["client=192.0.2.1"]}.
 func serveStatus(w http.ResponseWriter, r *http.Request) error {
 	var question struct {
 		Key []string `json:"key"`
 	}
-	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxQuestion))
+	text, err := host.ReadBody(w, r, maxQuestion)
 	if err != nil {
-		return refusal(http.StatusRequestEntityTooLarge, fmt.Errorf("reading the question: %w", err))
+		return err
 	}
 	if err := json.Unmarshal(text, &question); err != nil {
-		return refusal(http.StatusBadRequest, fmt.Errorf("reading the question: %w", err))
+		return host.BadRequest(fmt.Errorf("reading the question: %w", err))
 	}
 	reg := running()
 	if reg == nil {
-		return refusal(http.StatusServiceUnavailable, errNotRunning)
+		return errNotRunning
 	}
 	list, err := reg.status(r.Context(), question.Key)
 	if err != nil {
-		return refusal(http.StatusBadRequest, err)
+		return host.BadRequest(err)
 	}
-	return answerJSON(w, map[string]any{"zones": list})
+	return host.AnswerJSON(w, map[string]any{"zones": list})
 }
 
 // serveTop answers who was refused the most on this process, or with by=spent who was charged the most; of a zone with zone=.
 func serveTop(w http.ResponseWriter, r *http.Request) error {
 	reg := running()
 	if reg == nil {
-		return refusal(http.StatusServiceUnavailable, errNotRunning)
+		return errNotRunning
 	}
 	q := r.URL.Query()
 	n := 20
 	if s := q.Get("n"); s != "" {
 		var err error
 		if n, err = strconv.Atoi(s); err != nil || n < 1 || n > maxTop {
-			return refusal(http.StatusBadRequest, fmt.Errorf("n is from 1 to %d", maxTop))
+			return host.BadRequest(fmt.Errorf("n is from 1 to %d", maxTop))
 		}
 	}
 	list, err := reg.top(q.Get("by"), q.Get("zone"), n)
 	if err != nil {
-		return refusal(http.StatusBadRequest, err)
+		return host.BadRequest(err)
 	}
-	return answerJSON(w, map[string]any{"top": list})
-}
-
-func answerJSON(w http.ResponseWriter, v any) error {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("writing the answer: %w", err)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	_, err = w.Write(append(raw, '\n'))
-	return err
+	return host.AnswerJSON(w, map[string]any{"top": list})
 }
 
 // Interface guard

@@ -1,0 +1,63 @@
+package host
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/convosphere/gateway/modules/internal/ground"
+)
+
+// AdminRoutes are routes of Caddy's admin endpoint, by the pattern of an http.ServeMux, that the app of that id serves. The handlers' errors
+// are answered as JSON: a caddy.APIError has its own status, any other 500.
+func AdminRoutes[T any](id string, of func(T) *ground.Ground, routes map[string]func(T, http.ResponseWriter, *http.Request) error) []caddy.AdminRoute {
+	all := make([]caddy.AdminRoute, 0, len(routes))
+	for pattern, serve := range routes {
+		all = append(all, caddy.AdminRoute{Pattern: pattern, Handler: OnApp(id, of, serve)})
+	}
+	return all
+}
+
+// OnApp has the app that is running now serve a request, on its ground. The admin endpoint outlives it at a reload, and comes before it at the start.
+func OnApp[T any](id string, of func(T) *ground.Ground, serve func(T, http.ResponseWriter, *http.Request) error) caddy.AdminHandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		app, err := App[T](caddy.ActiveContext(), id)
+		if err != nil {
+			return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: fmt.Errorf("%s is not running: %w", id, err)}
+		}
+		defer of(app).Hold()()
+		return serve(app, w, r)
+	}
+}
+
+// AnswerJSON writes v as the answer of an admin route.
+func AnswerJSON(w http.ResponseWriter, v any) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("writing the answer: %w", err)
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Type", "application/json")
+	_, err = w.Write(append(raw, '\n'))
+	return err
+}
+
+// ReadBody reads a request's body of at most so many bytes.
+func ReadBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return nil, caddy.APIError{HTTPStatus: http.StatusRequestEntityTooLarge, Err: fmt.Errorf("the body has more than %d bytes", most)}
+	case err != nil:
+		return nil, BadRequest(fmt.Errorf("reading the body: %w", err))
+	}
+	return raw, nil
+}
+
+// BadRequest answers with 400 and what is wrong.
+func BadRequest(err error) error { return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err} }
