@@ -16,6 +16,7 @@ import (
 type call struct {
 	what    string // "METHOD /path"; default GET /
 	from    string // default 192.0.2.1
+	host    string // default example.com
 	body    string
 	chunked bool // its length is not announced
 	headers []string
@@ -53,6 +54,9 @@ func (c call) serve(h *Handler) (*httptest.ResponseRecorder, *reqctx.Request, er
 	r := httptest.NewRequest(method, target, strings.NewReader(c.body))
 	if c.body == "" {
 		r.Body = http.NoBody
+	}
+	if c.host != "" {
+		r.Host = c.host
 	}
 	if c.chunked {
 		r.ContentLength = -1

@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"encoding/hex"
+	"net"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -102,7 +103,7 @@ func (a *asked) value(p *part, pattern string) (value string, ok bool) {
 	case byRoute:
 		return pattern, true
 	case byHost:
-		return strings.ToLower(a.r.Host), true
+		return hostName(a.r.Host), true
 	case byCountry:
 		return a.rc.Client.Country, a.rc.Client.Country != ""
 	case byHeader:
@@ -118,6 +119,15 @@ func (a *asked) value(p *part, pattern string) (value string, ok bool) {
 		return a.tier, a.tier != ""
 	}
 	return who(p.kind, a.rc.Identity)
+}
+
+// hostName is a host as it is counted: without the port, which Caddy does not look at where it finds a host's site, and of which a client could name
+// a new one for each request.
+func hostName(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
 }
 
 // who is what a word says of an identity.
