@@ -96,13 +96,13 @@ func (h *Handler) identify(r *http.Request, rc *reqctx.Request, cred *credential
 	}
 	refund, wait, ok := h.budget.take(client.Key())
 	if !ok {
-		h.ground.Abuse.Note(client.IP, abuse.Limited)
+		h.ground.Abuse.NoteClient(client, "", abuse.Limited)
 		return nil, &refusal{status: http.StatusTooManyRequests, result: "throttled", retryAfter: wait, title: "Too many bad tokens"}
 	}
 	id, err := h.verify(r, cred)
 	if errors.Is(err, token.ErrInvalid) {
 		if !errors.Is(err, token.ErrStale) {
-			h.ground.Abuse.Note(client.IP, abuse.Token)
+			h.ground.Abuse.NoteClient(client, "", abuse.Token)
 		}
 		return nil, &refusal{status: http.StatusUnauthorized, result: "invalid"}
 	}

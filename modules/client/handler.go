@@ -131,7 +131,7 @@ func (h *Handler) forged(r *http.Request, rc *reqctx.Request, action, reason str
 func identify(r *http.Request) reqctx.Client {
 	peer := address(r.RemoteAddr)
 	ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
-	c := reqctx.Client{IP: address(ip)}
+	c := reqctx.Client{IP: address(ip), Led: led(r)}
 	if ip == "" {
 		c.IP = peer
 	}
@@ -139,6 +139,12 @@ func identify(r *http.Request) reqctx.Client {
 		c.Proxy = peer
 	}
 	return c
+}
+
+// led tells whether another site's page had the browser send the request, as browsers say of each (Fetch Metadata).
+func led(r *http.Request) bool {
+	from := r.Header.Get("Sec-Fetch-Site")
+	return from == "cross-site" || from == "same-site"
 }
 
 // fromTrustedProxy asks what Caddy's own proxy asks. Client.Proxy does not say it of a Unix socket, nor of a proxy that calls for itself.

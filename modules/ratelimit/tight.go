@@ -86,7 +86,7 @@ func (h *Handler) misbehaved(rc *reqctx.Request, charges []limit.Charge) {
 			if rc.Identity != nil {
 				user = rc.Identity.Subject
 			}
-			h.ground.Abuse.NoteUser(rc.Client.IP, user, abuse.Limited)
+			h.ground.Abuse.NoteClient(rc.Client, user, abuse.Limited)
 			return
 		}
 	}

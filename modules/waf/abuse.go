@@ -28,5 +28,5 @@ func (h *Handler) attacked(rc *reqctx.Request) {
 	if rc.Identity != nil {
 		user = rc.Identity.Subject
 	}
-	h.abuse.NoteUser(rc.Client.IP, user, abuse.Attack)
+	h.abuse.NoteClient(rc.Client, user, abuse.Attack)
 }

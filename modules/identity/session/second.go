@@ -150,7 +150,7 @@ func (m *Manager) tryCode(ctx context.Context, a account.Account, code string, t
 func (m *Manager) gave(a account.Account, t Attempt, kind, step string, err error) {
 	countFactor(kind, err)
 	if errors.Is(err, ErrCode) {
-		m.Abuse.Note(t.Client.IP, abuse.Login)
+		m.Abuse.NoteClient(t.Client, "", abuse.Login)
 	}
 	var throttled Throttled
 	switch {

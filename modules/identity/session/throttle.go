@@ -171,7 +171,7 @@ func (m *Manager) foldName(typed string) string {
 // wrong records a wait that a wrong try begins. The event of the try itself tells whose account it was.
 func (m *Manager) wrong(ctx context.Context, t Attempt, ticket *throttle.Ticket) {
 	ticket.Wrong(ctx)
-	m.Abuse.Note(t.Client.IP, abuse.Login)
+	m.Abuse.NoteClient(t.Client, "", abuse.Login)
 	scopes, wait := ticket.Waits()
 	if len(scopes) == 0 {
 		return

@@ -98,6 +98,14 @@ func (c Config) level(score float64, was Level) Level {
 	return None
 }
 
+// belowBan is the highest score that is none to ban for, of an address that so many people share.
+func (c Config) belowBan(people int) float64 {
+	if c.Ban == 0 {
+		return math.Inf(1)
+	}
+	return c.Ban * 0.999 * float64(1+people)
+}
+
 // decay is what is left of 1 after a while.
 func (c Config) decay(after time.Duration) float64 {
 	if after <= 0 {

@@ -5,6 +5,7 @@ type entry struct {
 	shared  float64 // what all gateways know
 	sending float64 // on its way to them
 	own     float64 // noted here since
+	led     float64 // what other sites' pages had browsers send: known here alone, and never a ban
 	at      int64   // microseconds of the table's clock
 	solved  int64   // when it last solved a puzzle; 0 never
 	change  change  // what happens to the shared score before own is added
@@ -46,7 +47,12 @@ func (c change) after(first change) change {
 
 // total is the score as it stands at now.
 func (e *entry) total(now int64, c *Config) float64 {
-	return (e.shared + e.sending + e.own) * c.decay(micros(now-e.at))
+	left := c.decay(micros(now - e.at))
+	score := (e.shared + e.sending + e.own) * left
+	if most := c.belowBan(e.people); e.led > 0 && score < most {
+		score = min(score+e.led*left, most)
+	}
+	return score
 }
 
 // touch brings the parts to now.
@@ -55,15 +61,15 @@ func (e *entry) touch(now int64, c *Config) {
 		return
 	}
 	f := c.decay(micros(now - e.at))
-	e.shared, e.sending, e.own, e.at = e.shared*f, e.sending*f, e.own*f, now
+	e.shared, e.sending, e.own, e.led, e.at = e.shared*f, e.sending*f, e.own*f, e.led*f, now
 }
 
 // alter changes the score, here at once and for the others with what is sent next.
 func (e *entry) alter(c change) {
-	e.shared, e.sending, e.own = c.apply(e.shared), c.apply(e.sending), c.apply(e.own)
-	if sum := e.shared + e.sending + e.own; sum > c.cap {
+	e.shared, e.sending, e.own, e.led = c.apply(e.shared), c.apply(e.sending), c.apply(e.own), c.apply(e.led)
+	if sum := e.shared + e.sending + e.own + e.led; sum > c.cap {
 		f := c.cap / sum
-		e.shared, e.sending, e.own = e.shared*f, e.sending*f, e.own*f
+		e.shared, e.sending, e.own, e.led = e.shared*f, e.sending*f, e.own*f, e.led*f
 	}
 	e.change = c.after(e.change)
 }

@@ -168,7 +168,7 @@ func (t *Table) ban(ctx context.Context, client netip.Prefix) {
 	now := t.micros()
 	e.touch(now, &r.Config)
 	e.until = now + d.Microseconds()
-	e.alter(change{true, 1, r.Ban * 0.999 * float64(1+e.people)})
+	e.alter(change{true, 1, r.belowBan(e.people)})
 	t.wait(b, e)
 }
 

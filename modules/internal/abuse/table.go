@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/convosphere/gateway/modules/internal/reqctx"
 )
 
 const (
@@ -129,16 +131,34 @@ func (t *Table) NoteUser(a netip.Addr, user string, s Signal) {
 	}
 	var space [96]byte
 	if user != "" {
-		t.add(userBytes(space[:0], user), s, points, 0, r)
+		t.add(userBytes(space[:0], user), s, points, 0, false, r)
 		points *= personShare
 	}
 	if p, ok := client(a); ok {
 		b := clientBytes(space[:0], p)
-		t.add(b, s, points, t.crowd.people(p), r)
+		t.add(b, s, points, t.crowd.people(p), false, r)
 	}
 }
 
-func (t *Table) add(b []byte, s Signal, points float64, people int, r *Rules) {
+// NoteClient counts what a client did, and the person that is signed in with it, "" for nobody. What another site's page had a browser send is not the
+// person's doing, and leads to a challenge at the most: else whoever lures people to a page could have them banned. A program that pretends to be led so
+// has puzzles to solve, and its limits are as tight.
+func (t *Table) NoteClient(c reqctx.Client, user string, s Signal) {
+	if !c.Led {
+		t.NoteUser(c.IP, user, s)
+		return
+	}
+	if t == nil || s >= signals {
+		return
+	}
+	r := t.rules.Load()
+	if p, ok := client(c.IP); ok && r.Points[s] > 0 && !r.exempt(c.IP) {
+		var space [32]byte
+		t.add(clientBytes(space[:0], p), s, r.Points[s], t.crowd.people(p), true, r)
+	}
+}
+
+func (t *Table) add(b []byte, s Signal, points float64, people int, led bool, r *Rules) {
 	now := t.micros()
 	p := t.part(b)
 	p.mu.Lock()
@@ -155,8 +175,12 @@ func (t *Table) add(b []byte, s Signal, points float64, people int, r *Rules) {
 	}
 	e.touch(now, &r.Config)
 	e.people = max(e.people, people)
-	e.own += points
-	t.wait(b, e)
+	if led {
+		e.led = min(e.led+points, r.belowBan(e.people))
+	} else {
+		e.own += points
+		t.wait(b, e)
+	}
 	c, changed := e.turn(b, now, r)
 	e.mine = e.mine || changed
 	ask := e.asks(b, now, r)

@@ -45,6 +45,7 @@ type Client struct {
 	IP      netip.Addr // unmapped, without zone; zero if unknown
 	Proxy   netip.Addr // the direct peer, where it is a trusted proxy and so differs from IP
 	Country string     // ISO 3166 code of IP, upper case; "" unknown, or no country file is configured
+	Led     bool       // a browser says that another site's page had it send this; who writes programs can say so too
 }
 
 // Key groups addresses that one caller can choose freely: an IPv6 address becomes its /64.
