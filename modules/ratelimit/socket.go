@@ -60,8 +60,9 @@ func (t *conversation) message(ctx context.Context, m *wsframe.Message) error {
 		return nil
 	}
 	t.heard++
-	if t.h.tiered || t.h.sized { // the tier may be another one by now
-		t.a.tier, t.a.size = t.h.tier(t.a.rc), int64(len(m.Data))
+	level := t.h.level(t.a.rc)
+	if t.h.tiered || t.h.sized || level != t.a.level { // the tier and the level may be others by now
+		t.a.tier, t.a.size, t.a.level = t.h.tier(t.a.rc), int64(len(m.Data)), level
 		t.charges, _ = t.h.charge(t.charges[:0], t.h.messages, t.a)
 	}
 	d := t.h.limiter.Take(ctx, t.charges)

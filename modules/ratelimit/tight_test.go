@@ -1,13 +1,16 @@
 package ratelimit
 
 import (
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/convosphere/gateway/modules/internal/abuse"
+	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/internal/store"
+	"github.com/convosphere/gateway/modules/internal/wsframe"
 )
 
 // loadAbuse is a handler with a table of who misbehaves, whose clock the test moves.
@@ -156,5 +159,32 @@ func TestTightRefusalsDontCount(t *testing.T) {
 	}
 	if s := table.Score(netip.MustParseAddr("198.51.100.50")); s != 0 {
 		t.Error(s)
+	}
+}
+
+// Who misbehaves while a socket is open has tighter limits from the next message on.
+func TestTightOnAnOpenSocket(t *testing.T) {
+	h, table, _ := loadAbuse(t, "gw_rate_limit {\n defaults off\n zone said {\n messages\n rate 40/1h\n}\n}")
+	r, rc := reqctx.Ensure(httptest.NewRequest("GET", "/", nil))
+	rc.Client.IP = netip.MustParseAddr("192.0.2.66")
+	a := h.asked(nil, r, rc)
+	open := &conversation{h: h, a: &a}
+	open.charges, _ = h.charge(nil, h.messages, &a)
+	passed := func() (n int) {
+		for range 20 {
+			if open.message(t.Context(), &wsframe.Message{Dir: wsframe.In, Data: []byte("x")}) == nil {
+				n++
+			}
+		}
+		return n
+	}
+	if n := passed(); n != 20 {
+		t.Fatalf("%d of 20 passed", n)
+	}
+	for range 3 {
+		table.Note(rc.Client.IP, abuse.Attack)
+	}
+	if n := passed(); n != 5 { // half of a quarter
+		t.Errorf("%d of 20 passed, want 5", n)
 	}
 }

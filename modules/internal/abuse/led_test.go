@@ -1,6 +1,7 @@
 package abuse
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
@@ -65,5 +66,29 @@ func TestWhatAPageDidDecays(t *testing.T) {
 	tab.Forget(bad)
 	if got := tab.Score(bad); got != 0 {
 		t.Error(got)
+	}
+}
+
+// While nobody takes out who waits to be told of, as when Redis is away, clients that come and go fill no memory. Who found no room is told of later.
+func TestWhoWaitsIsBounded(t *testing.T) {
+	tab, _, _ := table(t, nil)
+	tab.shares.Store(true)
+	address := func(n int) netip.Addr {
+		return netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, byte(n >> 16), byte(n >> 8), byte(n)})
+	}
+	const clients = 2 * mostWaiting
+	for n := range clients {
+		tab.Note(address(n), Attack)
+	}
+	if got := len(tab.waiting.keys); got != mostWaiting {
+		t.Fatalf("%d wait, want %d", got, mostWaiting)
+	}
+	for len(tab.collect(maxBatch)) > 0 {
+	}
+	tab.waiting.take(mostWaiting)
+	last := address(clients - 1)
+	tab.Note(last, Attack)
+	if batch := tab.collect(maxBatch); len(batch) != 1 || !near(batch[0].points, 20) {
+		t.Errorf("who found no room: %+v", batch)
 	}
 }

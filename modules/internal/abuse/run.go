@@ -17,16 +17,24 @@ const (
 	banTime   = 10 * time.Second // for the database to answer
 )
 
+// mostWaiting bounds who waits to be told of: while Redis is away nobody takes them out, and clients come and go.
+const mostWaiting = 1 << 17
+
 // list is who waits to be told of.
 type list struct {
 	mu   sync.Mutex
 	keys []key
 }
 
-func (l *list) add(k key) {
+// add tells whether there was room.
+func (l *list) add(k key) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if len(l.keys) >= mostWaiting {
+		return false
+	}
 	l.keys = append(l.keys, k)
+	return true
 }
 
 func (l *list) take(most int) []key {
@@ -172,10 +180,9 @@ func (t *Table) ban(ctx context.Context, client netip.Prefix) {
 	t.wait(b, e)
 }
 
-// wait has an entry sent with the next batch. Its part is locked.
+// wait has an entry sent with the next batch. Where too many wait, what it does next tries again. Its part is locked.
 func (t *Table) wait(b []byte, e *entry) {
 	if !e.waiting && t.shares.Load() {
-		e.waiting = true
-		t.waiting.add(key(b))
+		e.waiting = t.waiting.add(key(b))
 	}
 }
