@@ -67,6 +67,7 @@ func (t *conversation) message(ctx context.Context, m *wsframe.Message) error {
 	}
 	d := t.h.limiter.Take(ctx, t.charges)
 	count(t.charges, d)
+	t.h.tally(t.a, t.charges, d)
 	t.mu.Lock()
 	note(&t.told, t.charges, d)
 	t.mu.Unlock()

@@ -181,6 +181,9 @@ func TestWarning(t *testing.T) {
 	if got := answer(); !strings.Contains(got, "StatusPolicyViolation") || !strings.Contains(got, "rate limit") {
 		t.Fatal(got)
 	}
+	if top, err := h.state.registry.top("refused", "talk", 1); err != nil || len(top) != 1 || top[0].Count != 5 {
+		t.Errorf("whom messages were refused the most: %+v %v", top, err)
+	}
 	rc := <-ended
 	if rc.Limited != "talk" || rc.LimitedKey != "client" || !slices.Equal(rc.LimitedBy, []string{"talk"}) || !slices.Equal(rc.Shadowed, []string{"seen"}) {
 		t.Errorf("the event would tell %+v", rc)
