@@ -78,6 +78,10 @@ func (h *Handler) charge(charges []limit.Charge, zones []*Zone, a *asked) (_ []l
 		}
 		if known&(1<<z.spec) == 0 {
 			known |= 1 << z.spec
+			if !a.body.looked && has(h.specs[z.spec], byField) && h.limiter.Refuses(charges) {
+				// Who is refused anyway has no body waited for and read. Should they be admitted in the next moment, they are counted with the unreadable.
+				a.body = document{looked: true, invalid: true}
+			}
 			subjects[z.spec] = a.subject(h.specs[z.spec], pattern)
 		}
 		if z.concurrent && lease == (limit.Lease{}) {

@@ -7,9 +7,12 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/internal/store"
@@ -283,5 +286,47 @@ func TestBadKeys(t *testing.T) {
 	}
 	if _, _, err := load(t, zone("rate 1/s\nmessages\nkey json:/x"), nil); err == nil || !strings.Contains(err.Error(), "it is of requests") {
 		t.Error(err)
+	}
+}
+
+// unread fails the test that reads it.
+type unread struct{ t *testing.T }
+
+func (u unread) Read([]byte) (int, error) {
+	u.t.Error("the body is read")
+	return 0, io.EOF
+}
+
+func (unread) Close() error { return nil }
+
+// A flood that another zone refuses anyway costs no reading of bodies, and no waiting for them. Who is admitted has theirs read.
+func TestRefusedBodiesAreNotRead(t *testing.T) {
+	for name, s := range stores(t) {
+		t.Run(name, func(t *testing.T) {
+			h := mustLoad(t, "gw_rate_limit {\n defaults off\n zone many {\n rate 2/1h\n}\n zone names {\n key json:/username\n rate 1/1h\n}\n}", s)
+			for i, want := range []int{204, 429, 204, 429} { // by name, by name, and by client: the last asks Redis
+				name := []string{"ada", "ada", "eve", "eva"}[i]
+				if code := login(`{"username":"`+name+`"}`).code(t, h); code != want {
+					t.Fatalf("%d is %d", i, code)
+				}
+			}
+			for range 10 {
+				r := httptest.NewRequest("POST", "/login", unread{t})
+				r.ContentLength = 100
+				r, rc := reqctx.Ensure(r)
+				rc.Client.IP = netip.MustParseAddr("192.0.2.1")
+				w := httptest.NewRecorder()
+				_ = h.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
+					t.Error("it is admitted")
+					return nil
+				}))
+				if w.Code != 429 || !strings.Contains(w.Body.String(), `"many"`) {
+					t.Fatalf("%d %s", w.Code, w.Body)
+				}
+			}
+			if code := (call{what: "POST /login", body: `{"username":"bob"}`, from: "192.0.2.9"}).code(t, h); code != 204 {
+				t.Errorf("another client is %d", code)
+			}
+		})
 	}
 }

@@ -3,6 +3,7 @@ package limit
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -87,6 +88,19 @@ func (l *Limiter) Take(ctx context.Context, charges []Charge) Decision {
 		r.denied.remember(charges, now)
 	}
 	return Decision{Allowed: ok, Source: FromRedis}
+}
+
+// Refuses tells whether Take would refuse the charges, as far as this process knows without asking. It charges nothing, and leaves the charges as they are.
+func (l *Limiter) Refuses(charges []Charge) bool {
+	if len(charges) == 0 {
+		return false
+	}
+	probe := slices.Clone(charges)
+	if l.remote != nil {
+		return l.remote.denied.refused(probe, l.state.Memory.micros())
+	}
+	l.state.Memory.Peek(probe)
+	return slices.ContainsFunc(probe, func(c Charge) bool { return c.Result.Refused })
 }
 
 // never refuses what a zone refuses always: its limit admits nothing, or the cost is above its burst.
