@@ -3,7 +3,6 @@ package ratelimit
 import (
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -80,17 +79,4 @@ func costOption(d *caddyfile.Dispenser, z *Zone, args []string) error {
 	}
 	z.Cost = c
 	return nil
-}
-
-// metered counts what is read of a body.
-type metered struct {
-	io.ReadCloser
-	bytes int64
-}
-
-// Read implements io.Reader.
-func (m *metered) Read(p []byte) (int, error) {
-	n, err := m.ReadCloser.Read(p)
-	m.bytes += int64(n)
-	return n, err
 }

@@ -158,7 +158,7 @@ func TestCosts(t *testing.T) {
 	}
 }
 
-// A body whose length nobody announced is charged for when it was read.
+// A body whose length nobody announced is charged for as it is read.
 func TestCostOfAnUnknownLength(t *testing.T) {
 	for name, s := range stores(t) {
 		t.Run(name, func(t *testing.T) {
@@ -179,6 +179,77 @@ func TestCostOfAnUnknownLength(t *testing.T) {
 				t.Errorf("the tenth unit is %d", code)
 			}
 			if code := (call{}).code(t, h); code != 429 {
+				t.Errorf("the eleventh unit is %d", code)
+			}
+		})
+	}
+}
+
+// Bodies of no announced length that come together pass no more than the limit, and who was refused in the midst of one has paid for what came.
+func TestBodiesOfUnknownLengthTogether(t *testing.T) {
+	for name, s := range stores(t) {
+		t.Run(name, func(t *testing.T) {
+			h := mustLoad(t, zone("rate 10/1h\ncost bytes 1KiB"), s)
+			var begun, done sync.WaitGroup
+			var passed, refused atomic.Int64
+			begun.Add(5)
+			c := call{what: "POST /", body: strings.Repeat("x", 9000), chunked: true, next: func(w http.ResponseWriter, r *http.Request) error {
+				begun.Done()
+				begun.Wait()
+				for b := make([]byte, 500); ; {
+					n, err := r.Body.Read(b)
+					passed.Add(int64(n))
+					if err == io.EOF {
+						break
+					}
+					if err != nil {
+						return err
+					}
+				}
+				w.WriteHeader(204)
+				return nil
+			}}
+			for range 5 {
+				done.Go(func() {
+					w, rc := c.send(t, h)
+					if w.Code == 429 {
+						refused.Add(1)
+						if rc.Limited != "z" || w.Header().Get("RateLimit") == "" {
+							t.Errorf("%+v %v", rc, w.Header())
+						}
+					}
+				})
+			}
+			done.Wait()
+			if passed.Load() > 10<<10 || refused.Load() < 4 {
+				t.Errorf("%d bytes passed, %d of 5 were refused", passed.Load(), refused.Load())
+			}
+			if code := (call{}).code(t, h); code != 429 {
+				t.Errorf("the next one is %d", code)
+			}
+		})
+	}
+}
+
+// What came on top is given back with the rest where the answer does not count.
+func TestUnknownLengthsComeBack(t *testing.T) {
+	for name, s := range stores(t) {
+		t.Run(name, func(t *testing.T) {
+			h := mustLoad(t, zone("rate 10/1h\ncost bytes 1KiB\ncount status 401"), s)
+			for _, answer := range []int{200, 200, 401} {
+				c := call{what: "POST /", body: strings.Repeat("x", 9000), chunked: true, next: func(w http.ResponseWriter, r *http.Request) error {
+					_, err := io.Copy(io.Discard, r.Body)
+					w.WriteHeader(answer)
+					return err
+				}}
+				if code := c.code(t, h); code != answer {
+					t.Fatalf("%d is %d", answer, code)
+				}
+			}
+			if code := (call{answer: 401}).code(t, h); code != 401 {
+				t.Errorf("the tenth unit is %d", code)
+			}
+			if code := (call{answer: 401}).code(t, h); code != 429 {
 				t.Errorf("the eleventh unit is %d", code)
 			}
 		})
