@@ -8,8 +8,8 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
-	"github.com/convosphere/gateway/modules/internal/strictjson"
 	"github.com/convosphere/gateway/modules/internal/casefold"
+	"github.com/convosphere/gateway/modules/internal/strictjson"
 )
 
 // longestNumber is more than a double is ever written with, largestExponent more than one has.

@@ -12,9 +12,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/authorize/jsonstream"
-	"github.com/convosphere/gateway/modules/internal/strictjson"
 	"github.com/convosphere/gateway/modules/internal/problem"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/modules/internal/strictjson"
 	"github.com/convosphere/gateway/modules/policy/engine"
 	"github.com/convosphere/gateway/modules/policy/grant"
 )

@@ -9,11 +9,11 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/convosphere/gateway/modules/internal/strictjson"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/gate"
 	"github.com/convosphere/gateway/modules/internal/redact"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/modules/internal/strictjson"
 	"github.com/convosphere/gateway/modules/internal/wsframe"
 	"github.com/convosphere/gateway/modules/policy/engine"
 )

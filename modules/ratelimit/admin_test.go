@@ -84,6 +84,11 @@ func TestStatusAndTop(t *testing.T) {
 			match /never
 			rate 0/1m
 		}
+		zone sized {
+			match /sized
+			rate 10/1h
+			cost bytes 1KiB
+		}
 	}`, store.NewMemory(0))
 	for range 7 {
 		ask(t, h, "GET /a", "192.0.2.1", "")
@@ -100,6 +105,9 @@ func TestStatusAndTop(t *testing.T) {
 		t.Errorf("a request of nobody is counted by client: %+v", s)
 	}
 	if s := a.zone(t, "none"); !s.Refused || s.RetryAfter != 0 || s.Limit != "none" {
+		t.Errorf("%+v", s)
+	}
+	if s := a.zone(t, "sized"); s.Limit != "10 at once, one each 6m0s, in units of 1024 bytes" {
 		t.Errorf("%+v", s)
 	}
 	if s := a.zone(t, "path"); s.Unknown == "" {

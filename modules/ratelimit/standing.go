@@ -67,6 +67,9 @@ func (h *Handler) status(ctx context.Context, d *described) []standing {
 		if l != z.of(d.tier) {
 			s.Level = d.level.String()
 		}
+		if unit := z.Cost.unit(); unit > 0 {
+			s.Limit += fmt.Sprintf(", in units of %d bytes", unit)
+		}
 		s.Unknown = d.unknown(z.key)
 		if s.Unknown == "" && has(z.key, byRoute) && !slices.ContainsFunc(z.Match, func(r Route) bool { return r.Path == d.route }) {
 			continue // another zone's route
