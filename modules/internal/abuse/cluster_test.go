@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/convosphere/gateway/modules/internal/redistest"
 	"github.com/convosphere/gateway/modules/internal/store"
 	"github.com/convosphere/gateway/test/redisfleet"
 )
@@ -44,6 +45,28 @@ func TestGatewaysShareScoresOnACluster(t *testing.T) {
 	for i, table := range all {
 		if !near(table.Score(bad), want) {
 			t.Errorf("gateway %d after the slot moved: %g, want %g", i, table.Score(bad), want)
+		}
+	}
+}
+
+// A score that can't be read, as another version might write it, is begun anew: it must not keep all others from being shared.
+func TestAnUnreadableScoreStopsNobody(t *testing.T) {
+	for _, value := range []string{"", "v2", "10 x 0 0", "nan now 1 -", "1 2 3"} {
+		s := redistest.Start(t)
+		both := fleet(t, s, 2, nil)
+		a, b := both[0], both[1]
+		var space [32]byte
+		p, _ := client(bad)
+		if err := a.share.client.HSet(t.Context(), store.Key("abuse", "scores"), string(clientBytes(space[:0], p)), value).Err(); err != nil {
+			t.Fatal(err)
+		}
+		a.Note(bad, Attack)
+		a.Note(neighbour, Attack)
+		talk(t, a, b)
+		for i, table := range both {
+			if got := table.Score(bad); got < 9 || got > 20 || !near(table.Score(neighbour), 10) {
+				t.Errorf("%q: gateway %d has %g and %g", value, i, got, table.Score(neighbour))
+			}
 		}
 	}
 }

@@ -25,9 +25,12 @@ for i = 7, #ARGV, 6 do
 	local value = redis.call('HGET', KEYS[1], who)
 	if value then
 		local s, at, p, d = string.match(value, '^(%S+) (%S+) (%S+) (%S+)$')
-		local age = math.max(now - at, 0)
-		score, solved = tonumber(s) * 2 ^ (-age / half), tonumber(d)
-		if age < 3600000000 then people = tonumber(p) end
+		if s then -- else another version's, in whose place a new one begins
+			local age = math.max(now - (tonumber(at) or 0), 0)
+			score, solved = (tonumber(s) or 0) * 2 ^ (-age / half), tonumber(d) or 0
+			if age < 3600000000 then people = tonumber(p) or 0 end
+			if not (score >= 0 and score <= 1e12) then score = 0 end
+		end
 	end
 	if not again then
 		if ARGV[i + 3] ~= '' then score = math.min(score * ARGV[i + 3], tonumber(ARGV[i + 4])) end
