@@ -60,6 +60,7 @@ type Handler struct {
 	specs      [][]part // the distinct keys of all zones
 	prefix     Prefix
 	tiered     bool // something depends on the tier of who is asking
+	tierNames  map[string]bool
 	sized      bool // messages are charged by their size
 
 	ground   *ground.Ground // nil: no gateway app
@@ -162,6 +163,7 @@ func (h *Handler) compile() error {
 		}
 		h.add(z)
 	}
+	h.nameTiers(zones)
 	return nil
 }
 

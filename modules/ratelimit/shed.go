@@ -140,9 +140,7 @@ func (h *Handler) overloaded(w http.ResponseWriter, r *http.Request, rc *reqctx.
 	who, tier := client, ""
 	if rc.Identity != nil {
 		who = rc.Identity.Subject
-		if h.ground != nil {
-			tier = h.ground.Tiers.Of(who)
-		}
+		tier = h.tierOf(rc.Identity)
 	}
 	class := h.Shed.class(tier, rc.Identity != nil)
 	if h.shed.Admit(class, who) {

@@ -79,6 +79,9 @@ func (s *simulation) request(e *told) {
 	refused := false
 	for _, site := range s.sites.of(a.r) {
 		a.tier, a.prefix, a.client = s.tiers.Of(e.User), site.prefix, site.prefix.of(a.addr)
+		if a.tier == "" {
+			a.tier = site.tierOfRoles(e.Roles)
+		}
 		if site.Exempt.holds(a) {
 			continue
 		}

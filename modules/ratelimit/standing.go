@@ -54,8 +54,8 @@ func (s standing) same(o standing) bool {
 // status tells it of the handler's zones.
 func (h *Handler) status(ctx context.Context, d *described) []standing {
 	d.client = h.prefix.of(d.addr)
-	if d.tier == "" && h.ground != nil && d.rc.Identity != nil {
-		d.tier = h.ground.Tiers.Of(d.rc.Identity.Subject)
+	if d.tier == "" {
+		d.tier = h.tierOf(d.rc.Identity)
 	}
 	if d.level = h.level(d.rc); h.ground != nil && d.given["user"] && !d.given["client"] { // from wherever
 		d.level = h.ground.Abuse.User(d.rc.Identity.Subject).Level

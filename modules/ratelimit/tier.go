@@ -2,6 +2,8 @@ package ratelimit
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -43,10 +45,58 @@ func (z *Zone) of(tier string) *limit.Zone {
 
 // tier is what the policy last said of who is asking, "" where nothing here wants to know.
 func (h *Handler) tier(rc *reqctx.Request) string {
-	if !h.tiered || h.ground == nil || rc.Identity == nil {
+	if !h.tiered {
 		return ""
 	}
-	return h.ground.Tiers.Of(rc.Identity.Subject)
+	return h.tierOf(rc.Identity)
+}
+
+// tierOf is what the policy last said of somebody. Of whom it has said nothing yet, or where there is none, it is the first of their roles that
+// something here names as a tier.
+func (h *Handler) tierOf(id *reqctx.Identity) string {
+	if id == nil {
+		return ""
+	}
+	if h.ground != nil {
+		if tier := h.ground.Tiers.Of(id.Subject); tier != "" {
+			return tier
+		}
+	}
+	return h.tierOfRoles(id.Roles)
+}
+
+func (h *Handler) tierOfRoles(roles []string) string {
+	for _, role := range roles {
+		if h.tierNames[role] {
+			return role
+		}
+	}
+	return ""
+}
+
+// nameTiers collects the tiers that the configuration knows.
+func (h *Handler) nameTiers(zones []*Zone) {
+	h.tierNames = map[string]bool{}
+	add := func(names []string) {
+		for _, name := range names {
+			h.tierNames[name] = true
+		}
+	}
+	switch {
+	case h.Shed == nil || !h.Shed.Off && len(h.Shed.Tiers) == 0:
+		add(defaultTiers)
+	case !h.Shed.Off:
+		add(h.Shed.Tiers)
+	}
+	if h.Exempt != nil {
+		add(h.Exempt.Tiers)
+	}
+	for _, z := range zones {
+		add(slices.Collect(maps.Keys(z.Tiers)))
+		if z.Exempt != nil {
+			add(z.Exempt.Tiers)
+		}
+	}
 }
 
 // tierOption reads `tier <name> <count>/<period> [<burst>]`.

@@ -1,10 +1,16 @@
 package ratelimit
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/internal/store"
 	"github.com/convosphere/gateway/modules/internal/tier"
 )
@@ -74,6 +80,34 @@ func TestTiers(t *testing.T) {
 	}
 }
 
+// Who is of a role of that name need not wait until the policy has said so. What it says then holds.
+func TestTierOfARole(t *testing.T) {
+	h, tiers := loadTiered(t)
+	codes := func(roles ...string) string {
+		r, rc := reqctx.Ensure(httptest.NewRequest("GET", "/x", nil))
+		rc.Client.IP = netip.MustParseAddr("192.0.2.1")
+		rc.Identity = &reqctx.Identity{Subject: "petra", Roles: roles}
+		w := httptest.NewRecorder()
+		if err := h.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })); err != nil {
+			t.Fatal(err)
+		}
+		return w.Header().Get("RateLimit-Policy")
+	}
+	for _, c := range []struct {
+		says  string
+		roles []string
+		want  string
+	}{
+		{"", []string{"user"}, "q=2"}, {"", []string{"user", "premium"}, "q=5"}, {"", []string{"staff"}, "q=7"},
+		{"standard", []string{"premium"}, "q=2"}, {"staff", []string{"premium"}, "q=7"},
+	} {
+		tiers.Set("petra", c.says)
+		if got := codes(c.roles...); !strings.Contains(got, `"quota";`+c.want+";") {
+			t.Errorf("%q, %v: %s, want %s", c.says, c.roles, got, c.want)
+		}
+	}
+}
+
 // An open socket follows: its next message is counted by the tier that holds then.
 func TestTiersOfMessages(t *testing.T) {
 	h, tiers := loadTiered(t)
@@ -95,7 +129,7 @@ func TestTiersOfMessages(t *testing.T) {
 	}
 }
 
-// Without a gateway app there is no policy, so nobody has a tier.
+// Without a gateway app there is no policy, so nobody has a tier but by a role of that name.
 func TestTiersWithoutAGateway(t *testing.T) {
 	h := mustLoad(t, tiered, nil)
 	for i, want := range []int{204, 204, 429} {

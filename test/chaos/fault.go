@@ -132,7 +132,7 @@ type Outcome struct {
 	Unavailable, Failed           int
 	Allowed                       int // by a limit that is counted in one place
 	Median, Late, Longest         time.Duration
-	Asked, Errors                 int // questions to Redis of all three ways together, and those that failed
+	Requests, Asked, Errors       int // of all three ways together: requests, questions to Redis, and those that failed
 	errs                          []error
 	Back                          time.Duration // from the fault's end until all gateways count in Redis again
 	TotalAdmitted, TotalAllowed   int           // from before the fault until all was well again
@@ -167,13 +167,17 @@ func (f fault) run(t kit.T, b *between, running []*Node, lasting time.Duration) 
 	back := time.Since(ended)
 	whole := clock(t, b.own).Sub(start)
 
+	requests := 0
+	for _, d := range during {
+		requests += d.sent()
+	}
 	var all []Outcome
 	for i, p := range policies {
 		d := during[i]
 		o := Outcome{
 			Fault: f.name, Policy: p, Away: f.away, Elapsed: elapsed, Sent: d.sent(), Admitted: d.admitted, Refused: d.refused,
 			Unavailable: d.unavailable, Failed: d.failed, Allowed: forPolicy.allows(elapsed), Median: d.at(50), Late: d.at(99), Longest: d.at(100),
-			Asked: int(asked), Errors: int(failed), errs: d.errs, Back: back, TotalAllowed: forPolicy.allows(whole),
+			Requests: requests, Asked: int(asked), Errors: int(failed), errs: d.errs, Back: back, TotalAllowed: forPolicy.allows(whole),
 		}
 		for _, part := range []*tally{before[i], during[i], after[i]} {
 			o.TotalAdmitted, o.TotalUnavailable, o.TotalFailed = o.TotalAdmitted+part.admitted, o.TotalUnavailable+part.unavailable, o.TotalFailed+part.failed

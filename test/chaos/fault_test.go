@@ -28,8 +28,8 @@ func (o Outcome) check(t *testing.T) {
 	if o.TotalFailed > 0 {
 		t.Errorf("%d requests got no answer: %v", o.TotalFailed, o.errs)
 	}
-	if o.Errors > o.Sent/2 {
-		t.Errorf("of %d questions to Redis %d failed, beside %d requests: it was asked again and again", o.Asked, o.Errors, o.Sent)
+	if o.Errors > o.Requests/2 {
+		t.Errorf("of %d questions to Redis %d failed, beside %d requests: it was asked again and again", o.Asked, o.Errors, o.Requests)
 	}
 	switch o.Policy {
 	case "closed": // what can't be counted is refused, so nothing passes uncounted
