@@ -164,15 +164,23 @@ func TestABrowserWithoutScript(t *testing.T) {
 	p.Shows("too early")
 	look(p, "early")
 	for range 100 {
+		if _, err := kit.Eval[string](p, `document.documentElement.lang = "seen"`); err != nil {
+			t.Fatal(err)
+		}
 		p.Press("\t")
 		p.Press("\r")
-		time.Sleep(50 * time.Millisecond)
-		if at, err := kit.Eval[string](p, `document.getElementById("app") ? location.pathname + location.search : ""`); err == nil && at != "" {
+		p.Until("another page", `document.documentElement.lang !== "seen" && document.readyState === "complete"`)
+		at, err := kit.Eval[string](p, `document.getElementById("app") ? location.pathname + location.search : ""`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at != "" {
 			if at != "/rooms?a=b&c=d" {
 				t.Errorf("led to %s", at)
 			}
 			return
 		}
+		time.Sleep(50 * time.Millisecond)
 	}
 	t.Error("a hundred tries after the wait, and no way in")
 }
