@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/convosphere/gateway/modules/identity/apitoken"
+	"github.com/convosphere/gateway/modules/internal/cookie"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 )
 
@@ -76,8 +77,7 @@ func isOurs(name string) bool {
 	return name != reqctx.ClearanceCookie && (strings.HasPrefix(name, "__Host-gw_") || strings.HasPrefix(name, "__Secure-gw_"))
 }
 
-// takeCookies reads the access cookie, and removes it and, but for the portal, all others of the gateway. The one parser does both, so that no spelling is missed by one and seen
-// by the other. It returns the values of all access cookies.
+// takeCookies reads the access cookie, and removes it and, but for the portal, all others of the gateway. It returns the values of all access cookies.
 func takeCookies(h http.Header, portal bool) (access []string, found bool) {
 	lines := h["Cookie"]
 	ours := false
@@ -87,29 +87,13 @@ func takeCookies(h http.Header, portal bool) (access []string, found bool) {
 	if !ours {
 		return nil, false
 	}
-	kept := make([]string, 0, len(lines))
-	for _, line := range lines {
-		var pairs []string
-		for pair := range strings.SplitSeq(line, ";") {
-			pair = strings.Trim(pair, " \t")
-			name, value, _ := strings.Cut(pair, "=")
-			switch name = strings.Trim(name, " \t"); {
-			case name == accessCookie:
-				access, found = append(access, strings.Trim(value, " \t")), true
-			case !portal && isOurs(name):
-			case pair != "":
-				pairs = append(pairs, pair)
-			}
+	cookie.Take(h, func(name, value string) bool {
+		if name == accessCookie {
+			access, found = append(access, value), true
+			return true
 		}
-		if len(pairs) > 0 {
-			kept = append(kept, strings.Join(pairs, "; "))
-		}
-	}
-	if len(kept) == 0 {
-		delete(h, "Cookie")
-	} else {
-		h["Cookie"] = kept
-	}
+		return !portal && isOurs(name)
+	})
 	return access, found
 }
 

@@ -229,6 +229,7 @@ func FuzzAuthorization(f *testing.F) {
 func FuzzCookies(f *testing.F) {
 	f.Add("a=1; __Host-gw_access=x; b=2", "__Secure-gw_refresh=y")
 	f.Add(";;__Host-gw_access ==;\t__Host-gw_access", "c=__Host-gw_access=1")
+	f.Add(";__Host-gw_acsesc ==;\n__Host-gw_", "c=__Host-gw_\x00\x00\x80\x00ss=1")
 	f.Fuzz(func(t *testing.T, one, two string) {
 		before := http.Header{"Cookie": {one, two}}
 		others := 0

@@ -12,6 +12,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/abuse"
 	"github.com/convosphere/gateway/modules/internal/challenge"
+	"github.com/convosphere/gateway/modules/internal/cookie"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/problem"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
@@ -167,33 +168,13 @@ func takeClearance(h http.Header) (c clearance) {
 		delete(h, answerHeader)
 	}
 	if slices.ContainsFunc(h["Cookie"], func(line string) bool { return strings.Contains(line, reqctx.ClearanceCookie) }) {
-		c.tokens = append(c.tokens, takeClearanceCookies(h)...)
-		c.tokens = c.tokens[:min(len(c.tokens), maxTokens)]
+		cookie.Take(h, func(name, value string) bool {
+			mine := name == reqctx.ClearanceCookie
+			if mine && len(c.tokens) < maxTokens {
+				c.tokens = append(c.tokens, value)
+			}
+			return mine
+		})
 	}
 	return c
-}
-
-func takeClearanceCookies(h http.Header) (tokens []string) {
-	var lines []string
-	for _, line := range h["Cookie"] {
-		var pairs []string
-		for pair := range strings.SplitSeq(line, ";") {
-			pair = strings.Trim(pair, " \t")
-			name, value, _ := strings.Cut(pair, "=")
-			if strings.Trim(name, " \t") == reqctx.ClearanceCookie {
-				tokens = append(tokens, strings.Trim(value, " \t"))
-			} else if pair != "" {
-				pairs = append(pairs, pair)
-			}
-		}
-		if len(pairs) > 0 {
-			lines = append(lines, strings.Join(pairs, "; "))
-		}
-	}
-	if len(lines) == 0 {
-		delete(h, "Cookie")
-	} else {
-		h["Cookie"] = lines
-	}
-	return tokens
 }
