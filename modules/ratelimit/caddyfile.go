@@ -28,7 +28,7 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //			burst      <count>
 //			quota      <count>/day | <count>/month         # in place of a rate
 //			concurrent <count> [<expiry>]                  # in flight, in place of a rate
-//			tier       <name> <count>/<period> [<burst>]   # for whom the policy says it; may be repeated
+//			tier       <name> <count>/<period> [<burst>]   # for whom the policy says it, or a role of that name; may be repeated
 //			cost       <units> | bytes <size>
 //			count      status <status>…                    # 401 5xx
 //			mode       exact | leased [<tokens>] | local

@@ -17,7 +17,7 @@ type Exempt struct {
 	// Whoever has one of these roles.
 	Roles []string `json:"roles,omitempty"`
 
-	// Of whom the policy says that they are of one of these tiers.
+	// Whoever is of one of these tiers: as the policy said last or, where it has said nothing, by a role of that name.
 	Tiers []string `json:"tiers,omitempty"`
 
 	networks []netip.Prefix

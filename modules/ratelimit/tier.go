@@ -11,7 +11,7 @@ import (
 	"github.com/convosphere/gateway/modules/ratelimit/limit"
 )
 
-// Tier is the limit of a zone for those of whom the policy says that they are of the tier.
+// Tier is the limit of a zone for those who are of the tier: as the policy said last or, where it has said nothing, by a role of that name.
 type Tier struct {
 	Measure
 

@@ -24,7 +24,8 @@ type Zone struct {
 
 	Measure
 
-	// Limits for those of whom the policy says that they are of a tier, from their next request on. Default: the zone's own.
+	// Limits for those who are of a tier: as the policy said last, from their next request on, or, where it has said nothing, by a role of that name.
+	// Default: the zone's own.
 	Tiers map[string]*Tier `json:"tiers,omitempty"`
 
 	// How many units a request takes; default one.
