@@ -30,7 +30,7 @@ test: deps lint unit arch conformance e2e fuzz-short ## Everything: lint, unit, 
 	@echo "make test: all passed"
 
 deps: ## Installs the servers and the browser that tests need, from Debian's packages, when it may
-	@test/scripts/deps redis-server chromium postgresql npm
+	@test/scripts/deps redis-server chromium postgresql clamav-daemon npm
 
 lint: build ## gofmt, go vet, staticcheck, opa check and fmt, caddy fmt
 	@test/scripts/lint "$(STATICCHECK)" $(PACKAGES)
