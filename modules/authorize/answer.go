@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/convosphere/gateway/modules/authorize/jsonstream"
+	"github.com/convosphere/gateway/modules/internal/jsonstream"
 	"github.com/convosphere/gateway/modules/internal/strictjson"
 )
 

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/convosphere/gateway/modules/authorize/jsonstream"
+	"github.com/convosphere/gateway/modules/internal/jsonstream"
 	"github.com/convosphere/gateway/modules/policy/engine"
 )
 

@@ -8,7 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/convosphere/gateway/modules/authorize/jsonstream"
+	"github.com/convosphere/gateway/modules/internal/jsonstream"
 	"github.com/convosphere/gateway/modules/internal/wsframe"
 )
 

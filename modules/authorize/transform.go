@@ -4,7 +4,7 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/convosphere/gateway/modules/authorize/jsonstream"
+	"github.com/convosphere/gateway/modules/internal/jsonstream"
 	"github.com/convosphere/gateway/modules/policy/engine"
 )
 
