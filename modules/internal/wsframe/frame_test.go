@@ -508,3 +508,27 @@ func BenchmarkTap(b *testing.B) {
 		})
 	}
 }
+
+// A message meets the hooks as it meets the handlers: what comes in from the outermost, what goes out from the innermost. Whoever stands
+// further out sees what those further in made of it.
+func TestHooksAreAskedAsTheMessageTravels(t *testing.T) {
+	var asked []string
+	mark := func(name string) Hook {
+		return func(_ context.Context, m *Message) error {
+			asked = append(asked, name+" "+string(m.Data))
+			m.Data = append(bytes.Clone(m.Data), name...)
+			return nil
+		}
+	}
+	for dir, want := range map[Direction]string{In: "a m,b ma,c mab", Out: "c m,b mc,a mcb"} {
+		asked = nil
+		b := newBench(Limits{}, mark("a"), mark("b"), mark("c"))
+		if err := b.half(dir).feed(encode(wireFrame{fin: true, op: opText, masked: dir == In, payload: []byte("m")})); err != nil {
+			t.Fatal(err)
+		}
+		b.over(t)
+		if got := strings.Join(asked, ","); got != want {
+			t.Errorf("%s: asked %q, want %q", dir, got, want)
+		}
+	}
+}

@@ -99,8 +99,8 @@ func (h *half) message() error {
 	}
 	h.m = Message{Dir: h.dir, Binary: !h.text, Data: payload}
 	defer func() { h.m = Message{} }()
-	for _, hook := range h.c.hooks {
-		if !h.decide(hook) {
+	for i := range h.c.hooks {
+		if !h.decide(h.hook(i)) {
 			return nil
 		}
 	}
@@ -118,6 +118,14 @@ func (h *half) message() error {
 	h.messages.Add(1)
 	h.bytes.Add(size)
 	return nil
+}
+
+// hook is the one that is asked as the i-th.
+func (h *half) hook(i int) Hook {
+	if h.dir == Out {
+		i = len(h.c.hooks) - 1 - i
+	}
+	return h.c.hooks[i]
 }
 
 // decide asks one hook and does what it says. Anything but a clear yes does not pass.

@@ -33,8 +33,9 @@ type Message struct {
 	Data   []byte // a hook may replace or change it; it must not keep it, the memory is used again
 }
 
-// Hook decides on one message. Hooks of a socket are called one after another in the order they were registered; those of
-// one direction never at the same time, those of the two directions may be. What it returns decides:
+// Hook decides on one message. Hooks of a socket are called one after another, as a message meets them on its way: what comes in, in the
+// order they were registered, what goes out, in the opposite one. Those of one direction are never called at the same time, those of the
+// two directions may be. What it returns decides:
 // nil: the message passes on. A *Close (also wrapped): it is refused and the socket closes with that code and reason.
 // Drop: it is not passed on, no later hook sees it, the socket stays. Any other error, and a panic: the socket closes with 1011.
 // The context carries the request's values and ends when the socket closes.
@@ -78,7 +79,8 @@ type Tap struct {
 	limits  Limits
 }
 
-// OnMessage adds a hook, for both directions. Hooks are called in the order registered, which is path order.
+// OnMessage adds a hook, for both directions. Handlers register from the outermost to the innermost, so that what one of them changes on the
+// way out (a field that is decrypted) has been changed when those further out look.
 func (t *Tap) OnMessage(h Hook) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
