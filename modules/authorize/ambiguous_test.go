@@ -45,11 +45,6 @@ decision := {"allow": false, "reason": "the inner host", "obligations": {}} if {
 			t.Errorf("%q: %d", host, r.status)
 		}
 	}
-	for in, want := range map[string]string{"Example.COM.": "example.com", "example.com.:8443": "example.com", "EXAMPLE.com:8443": "example.com", "[2001:DB8::1]:443": "2001:db8::1"} {
-		if got := hostname(in); got != want {
-			t.Errorf("%q: %q", in, got)
-		}
-	}
 }
 
 // opa-envoy-plugin told JSON by its Content-Type as it was spelled: another spelling hid the body from the policy.

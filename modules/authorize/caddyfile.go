@@ -8,6 +8,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/dustin/go-humanize"
+
+	"github.com/convosphere/gateway/modules/internal/route"
 )
 
 func init() { httpcaddyfile.RegisterHandlerDirective("gw_authorize", parse) }
@@ -157,7 +159,7 @@ func (h *Handler) parsePublic(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	methods := []string{http.MethodGet}
 	if len(args) > 0 && !strings.HasPrefix(args[0], "/") {
-		methods = parseMethods(args[0])
+		methods = route.ParseMethods(args[0])
 		args = args[1:]
 	}
 	if len(args) == 0 {
@@ -173,7 +175,7 @@ func (h *Handler) parsePublic(d *caddyfile.Dispenser) error {
 
 // addRoute checks the route here, so that a mistake names file and line.
 func (h *Handler) addRoute(d *caddyfile.Dispenser, r Route) error {
-	if err := checkMethods(r.Methods); err != nil {
+	if err := route.CheckMethods(r.Methods); err != nil {
 		return d.WrapErr(err)
 	}
 	if _, err := r.compile(); err != nil {
@@ -184,14 +186,6 @@ func (h *Handler) addRoute(d *caddyfile.Dispenser, r Route) error {
 		return d.WrapErr(err)
 	}
 	return nil
-}
-
-// parseMethods returns none for *, which means all.
-func parseMethods(s string) []string {
-	if s == "*" {
-		return nil
-	}
-	return strings.Split(s, ",")
 }
 
 var _ caddyfile.Unmarshaler = (*Handler)(nil)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/convosphere/gateway/modules/internal/route"
 	"github.com/convosphere/gateway/modules/policy/grant"
 )
 
@@ -13,7 +14,7 @@ func (h *Handler) parseRoute(d *caddyfile.Dispenser) error {
 	if len(args) != 2 {
 		return d.Err("write `route <methods> <path> { … }`, as `route GET,POST /api/rooms { … }`, or * for all methods")
 	}
-	r := Route{Methods: parseMethods(args[0]), Path: args[1]}
+	r := Route{Methods: route.ParseMethods(args[0]), Path: args[1]}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		var err error
 		switch d.Val() {

@@ -26,7 +26,7 @@ const applyTime = 5 * time.Second
 var partial = []string{"Range", "If-Range", "If-None-Match", "If-Modified-Since"}
 
 // exchange asks the back end and works on its answer: before any of it goes to the client, or while it goes. masks are the policy's.
-func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, rt *route, in engine.Input, v values, masks *jsonstream.Masks, next caddyhttp.Handler) error {
+func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, rt *compiled, in engine.Input, v values, masks *jsonstream.Masks, next caddyhttp.Handler) error {
 	if len(rt.effects) > 0 {
 		ctx, cancel := outlive(r.Context())
 		defer cancel()
@@ -86,7 +86,7 @@ func serve(a *answer, r *http.Request, next caddyhttp.Handler) (err error) {
 }
 
 // work does with an answer what the route and the policy say, and sends it, or the rest of it. An error withholds it.
-func (h *Handler) work(a *answer, r *http.Request, rc *reqctx.Request, rt *route, v values) error {
+func (h *Handler) work(a *answer, r *http.Request, rc *reqctx.Request, rt *compiled, v values) error {
 	switch {
 	case a.state == refuse && a.unfit != nil:
 		return a.unfit
@@ -128,7 +128,7 @@ func (a *answer) finish(filtered bool) error {
 }
 
 // learn changes grants as an answer says that was held for it, and sends it.
-func (h *Handler) learn(a *answer, r *http.Request, rc *reqctx.Request, rt *route, v values) error {
+func (h *Handler) learn(a *answer, r *http.Request, rc *reqctx.Request, rt *compiled, v values) error {
 	var doc *strictjson.Value
 	if _, needed := rt.effects.on(a.status); needed {
 		var err error

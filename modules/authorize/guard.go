@@ -45,7 +45,7 @@ const maxKept = 256
 var anyMessage = &messageRule{rule: rule{permission: defaultWrite}}
 
 // watch puts the guard on the socket that this handshake opens, and has the handshake decided again while it is open.
-func (h *Handler) watch(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, rt *route, in engine.Input, v verdict) (http.ResponseWriter, *http.Request) {
+func (h *Handler) watch(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, rt *compiled, in engine.Input, v verdict) (http.ResponseWriter, *http.Request) {
 	w, r, tap := wsframe.Attach(w, r)
 	handshake := in
 	in.Permission, in.Resource, in.Parent, in.Target = "", engine.Object{}, engine.Object{}, ""

@@ -12,6 +12,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/problem"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/modules/internal/route"
 	"github.com/convosphere/gateway/modules/internal/wsframe"
 	"github.com/convosphere/gateway/modules/policy/engine"
 )
@@ -60,7 +61,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 }
 
 // pass hands on what is allowed, and works on what comes back.
-func (h *Handler) pass(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, rt *route, vars values, in engine.Input, v verdict, next caddyhttp.Handler) error {
+func (h *Handler) pass(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, rt *compiled, vars values, in engine.Input, v verdict, next caddyhttp.Handler) error {
 	switch err := rt.effects.check(vars, rc.Identity); {
 	case errors.Is(err, errNobody):
 		return h.refuse(w, r, rc, engine.Decision{Reason: err.Error()})
@@ -117,15 +118,15 @@ func told(d engine.Decision) *reqctx.Decision {
 }
 
 // route finds what the request needs.
-func (h *Handler) route(r *http.Request) (*route, []string, error) {
-	if err := checkRequest(r); err != nil {
+func (h *Handler) route(r *http.Request) (*compiled, []string, error) {
+	if err := route.CheckRequest(r); err != nil {
 		return nil, nil, err
 	}
-	segs, err := segments(r.URL)
+	segs, err := route.Segments(r.URL)
 	if err != nil {
 		return nil, nil, err
 	}
-	rt, err := h.router.find(r.Method, segs)
+	rt, err := h.router.Find(r.Method, segs)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -135,9 +136,9 @@ func (h *Handler) route(r *http.Request) (*route, []string, error) {
 	return rt, segs, nil
 }
 
-func input(r *http.Request, rc *reqctx.Request, rt *route, v values) (engine.Input, error) {
+func input(r *http.Request, rc *reqctx.Request, rt *compiled, v values) (engine.Input, error) {
 	in := engine.Input{
-		RequestID: rc.ID, Method: r.Method, Path: r.URL.Path, Route: rt.name, Host: hostname(r.Host), Query: r.URL.RawQuery,
+		RequestID: rc.ID, Method: r.Method, Path: r.URL.Path, Route: rt.name, Host: route.Hostname(r.Host), Query: r.URL.RawQuery,
 		Identity: rc.Identity, Client: rc.Client,
 	}
 	return in, rt.rule.fill(&in, v)
@@ -196,7 +197,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, rc *reqctx.Requ
 }
 
 // logFailure tells operators why an answer of the back end was withheld.
-func (h *Handler) logFailure(rt *route, err error) {
+func (h *Handler) logFailure(rt *compiled, err error) {
 	h.logger.Error("an answer of the back end was withheld", zap.String("route", rt.name), zap.Error(err))
 }
 

@@ -271,11 +271,3 @@ func TestReload(t *testing.T) {
 	e.expect(403, "GET", "/things/7", "petra/user")
 	e.expect(401, "GET", "/open", "")
 }
-
-func TestHostname(t *testing.T) {
-	for in, want := range map[string]string{"Chat.Example.com": "chat.example.com", "a.b.:443": "a.b", "[::1]:80": "::1", "a:80": "a", "": ""} {
-		if got := hostname(in); got != want {
-			t.Errorf("%q: %q", in, got)
-		}
-	}
-}

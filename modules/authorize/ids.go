@@ -63,7 +63,7 @@ func checkIDs(list []IDs) error {
 }
 
 // lists gives the back end the ids that the route says. Fail closed: where they can't be told, the request does not go on.
-func (h *Handler) lists(ctx context.Context, header http.Header, rt *route, base engine.Input) error {
+func (h *Handler) lists(ctx context.Context, header http.Header, rt *compiled, base engine.Input) error {
 	for _, i := range rt.ids {
 		in := base
 		in.Permission, in.Resource, in.Parent, in.Target = i.Permission, engine.Object{Type: i.Type}, engine.Object{}, ""

@@ -1,10 +1,11 @@
 package authorize
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/convosphere/gateway/modules/internal/route"
 )
 
 // Route says what requests for a path need, and what their answers bring about.
@@ -39,10 +40,10 @@ const (
 // permissionPublic is asked for by routes that need nobody signed in.
 const permissionPublic = "public"
 
-// route is a Route, or the handshake of a Socket, ready for use. It never changes.
-type route struct {
+// compiled is a Route, or the handshake of a Socket, ready for use. It never changes.
+type compiled struct {
 	name    string // "GET /api/rooms/{room}", for events and metrics
-	pattern *pattern
+	pattern *route.Pattern
 	rule    rule
 	body    int64 // bytes of it that the policy sees; 0 none
 	filter  *filter
@@ -53,23 +54,23 @@ type route struct {
 
 // unlisted are the routes for what no route matches.
 var (
-	unlistedRead  = &route{pattern: &pattern{}, rule: rule{permission: defaultRead}}
-	unlistedWrite = &route{pattern: &pattern{}, rule: rule{permission: defaultWrite}}
+	unlistedRead  = &compiled{pattern: new(route.Pattern), rule: rule{permission: defaultRead}}
+	unlistedWrite = &compiled{pattern: new(route.Pattern), rule: rule{permission: defaultWrite}}
 )
 
-func unlisted(method string) *route {
+func unlisted(method string) *compiled {
 	if method == http.MethodGet || method == http.MethodHead {
 		return unlistedRead
 	}
 	return unlistedWrite
 }
 
-func (rt Route) compile() (*route, error) {
-	p, err := parsePattern(rt.Path)
+func (rt Route) compile() (*compiled, error) {
+	p, err := route.ParsePattern(rt.Path)
 	if err != nil {
 		return nil, err
 	}
-	r := &route{pattern: p, name: strings.Join(rt.Methods, ",") + " " + rt.Path}
+	r := &compiled{pattern: p, name: strings.Join(rt.Methods, ",") + " " + rt.Path}
 	if len(rt.Methods) == 0 {
 		r.name = "* " + rt.Path
 	}
@@ -78,7 +79,7 @@ func (rt Route) compile() (*route, error) {
 	}
 	asked := func(name string) bool {
 		member, ok := strings.CutPrefix(name, requestJSON)
-		return ok && member != "" && r.body > 0 || p.has(name)
+		return ok && member != "" && r.body > 0 || p.Has(name)
 	}
 	if r.rule, err = rt.Rule.compile(asked); err != nil {
 		return nil, fmt.Errorf("route %s: %w", r.name, err)
@@ -113,12 +114,12 @@ func (rt Route) compile() (*route, error) {
 const requestJSON = "http.gw.request.json."
 
 // vars are the variables that the path and the body give.
-func (r *route) vars(segs []string, body *sent) values {
+func (r *compiled) vars(segs []string, body *sent) values {
 	return func(name string) (string, error) {
 		if member, ok := strings.CutPrefix(name, requestJSON); ok {
 			return body.member(member)
 		}
-		if s, ok := r.pattern.value(name, segs); ok {
+		if s, ok := r.pattern.Value(name, segs); ok {
 			return s, nil
 		}
 		return "", errValue
@@ -126,7 +127,7 @@ func (r *route) vars(segs []string, body *sent) values {
 }
 
 // treat tells what becomes of an answer. masked tells that the policy asks for masks.
-func (r *route) treat(method string, masked bool) func(status int) treatment {
+func (r *compiled) treat(method string, masked bool) func(status int) treatment {
 	return func(status int) treatment {
 		success := status >= 200 && status <= 299
 		if on, _ := r.effects.on(status); on && success && method != http.MethodHead {
@@ -153,16 +154,11 @@ func (r *route) treat(method string, masked bool) func(status int) treatment {
 	}
 }
 
-func checkMethods(methods []string) error {
-	for _, m := range methods {
-		if m == "" || strings.Trim(m, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") != "" {
-			return fmt.Errorf("method %q: write methods in upper case, with commas between, or * for all", m)
-		}
-		if m == http.MethodHead {
-			return errors.New("method HEAD: it is decided as GET")
-		}
-	}
-	return nil
+// router finds what a request needs.
+type router struct {
+	route.Router[*compiled]
+	// Headers that routes tell the back end lists of ids in, folded.
+	reserved []string
 }
 
 // compileRoutes makes the router.
@@ -170,7 +166,7 @@ func compileRoutes(routes []Route, sockets []Socket) (*router, error) {
 	rt := &router{}
 	rt.reserve(routes)
 	for _, r := range routes {
-		if err := checkMethods(r.Methods); err != nil {
+		if err := route.CheckMethods(r.Methods); err != nil {
 			return nil, err
 		}
 		c, err := r.compile()
@@ -182,7 +178,7 @@ func compileRoutes(routes []Route, sockets []Socket) (*router, error) {
 			methods = []string{""}
 		}
 		for _, m := range methods {
-			if err := rt.add(m, c.pattern, c); err != nil {
+			if err := rt.Add(m, c.pattern, c.name, c); err != nil {
 				return nil, err
 			}
 		}
@@ -192,7 +188,7 @@ func compileRoutes(routes []Route, sockets []Socket) (*router, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := rt.add(http.MethodGet, c.pattern, c); err != nil {
+		if err := rt.Add(http.MethodGet, c.pattern, c.name, c); err != nil {
 			return nil, err
 		}
 	}

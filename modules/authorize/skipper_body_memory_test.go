@@ -103,7 +103,7 @@ func TestNoRoomForBodiesIs503(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := h.router.add("POST", rt.pattern, rt); err != nil {
+		if err := h.router.Add("POST", rt.pattern, rt.name, rt); err != nil {
 			t.Fatal(err)
 		}
 		for _, room := range []*gate.Gate{h.bodies.text, h.bodies.values} {

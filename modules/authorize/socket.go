@@ -3,6 +3,8 @@ package authorize
 import (
 	"errors"
 	"fmt"
+
+	"github.com/convosphere/gateway/modules/internal/route"
 )
 
 // Socket says what a WebSocket needs: the handshake, and each message by its type.
@@ -55,17 +57,17 @@ type messageRule struct {
 	effects effects
 }
 
-func (s Socket) compile() (*route, error) {
-	p, err := parsePattern(s.Path)
+func (s Socket) compile() (*compiled, error) {
+	p, err := route.ParsePattern(s.Path)
 	if err != nil {
 		return nil, err
 	}
-	r := &route{pattern: p, name: "GET " + s.Path}
+	r := &compiled{pattern: p, name: "GET " + s.Path}
 	c := &socket{typ: s.Type, in: map[string]*messageRule{}, out: map[string]*messageRule{}, pass: map[string]bool{}}
 	if c.typ == "" {
 		c.typ = "type"
 	}
-	if r.rule, err = s.Rule.compile(p.has); err != nil {
+	if r.rule, err = s.Rule.compile(p.Has); err != nil {
 		return nil, fmt.Errorf("socket %s: %w", s.Path, err)
 	}
 	for _, m := range s.In {

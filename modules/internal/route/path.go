@@ -1,4 +1,4 @@
-package authorize
+package route
 
 import (
 	"errors"
@@ -14,6 +14,9 @@ import (
 // rule is looked at: two slashes, dots and their encodings, encoded slashes, back slashes, path parameters, control characters,
 // bytes that are not UTF-8, what would decode twice, and ends that Windows cuts off.
 var (
+	// ErrCase says that no route matches, but that one would for a server that tells no case.
+	ErrCase = errors.New("the path differs from a route only in upper and lower case")
+
 	errPathForm     = errors.New("the path does not begin with a slash")
 	errPathEncoding = errors.New("the path is not well encoded")
 	errPathEmpty    = errors.New("the path has two slashes together")
@@ -21,13 +24,12 @@ var (
 	errPathChar     = errors.New("the path holds a character that servers read differently")
 	errPathUTF8     = errors.New("the path is not UTF-8")
 	errPathTwice    = errors.New("the path is encoded twice")
-	errPathCase     = errors.New("the path differs from a route only in upper and lower case")
 	errMethod       = errors.New("the method is not in upper case")
 	errTunnel       = errors.New("the request asks for a tunnel that is no WebSocket")
 )
 
-// segments returns the decoded segments of the path that the back end will see. A slash at the end counts for nothing.
-func segments(u *url.URL) ([]string, error) {
+// Segments returns the decoded segments of the path that the back end will see. A slash at the end counts for nothing.
+func Segments(u *url.URL) ([]string, error) {
 	p := u.EscapedPath() // what the reverse proxy sends
 	if u.Opaque != "" || !strings.HasPrefix(p, "/") {
 		return nil, errPathForm
@@ -78,8 +80,8 @@ func isHex(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }
 
-// checkRequest refuses what is no plain request for a path.
-func checkRequest(r *http.Request) error {
+// CheckRequest refuses what is no plain request for a path.
+func CheckRequest(r *http.Request) error {
 	for i := range len(r.Method) {
 		// "delete" is no DELETE to a rule, but is to some servers.
 		if c := r.Method[i]; (c < 'A' || c > 'Z') && c != '-' {
@@ -92,8 +94,8 @@ func checkRequest(r *http.Request) error {
 	return nil
 }
 
-// hostname is the host as rules see it: lower case, without port and trailing dot.
-func hostname(host string) string {
+// Hostname is the host as rules see it: lower case, without port and trailing dot.
+func Hostname(host string) string {
 	u := url.URL{Host: host}
 	return strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
 }

@@ -1,12 +1,12 @@
-package authorize
+package route
 
 import (
 	"fmt"
 	"strings"
 )
 
-// pattern is a path with variables: literal segments, {name} for one segment, and {name...} at the end for any number.
-type pattern struct {
+// Pattern is a path with variables: literal segments, {name} for one segment, and {name...} at the end for any number.
+type Pattern struct {
 	text  string
 	parts []part
 	rest  string // the variable that takes the rest, "" none
@@ -17,11 +17,12 @@ type part struct {
 	name    string
 }
 
-func parsePattern(text string) (*pattern, error) {
+// ParsePattern reads one. Literal segments are what requests may bring: see Segments.
+func ParsePattern(text string) (*Pattern, error) {
 	if !strings.HasPrefix(text, "/") {
 		return nil, fmt.Errorf("path %q: it must begin with a slash", text)
 	}
-	p := &pattern{text: text}
+	p := &Pattern{text: text}
 	if text == "/" {
 		return p, nil
 	}
@@ -81,8 +82,8 @@ func checkName(name string) error {
 	return nil
 }
 
-// has tells whether the pattern sets the variable. The one that takes the rest holds slashes, so it names nothing.
-func (p *pattern) has(name string) bool {
+// Has tells whether the pattern sets the variable. The one that takes the rest holds slashes, so it names nothing.
+func (p *Pattern) Has(name string) bool {
 	for _, s := range p.parts {
 		if s.name == name {
 			return true
@@ -91,8 +92,8 @@ func (p *pattern) has(name string) bool {
 	return false
 }
 
-// value returns a variable's value in a path that matched.
-func (p *pattern) value(name string, segs []string) (string, bool) {
+// Value returns a variable's value in a path that matched.
+func (p *Pattern) Value(name string, segs []string) (string, bool) {
 	for i, s := range p.parts {
 		if s.name == name && i < len(segs) {
 			return segs[i], true
@@ -100,3 +101,6 @@ func (p *pattern) value(name string, segs []string) (string, bool) {
 	}
 	return "", false
 }
+
+// String is the pattern as it was written.
+func (p *Pattern) String() string { return p.text }
