@@ -23,6 +23,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/rego"
 
 	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/modules/internal/strictjson"
 )
 
 // presence is a policy as people write them: it denies what it does not like, and allows the rest.
@@ -328,8 +329,8 @@ func TestBodiesArePassedOnWhole(t *testing.T) {
 
 // What a client sends as a number costs the policy no time, and no panic.
 func TestNumbersAreCheap(t *testing.T) {
-	for _, text := range []string{"0", "-0", "0.0e-400", "5e-324", "1e308", "-1.7976931348623157e308", "1e-300", "0." + strings.Repeat("0", 40) + "1", strings.Repeat("9", longestNumber)} {
-		if !plainNumber(text) {
+	for _, text := range []string{"0", "-0", "0.0e-400", "5e-324", "1e308", "-1.7976931348623157e308", "1e-300", "0." + strings.Repeat("0", 40) + "1", strings.Repeat("9", 64)} {
+		if !strictjson.PlainNumber(text) {
 			t.Errorf("%s is refused", text)
 			continue
 		}
@@ -340,8 +341,8 @@ func TestNumbersAreCheap(t *testing.T) {
 			}
 		}
 	}
-	for _, text := range []string{"1e400", "1e-325", "2e-324", "1e-99999999", "0e401", "-0.0E+999999999", "1e99999999999999999999", strings.Repeat("1", longestNumber+1)} {
-		if plainNumber(text) {
+	for _, text := range []string{"1e400", "1e-325", "2e-324", "1e-99999999", "0e401", "-0.0E+999999999", "1e99999999999999999999", strings.Repeat("1", 64+1)} {
+		if strictjson.PlainNumber(text) {
 			t.Errorf("%s passes", text)
 		}
 	}

@@ -3,19 +3,11 @@ package authorize
 import (
 	"encoding/json"
 	"errors"
-	"strconv"
-	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/convosphere/gateway/modules/internal/casefold"
 	"github.com/convosphere/gateway/modules/internal/strictjson"
-)
-
-// longestNumber is more than a double is ever written with, largestExponent more than one has.
-const (
-	longestNumber   = 64
-	largestExponent = 400
 )
 
 var (
@@ -34,7 +26,7 @@ func bodyValue(v *strictjson.Value) (ast.Value, error) {
 	case strictjson.String:
 		return ast.String(v.Text), nil
 	case strictjson.Number:
-		if !plainNumber(v.Text) {
+		if !strictjson.PlainNumber(v.Text) {
 			return nil, errNumber
 		}
 		return ast.Number(json.Number(v.Text)), nil
@@ -50,23 +42,6 @@ func bodyValue(v *strictjson.Value) (ast.Value, error) {
 		return ast.NewArray(items...), nil
 	}
 	return bodyObject(v.Members)
-}
-
-// plainNumber tells whether a double holds the number: neither infinite nor, unless it is zero, too small. Exponents are bounded by themselves, too: OPA's
-// arithmetic takes long for large ones, and panics for some.
-func plainNumber(text string) bool {
-	if len(text) > longestNumber {
-		return false
-	}
-	mantissa := text
-	if i := strings.IndexAny(text, "eE"); i >= 0 {
-		mantissa = text[:i]
-		if e, err := strconv.Atoi(text[i+1:]); err != nil || max(e, -e) > largestExponent {
-			return false
-		}
-	}
-	f, err := strconv.ParseFloat(text, 64)
-	return err == nil && (f != 0 || strings.Trim(mantissa, "-0.") == "")
 }
 
 func bodyObject(members []strictjson.Member) (ast.Value, error) {

@@ -6,8 +6,7 @@
 package strictjson
 
 import (
-	"errors"
-	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -45,44 +44,33 @@ const (
 	maxValues = 1 << 20
 )
 
-// ErrAmbiguous says that readers would differ about which member is meant.
-var ErrAmbiguous = errors.New("two members differ only in upper and lower case")
-
-// ErrMany says that the text holds more values than it may.
-var ErrMany = errors.New("too many values")
-
 // Parse reads one value that fills data. The result holds copies: data may be used again.
 func Parse(data []byte) (*Value, error) { return ParseAtMost(data, maxValues) }
 
 // ParseAtMost is Parse for a text of at most so many values, the ones inside of others counted: else the error is ErrMany.
-func ParseAtMost(data []byte, values int) (*Value, error) {
-	p := parser{data: data, left: values}
+func ParseAtMost(data []byte, values int) (*Value, error) { return ParseWithin(data, values, MaxDepth) }
+
+// ParseWithin is ParseAtMost for values that are nested no deeper than so far, MaxDepth at most: else the error is ErrDepth. Errors are *Error.
+func ParseWithin(data []byte, values, depth int) (*Value, error) {
+	p := parser{data: data, left: values, depth: min(depth, MaxDepth)}
 	p.space()
 	v, err := p.value(0)
 	if err != nil {
-		return nil, fmt.Errorf("byte %d: %w", p.at, err)
+		return nil, p.failed(err)
 	}
 	p.space()
 	if p.at != len(data) {
-		return nil, fmt.Errorf("byte %d: something follows the value", p.at)
+		return nil, p.failed(ErrAfter)
 	}
 	return &v, nil
 }
 
-var (
-	errEnd     = errors.New("the text ends too early")
-	errSyntax  = errors.New("not JSON")
-	errDepth   = errors.New("nested too deep")
-	errTwice   = errors.New("a member is given twice")
-	errUTF8    = errors.New("not UTF-8")
-	errHalf    = errors.New("half a surrogate pair")
-	errControl = errors.New("a control character in a string")
-)
-
 type parser struct {
-	data []byte
-	at   int
-	left int // values that may still come
+	data  []byte
+	at    int
+	left  int      // values that may still come
+	depth int      // how deep values may be nested
+	trail []string // where the error is, the innermost token first; nil until there is one
 }
 
 func (p *parser) space() {
@@ -98,14 +86,14 @@ func (p *parser) space() {
 
 func (p *parser) peek() (byte, error) {
 	if p.at >= len(p.data) {
-		return 0, errEnd
+		return 0, ErrEnd
 	}
 	return p.data[p.at], nil
 }
 
 func (p *parser) value(depth int) (v Value, err error) {
-	if depth > MaxDepth {
-		return v, errDepth
+	if depth > p.depth {
+		return v, ErrDepth
 	}
 	if p.left--; p.left < 0 {
 		return v, ErrMany
@@ -145,7 +133,7 @@ func (p *parser) word() (Kind, string, error) {
 			return w.kind, w.text, nil
 		}
 	}
-	return 0, "", errSyntax
+	return 0, "", ErrSyntax
 }
 
 // open consumes the bracket and tells whether the list is empty.
@@ -168,7 +156,7 @@ func (p *parser) more(end byte) (bool, error) {
 		return false, err
 	}
 	if c != ',' && c != end {
-		return false, errSyntax
+		return false, ErrSyntax
 	}
 	p.at++
 	if c == ',' {
@@ -184,6 +172,7 @@ func (p *parser) array(depth int) (items []Value, err error) {
 	for more := true; more; {
 		v, err := p.value(depth + 1)
 		if err != nil {
+			p.trail = append(p.trail, strconv.Itoa(len(items)))
 			return nil, err
 		}
 		items = append(items, v)
@@ -211,7 +200,8 @@ func (p *parser) object(depth int) (members []Member, err error) {
 			}
 		}
 		if given(members, seen, m.Name) {
-			return nil, errTwice
+			p.trail = append(p.trail, m.Name)
+			return nil, ErrTwice
 		}
 		members = append(members, m)
 		if more, err = p.more('}'); err != nil {
@@ -241,7 +231,7 @@ func (p *parser) member(depth int) (m Member, err error) {
 		return m, err
 	}
 	if c != '"' {
-		return m, errSyntax
+		return m, ErrSyntax
 	}
 	if m.Name, err = p.str(); err != nil {
 		return m, err
@@ -251,11 +241,13 @@ func (p *parser) member(depth int) (m Member, err error) {
 		return m, err
 	}
 	if c != ':' {
-		return m, errSyntax
+		return m, ErrSyntax
 	}
 	p.at++
 	p.space()
-	m.Value, err = p.value(depth + 1)
+	if m.Value, err = p.value(depth + 1); err != nil {
+		p.trail = append(p.trail, m.Name)
+	}
 	return m, err
 }
 
@@ -263,15 +255,15 @@ func (p *parser) number() (string, error) {
 	start := p.at
 	p.skip('-', '-')
 	if n := p.digits(); n == 0 || n > 1 && p.data[p.at-n] == '0' {
-		return "", errSyntax
+		return "", ErrSyntax
 	}
 	if p.skip('.', '.') && p.digits() == 0 {
-		return "", errSyntax
+		return "", ErrSyntax
 	}
 	if p.skip('e', 'E') {
 		p.skip('+', '-')
 		if p.digits() == 0 {
-			return "", errSyntax
+			return "", ErrSyntax
 		}
 	}
 	return string(p.data[start:p.at]), nil

@@ -49,7 +49,7 @@ func TestDuplicatesInLargeObjects(t *testing.T) {
 		t.Error(err)
 	}
 	for _, twice := range []string{"m0", "m15", "m16", "m17", "m999"} {
-		if _, err := Parse([]byte("{" + b.String() + `"` + twice + `":1}`)); !errors.Is(err, errTwice) {
+		if _, err := Parse([]byte("{" + b.String() + `"` + twice + `":1}`)); !errors.Is(err, ErrTwice) {
 			t.Error(twice, err)
 		}
 	}
@@ -191,6 +191,53 @@ func TestPointer(t *testing.T) {
 	for _, bad := range []string{"foo", "/a~", "/a~2", "/~/b"} {
 		if _, err := Pointer(bad); err == nil {
 			t.Errorf("%q is a pointer", bad)
+		}
+	}
+}
+
+func TestErrorsTellWhere(t *testing.T) {
+	deep := strings.Repeat(`{"a":`, 5) + "1" + strings.Repeat("}", 5)
+	for _, c := range []struct {
+		text, where string
+		kind        error
+	}{
+		{`{"a":1,"a":2}`, "/a", ErrTwice},
+		{`{"x/y":[0,{"~":{"b":1,"b":2}}]}`, "/x~1y/1/~0/b", ErrTwice},
+		{`{"a":"\ud800"}`, "/a", ErrHalf},
+		{"{\"a\":[\"\xff\"]}", "/a/0", ErrUTF8},
+		{"[1,\"\n\"]", "/1", ErrControl},
+		{deep, "/a/a/a/a/a", ErrDepth},
+		{`[1,2,3,4,5,6,7,8,9]`, "/8", ErrMany},
+		{`{"a":1}x`, "", ErrAfter},
+		{`{"a":nul}`, "/a", ErrSyntax},
+		{`{"a":[`, "/a", ErrEnd},
+	} {
+		_, err := ParseWithin([]byte(c.text), 9, 4)
+		var where *Error
+		if !errors.Is(err, c.kind) || !errors.As(err, &where) {
+			t.Errorf("%s: %v", c.text, err)
+			continue
+		}
+		var pointer []byte
+		for _, token := range where.Tokens {
+			pointer = AppendToken(pointer, token)
+		}
+		if string(pointer) != c.where {
+			t.Errorf("%s: %s, want %s", c.text, pointer, c.where)
+		}
+		if strings.Contains(err.Error(), "/") {
+			t.Errorf("a name is in the error: %v", err)
+		}
+	}
+}
+
+func TestPlainNumber(t *testing.T) {
+	for text, want := range map[string]bool{
+		"0": true, "-1": true, "123456789012345678": true, "1.5e300": true, "0e0": true, "0.000e-399": true, "-0": true, "12345678901234567890": true,
+		"1e309": false, "-1e400": false, "1e-400": false, "1e99999999999": false, "1e401": false, "0." + strings.Repeat("1", 80): false,
+	} {
+		if PlainNumber(text) != want {
+			t.Error(text)
 		}
 	}
 }

@@ -14,17 +14,17 @@ func (p *parser) str() (string, error) {
 		switch c := p.data[p.at]; {
 		case c == '"':
 			if !utf8.Valid(p.data[start:p.at]) {
-				return "", errUTF8
+				return "", ErrUTF8
 			}
 			p.at++
 			return string(p.data[start : p.at-1]), nil
 		case c == '\\':
 			return p.escaped(start)
 		case c < 0x20:
-			return "", errControl
+			return "", ErrControl
 		}
 	}
-	return "", errEnd
+	return "", ErrEnd
 }
 
 // escaped reads the rest of a string that holds escapes.
@@ -36,11 +36,11 @@ func (p *parser) escaped(start int) (string, error) {
 		case c == '"':
 			p.at++
 			if !utf8.Valid(out) {
-				return "", errUTF8
+				return "", ErrUTF8
 			}
 			return string(out), nil
 		case c < 0x20:
-			return "", errControl
+			return "", ErrControl
 		case c != '\\':
 			out = append(out, c)
 			p.at++
@@ -52,7 +52,7 @@ func (p *parser) escaped(start int) (string, error) {
 			out = utf8.AppendRune(out, r)
 		}
 	}
-	return "", errEnd
+	return "", ErrEnd
 }
 
 var escapes = map[byte]rune{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
@@ -66,7 +66,7 @@ func (p *parser) escape() (rune, error) {
 	if c != 'u' {
 		r, ok := escapes[c]
 		if !ok {
-			return 0, errSyntax
+			return 0, ErrSyntax
 		}
 		p.at++
 		return r, nil
@@ -76,18 +76,18 @@ func (p *parser) escape() (rune, error) {
 		return r, err
 	}
 	if p.at >= len(p.data) || p.data[p.at] != '\\' {
-		return 0, errHalf
+		return 0, ErrHalf
 	}
 	p.at++
 	if c, err = p.peek(); err != nil || c != 'u' {
-		return 0, errHalf
+		return 0, ErrHalf
 	}
 	low, err := p.hex()
 	if err != nil {
 		return 0, err
 	}
 	if r = utf16.DecodeRune(r, low); r == unicode.ReplacementChar {
-		return 0, errHalf
+		return 0, ErrHalf
 	}
 	return r, nil
 }
@@ -95,7 +95,7 @@ func (p *parser) escape() (rune, error) {
 // hex reads u and four digits.
 func (p *parser) hex() (r rune, err error) {
 	if len(p.data)-p.at < 5 {
-		return 0, errEnd
+		return 0, ErrEnd
 	}
 	for _, c := range p.data[p.at+1 : p.at+5] {
 		switch {
@@ -106,7 +106,7 @@ func (p *parser) hex() (r rune, err error) {
 		case c >= 'A' && c <= 'F':
 			r = r<<4 | rune(c-'A'+10)
 		default:
-			return 0, errSyntax
+			return 0, ErrSyntax
 		}
 	}
 	p.at += 5

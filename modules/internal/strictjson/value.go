@@ -106,3 +106,29 @@ func wholeNumber(s string) bool {
 	}
 	return strings.Trim(digits, "0123456789") == ""
 }
+
+// longestNumber is more than a double is ever written with, largestExponent more than one has.
+const (
+	longestNumber   = 64
+	largestExponent = 400
+)
+
+// PlainNumber tells whether a double holds a number: neither infinite nor, unless it is zero, too small. Exponents are bounded by themselves, too:
+// exact arithmetic takes long for large ones.
+func PlainNumber(text string) bool {
+	if len(text) <= 15 && wholeNumber(text) { // nearly all of them
+		return true
+	}
+	if len(text) > longestNumber {
+		return false
+	}
+	mantissa := text
+	if i := strings.IndexAny(text, "eE"); i >= 0 {
+		mantissa = text[:i]
+		if e, err := strconv.Atoi(text[i+1:]); err != nil || max(e, -e) > largestExponent {
+			return false
+		}
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	return err == nil && (f != 0 || strings.Trim(mantissa, "-0.") == "")
+}
