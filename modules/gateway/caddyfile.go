@@ -29,6 +29,10 @@ func parse(d *caddyfile.Dispenser, _ any) (any, error) {
 //		keys     <folder>
 //		key_rotation <duration>|off
 //		geoip    <file>
+//		file_modes refuse|warn
+//		events {
+//			encrypt
+//		}
 //		allow    <address or prefix>|private_ranges...   # may be repeated
 //		bans {
 //			most     <count>
@@ -63,6 +67,10 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			err = one(d, &a.GeoIP)
 		case "key_rotation":
 			err = a.parseRotation(d)
+		case "file_modes":
+			err = a.parseFileModes(d)
+		case "events":
+			err = a.parseEvents(d)
 		case "store":
 			err = a.parseStore(d)
 		case "database":
@@ -79,7 +87,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "policy":
 			a.Policy, err = parseApp(d, "gw_policy")
 		default:
-			err = d.Errf("unknown subdirective %q: gateway knows data_dir, store, database, keys, key_rotation, geoip, allow, bans, abuse, identity and policy", name)
+			err = d.Errf("unknown subdirective %q: gateway knows data_dir, store, database, keys, key_rotation, geoip, file_modes, events, allow, bans, abuse, identity and policy", name)
 		}
 		if err != nil {
 			return err

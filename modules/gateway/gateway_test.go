@@ -39,6 +39,7 @@ func TestCaddyfile(t *testing.T) {
 		"gateway {\n store redis {env.R}\n database postgres {env.P}\n}":                                      `{"store":"{env.R}","database":"{env.P}"}`,
 		"gateway {\n key_rotation 7d\n}":                                                                      `{"key_rotation":604800000000000}`,
 		"gateway {\n geoip /g.mmdb\n}":                                                                        `{"geoip":"/g.mmdb"}`,
+		"gateway {\n file_modes warn\n events {\n  encrypt\n }\n}":                                            `{"file_modes":"warn","events":{"encrypt":true}}`,
 		"gateway {\n key_rotation off\n}":                                                                     `{"key_rotation":-1}`,
 		"gateway {\n database sqlite /x/y.db\n}":                                                              `{"database":"sqlite:/x/y.db"}`,
 	} {
@@ -57,6 +58,9 @@ func TestCaddyfileErrors(t *testing.T) {
 		"gateway {\n store disk\n}":                  "store memory",
 		"gateway {\n database mysql x\n}":            "database sqlite",
 		"gateway {\n data_dir\n}":                    "Caddyfile:3",
+		"gateway {\n file_modes ignore\n}":           "refuse or warn",
+		"gateway {\n events {\n  sign\n }\n}":        "events knows encrypt",
+		"gateway {\n events {\n  encrypt yes\n }\n}": "Caddyfile:4",
 		"gateway {\n data_dir a b\n}":                "Caddyfile:3",
 		"gateway {\n store memory\n store memory\n}": "twice",
 		"gateway {\n identity {\n x\n }\n}":          "no such module",

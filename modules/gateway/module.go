@@ -37,6 +37,12 @@ type App struct {
 	// A file in MaxMind's format that tells the country of an address and, if it is one of cities, roughly the place. Read at each load. Default: none.
 	GeoIP string `json:"geoip,omitempty"`
 
+	// What becomes of a load where files of the gateway can be read or changed by other users: "refuse" (default), or "warn".
+	FileModes string `json:"file_modes,omitempty"`
+
+	// How security events are kept.
+	Events *Events `json:"events,omitempty"`
+
 	// Addresses and prefixes that are never banned. Loopback and the servers' trusted proxies never are, either.
 	Allow []string `json:"allow,omitempty"`
 
@@ -70,6 +76,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	if err := checkRotation(a.KeyRotation); err != nil {
+		return fmt.Errorf("gateway: %w", err)
+	}
+	if err := a.checkModes(); err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}
 	g, err := open(ctx, a)
@@ -150,6 +159,7 @@ func (a *App) Ground() *ground.Ground { return a.ground }
 // to be asked for proxies.
 func (a *App) Start() error {
 	a.ground.Keys.RotateEvery(a.rotation())
+	a.sealEvents()
 	if err := a.protectProxies(); err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ type Bus struct {
 	closing sync.RWMutex // held for reading while sending: nothing is sent to a closed queue
 	closed  bool
 	sinks   []io.WriteCloser
+	sealer  atomic.Pointer[Sealer] // nil: lines are written as they are
 }
 
 // Options of a bus; zero values take the defaults.
@@ -72,6 +73,16 @@ func start(queue int, sink io.WriteCloser) *Bus {
 	b := &Bus{queue: make(chan *Event, queue), done: make(chan struct{}), sinks: []io.WriteCloser{sink}}
 	go b.run()
 	return b
+}
+
+// SealWith has every event that is written from now on encrypted by s; nil has none. One whose encryption fails is not written, but counted as
+// lost: fail closed on what it says.
+func (b *Bus) SealWith(s Sealer) {
+	if s == nil {
+		b.sealer.Store(nil)
+		return
+	}
+	b.sealer.Store(&s)
 }
 
 // Emit hands over e, which the caller must not touch again. It never blocks.
@@ -137,12 +148,30 @@ func (b *Bus) run() {
 			b.failed.Add(1)
 			continue
 		}
-		for _, s := range b.sinks {
-			if _, err := s.Write(line.Bytes()); err != nil {
-				b.failed.Add(1)
-				b.dropped.Add(1) // the next event that reaches the disk says so
-			}
-		}
+		b.write(line.Bytes())
 		line.Free()
 	}
+}
+
+// write gives the line to the disk, sealed where that is asked for.
+func (b *Bus) write(line []byte) {
+	if s := b.sealer.Load(); s != nil {
+		sealed, err := seal(*s, line)
+		if err != nil {
+			b.lost()
+			return
+		}
+		line = sealed
+	}
+	for _, s := range b.sinks {
+		if _, err := s.Write(line); err != nil {
+			b.lost()
+		}
+	}
+}
+
+// lost counts an event that did not reach the disk; the next one that does says so.
+func (b *Bus) lost() {
+	b.failed.Add(1)
+	b.dropped.Add(1)
 }

@@ -11,14 +11,39 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/convosphere/gateway/modules/internal/event"
 )
 
-const longestLine = 1 << 20
+const longestLine = 1 << 20 // an event takes some KiB
+
+// Open writes the lines of a file (as Read takes it) to w, those that are sealed in plain: one file can hold both, where the configuration
+// changed. What the keys don't open, as a line that a crash has torn, is counted and left out.
+func Open(name string, stdin io.Reader, keys event.Sealer, w io.Writer) (unopened int, err error) {
+	return each(name, stdin, func(r io.Reader) (int, error) {
+		return lines(r, func(line []byte) (bool, error) {
+			if event.IsSealed(line) {
+				plain, err := event.Unseal(keys, line)
+				if err != nil {
+					return false, nil
+				}
+				line = append(plain, '\n')
+			}
+			_, err := w.Write(line)
+			return true, err
+		})
+	})
+}
 
 // Read reads the lines of a file (also gzip), of every such file in a folder, or, for "-", of stdin.
 func Read(name string, stdin io.Reader, line func([]byte) (readable bool)) (unreadable int, err error) {
+	return each(name, stdin, func(r io.Reader) (int, error) { return Lines(r, line) })
+}
+
+// each calls read with what the name stands for, and adds up what it counts.
+func each(name string, stdin io.Reader, read func(io.Reader) (int, error)) (count int, err error) {
 	if name == "-" {
-		return Lines(stdin, line)
+		return read(stdin)
 	}
 	info, err := os.Stat(name)
 	if err != nil {
@@ -34,13 +59,13 @@ func Read(name string, stdin io.Reader, line func([]byte) (readable bool)) (unre
 		}
 	}
 	for _, n := range names {
-		more, err := readFile(n, line)
-		unreadable += more
+		more, err := readFile(n, read)
+		count += more
 		if err != nil {
-			return unreadable, fmt.Errorf("%s: %w", n, err)
+			return count, fmt.Errorf("%s: %w", n, err)
 		}
 	}
-	return unreadable, nil
+	return count, nil
 }
 
 func filesOf(dir string) (names []string, err error) {
@@ -56,18 +81,27 @@ func filesOf(dir string) (names []string, err error) {
 	return names, nil
 }
 
-func readFile(name string, line func([]byte) bool) (unreadable int, err error) {
+func readFile(name string, read func(io.Reader) (int, error)) (count int, err error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return 0, err
 	}
 	defer f.Close()
-	return Lines(f, line)
+	return read(f)
 }
 
 // Lines reads the lines of r, which may be gzip. Those for which line says that they are no event, and those that are too long, are counted and
-// passed over. The line is overwritten after the call.
+// passed over. The line is overwritten after the call. Of sealed events nothing can be read: ErrSealed.
 func Lines(r io.Reader, line func([]byte) (readable bool)) (unreadable int, err error) {
+	return lines(r, func(text []byte) (bool, error) {
+		if event.IsSealed(text) {
+			return false, ErrSealed
+		}
+		return line(text), nil
+	})
+}
+
+func lines(r io.Reader, line func([]byte) (readable bool, err error)) (unreadable int, err error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	if head, _ := in.Peek(2); bytes.Equal(head, []byte{0x1f, 0x8b}) {
 		z, err := gzip.NewReader(in)
@@ -83,8 +117,14 @@ func Lines(r io.Reader, line func([]byte) (readable bool)) (unreadable int, err 
 			unreadable++
 			continue
 		}
-		if len(bytes.TrimSpace(text)) > 0 && !line(text) {
-			unreadable++
+		if len(bytes.TrimSpace(text)) > 0 {
+			readable, failed := line(text)
+			if failed != nil {
+				return unreadable, failed
+			}
+			if !readable {
+				unreadable++
+			}
 		}
 		if err == io.EOF {
 			return unreadable, nil
@@ -94,6 +134,9 @@ func Lines(r io.Reader, line func([]byte) (readable bool)) (unreadable int, err 
 		}
 	}
 }
+
+// ErrSealed says that the events are encrypted.
+var ErrSealed = errors.New("the events are encrypted: open them with `convosphere events open`, and read its output in place of the file (-)")
 
 var errLongLine = errors.New("the line is too long")
 

@@ -1,0 +1,39 @@
+package gateway
+
+import (
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/convosphere/gateway/modules/internal/event"
+)
+
+// Events says how security events are kept.
+type Events struct {
+	// Encrypts each with the key ring before it reaches the disk. `convosphere events open` reads them. Default: they are JSON that a collector can ship.
+	Encrypt bool `json:"encrypt,omitempty"`
+}
+
+func (a *App) parseEvents(d *caddyfile.Dispenser) error {
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	a.Events = new(Events)
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if d.Val() != "encrypt" {
+			return d.Errf("unknown subdirective %q: events knows encrypt", d.Val())
+		}
+		if d.NextArg() {
+			return d.ArgErr()
+		}
+		a.Events.Encrypt = true
+	}
+	return nil
+}
+
+// sealEvents has events written as this configuration says. The bus outlives it: the one in force decides.
+func (a *App) sealEvents() {
+	var s event.Sealer
+	if a.Events != nil && a.Events.Encrypt {
+		s = a.ground.Keys
+	}
+	a.ground.Events.SealWith(s)
+}

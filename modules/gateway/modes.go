@@ -1,0 +1,42 @@
+package gateway
+
+import (
+	"path/filepath"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"go.uber.org/zap"
+
+	"github.com/convosphere/gateway/modules/internal/modes"
+)
+
+// kept are the folders below the data folder that the gateway keeps things in. Whatever else lies there is not its own.
+var kept = []string{"events", "waf", "policy", "uploads", "quarantine"}
+
+func (a *App) parseFileModes(d *caddyfile.Dispenser) error {
+	if err := one(d, &a.FileModes); err != nil {
+		return err
+	}
+	if a.FileModes != "refuse" && a.FileModes != "warn" {
+		return d.Errf("file_modes is refuse or warn, not %q", a.FileModes)
+	}
+	return nil
+}
+
+// checkModes looks at the modes of the gateway's files. Fail closed, since what others can read is no secret any more, and what they can write is no
+// record; with "warn" for volumes whose modes the operator can't choose. Key files are refused in any case, by the key ring.
+func (a *App) checkModes() error {
+	paths := make([]string, 0, len(kept)+3)
+	for _, name := range kept {
+		paths = append(paths, filepath.Join(a.DataDir, name))
+	}
+	if file, ok := strings.CutPrefix(a.Database, "sqlite:"); ok {
+		paths = append(paths, file, file+"-wal", file+"-shm")
+	}
+	err := modes.Check(paths...)
+	if err != nil && a.FileModes == "warn" {
+		a.logger.Warn("files are open to others", zap.Error(err))
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,91 @@
+package gateway
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/convosphere/gateway/modules/internal/event"
+)
+
+// loaded loads the app with this configuration, as Caddy would.
+func loaded(t *testing.T, a *App) error {
+	t.Helper()
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
+	t.Cleanup(cancel)
+	err := a.Provision(ctx)
+	t.Cleanup(func() { _ = a.Cleanup() })
+	return err
+}
+
+// Files that others can read stop a load before anything is opened, and say what to run; or are told of where the operator has no choice.
+func TestOpenFilesStopALoad(t *testing.T) {
+	for _, name := range []string{"gateway.db", "gateway.db-wal", "events/events.jsonl", "waf/captures/capture-1.gwc", "policy/bundle"} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		err := loaded(t, &App{DataDir: dir})
+		if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "chmod -R go-rwx") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "keys")); err == nil {
+			t.Errorf("%s: keys were made all the same", name)
+		}
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "gateway.db"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(dir, "gateway.db"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if err := loaded(t, &App{DataDir: dir, FileModes: "warn"}); err != nil {
+		t.Error(err)
+	}
+}
+
+// The configuration in force says whether events are sealed, also after a reload that keeps the file open.
+func TestEventsAreSealedAsConfigured(t *testing.T) {
+	dir := t.TempDir()
+	var last *App
+	for i, e := range []*Events{{Encrypt: true}, nil, {Encrypt: true}} {
+		a := &App{DataDir: dir, Events: e}
+		if err := loaded(t, a); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if last != nil {
+			_ = last.Stop()
+			_ = last.Cleanup()
+		}
+		last = a
+		a.ground.Events.Emit(&event.Event{Action: "load", Reason: "number " + string(rune('0'+i))})
+		for path := filepath.Join(dir, "events", "events.jsonl"); ; { // until it is written: the next configuration decides on what waits
+			if raw, _ := os.ReadFile(path); strings.Count(string(raw), "\n") == i+1 {
+				break
+			}
+		}
+	}
+	_ = last.Stop()
+	raw, err := os.ReadFile(filepath.Join(dir, "events", "events.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(raw), "\n")
+	if !event.IsSealed([]byte(lines[0])) || !strings.Contains(lines[1], "number 1") || !event.IsSealed([]byte(lines[2])) || strings.Contains(string(raw), "number 0") {
+		t.Error(string(raw))
+	}
+}

@@ -1,0 +1,78 @@
+// Package modes looks whether files that a gateway keeps are its user's alone, as a restored backup, an unpacked archive or a careless chmod may
+// have left them otherwise.
+package modes
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// mostFiles bounds a walk: of a folder with more, the rest is not looked at, since a load must not take minutes.
+const mostFiles = 100_000
+
+// shown is how many files an error names.
+const shown = 5
+
+// Check walks the paths, files or folders, and returns an error that names what others than the owner can read or write, and what to run. Folders may be
+// listed by others, as long as nobody else can put files into them. What is missing is fine, links are not followed, and files that go meanwhile
+// are passed over.
+func Check(paths ...string) error {
+	var bad []string
+	count := 0
+	for _, path := range paths {
+		err := filepath.WalkDir(path, func(path string, d fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if count++; count > mostFiles {
+				return fs.SkipAll
+			}
+			open, err := isOpen(d)
+			if open {
+				bad = append(bad, path)
+			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("looking at the modes of files: %w", err)
+		}
+	}
+	return complaint(bad)
+}
+
+// isOpen tells whether others can read or write the file, or write into the folder.
+func isOpen(d fs.DirEntry) (bool, error) {
+	if !d.Type().IsRegular() && !d.IsDir() {
+		return false, nil // sockets have modes of their own; of links the target counts
+	}
+	info, err := d.Info()
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	forbidden := os.FileMode(0o077)
+	if d.IsDir() {
+		forbidden = 0o022
+	}
+	return info.Mode().Perm()&forbidden != 0, nil
+}
+
+func complaint(bad []string) error {
+	if len(bad) == 0 {
+		return nil
+	}
+	more := ""
+	if n := len(bad) - shown; n > 0 {
+		bad, more = bad[:shown], fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Errorf("other users can read or change what the gateway keeps: %s%s: run chmod -R go-rwx on it", strings.Join(bad, ", "), more)
+}

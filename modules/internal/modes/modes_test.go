@@ -1,0 +1,60 @@
+package modes
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func put(t *testing.T, path string, mode os.FileMode) string {
+	t.Helper()
+	if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestCheck(t *testing.T) {
+	dir := t.TempDir()
+	inner := filepath.Join(dir, "events")
+	if err := os.Mkdir(inner, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	file := put(t, filepath.Join(inner, "events.jsonl"), 0o600)
+	outside := put(t, filepath.Join(t.TempDir(), "open"), 0o666)
+	if err := os.Symlink(outside, filepath.Join(inner, "link")); err != nil {
+		t.Fatal(err)
+	}
+	if err := Check(dir, filepath.Join(dir, "none"), file); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		path string
+		mode os.FileMode
+	}{{file, 0o640}, {file, 0o604}, {file, 0o620}, {file, 0o602}, {file, 0o644}, {inner, 0o775}, {inner, 0o777}} {
+		info, err := os.Stat(c.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(c.path, c.mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := Check(dir); err == nil || !strings.Contains(err.Error(), c.path) || !strings.Contains(err.Error(), "chmod") {
+			t.Errorf("%s with mode %o: %v", c.path, c.mode, err)
+		}
+		if err := os.Chmod(c.path, info.Mode()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range shown + 3 {
+		put(t, filepath.Join(dir, fmt.Sprint(i)), 0o644)
+	}
+	if err := Check(dir); err == nil || !strings.Contains(err.Error(), "and 3 more") {
+		t.Error(err)
+	}
+}
