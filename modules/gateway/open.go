@@ -103,6 +103,10 @@ func open(ctx context.Context, a *App) (*ground.Ground, error) {
 		}
 		g.DB, g.Feed, releases = b.db, b.feed, append(releases, release)
 
+		if g.DataKeys, err = openDataKeys(ctx, a, g, &releases); err != nil {
+			return err
+		}
+
 		// A memory store is this data folder's: two configurations of one process share their counters.
 		name := a.Store
 		if name == "memory" {

@@ -10,6 +10,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/geo"
 	"github.com/convosphere/gateway/modules/internal/keyring"
+	"github.com/convosphere/gateway/modules/internal/keyset"
 	"github.com/convosphere/gateway/modules/internal/store"
 	"github.com/convosphere/gateway/modules/internal/tier"
 )
@@ -17,16 +18,17 @@ import (
 // Ground is one configuration's set of resources. The same resource serves several configurations in turn when
 // a reload does not change it. A reload does not wait for requests, so a request holds the ground while it uses it.
 type Ground struct {
-	DataDir string
-	Store   store.Store
-	DB      *database.DB
-	Feed    *database.Feed // of DB
-	Keys    *keyring.Ring
-	Events  *event.Bus
-	Places  *geo.Reader  // nil where no country file is configured
-	Tiers   *tier.Table  // what the policy said of subjects; nil knows nothing
-	Abuse   *abuse.Table // scores of clients that misbehave; nil knows nothing
-	Bans    *ban.List    // who may not come; nil bans nobody
+	DataDir  string
+	Store    store.Store
+	DB       *database.DB
+	Feed     *database.Feed // of DB
+	Keys     *keyring.Ring
+	Events   *event.Bus
+	DataKeys *keyset.Sets // of what is encrypted for the back end
+	Places   *geo.Reader  // nil where no country file is configured
+	Tiers    *tier.Table  // what the policy said of subjects; nil knows nothing
+	Abuse    *abuse.Table // scores of clients that misbehave; nil knows nothing
+	Bans     *ban.List    // who may not come; nil bans nobody
 
 	refs  atomic.Int64
 	close func()
