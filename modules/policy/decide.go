@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/convosphere/gateway/modules/policy/classify"
 	"github.com/convosphere/gateway/modules/policy/decisionlog"
 	"github.com/convosphere/gateway/modules/policy/engine"
 	"github.com/convosphere/gateway/modules/policy/grant"
@@ -130,6 +131,9 @@ func (a *App) Objects(ctx context.Context, name, kind string, limit int) (list [
 // Stamp changes whenever a decision about these objects ("type:id") may have changed for another reason than the policy's own
 // (which the decision's Revision names). Take it before the decision.
 func (a *App) Stamp(objects ...string) uint64 { return a.grants.Stamp(objects...) }
+
+// Fields is what the policy in force says of the fields of requests, answers and messages. It never changes; the next policy has another.
+func (a *App) Fields() *classify.Table { return a.engine.Snapshot().Fields() }
 
 // Revision of the policy in force.
 func (a *App) Revision() string { return a.engine.Revision() }

@@ -91,6 +91,17 @@ func (rt *Router[T]) Find(method string, segs []string) (held T, err error) {
 	return l.held, nil
 }
 
+// Nearest is Find for who must not miss: for a path that differs from a listed one only in case it returns what belongs to the listed one.
+func (rt *Router[T]) Nearest(method string, segs []string) (held T) {
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	if l := rt.folded.find(method, lower(segs)); l != nil {
+		held = l.held
+	}
+	return held
+}
+
 func (n *node[T]) find(method string, segs []string) *leaf[T] {
 	if len(segs) == 0 {
 		if l := n.here.of(method); l != nil {

@@ -10,6 +10,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/open-policy-agent/opa/v1/topdown/print"
+
+	"github.com/convosphere/gateway/modules/policy/classify"
 )
 
 // program is a compiled policy without data. It never changes: snapshots with other data share it.
@@ -42,7 +44,8 @@ type Snapshot struct {
 	memory   *memory             // decisions made before; nil: not to be remembered
 	lists    lists               // what is known of questions about lists
 
-	constants *constants // values of rules that the data alone decide
+	constants *constants      // values of rules that the data alone decide
+	fields    *classify.Table // what the data say of fields
 }
 
 // snapshot is the program over data, which the caller must not change any more. Nothing is compiled.
@@ -70,7 +73,22 @@ func (p *program) over(ctx context.Context, data ast.Object, revision string) (*
 		s.memory = newMemory()
 	}
 	s.constants = s.findConstants(ctx)
+	if s.fields, err = classify.New(s.plain("fields"), s.plain("classifications")); err != nil {
+		return nil, fmt.Errorf("reading the policy's data: %w", err)
+	}
 	return s, nil
+}
+
+// Fields is what the data say of the fields of requests, answers and messages.
+func (s *Snapshot) Fields() *classify.Table { return s.fields }
+
+// plain is a member of the data, nil where there is none.
+func (s *Snapshot) plain(name string) any {
+	v, ok := s.Data().At([]string{name})
+	if !ok {
+		return nil
+	}
+	return v.Plain()
 }
 
 // holds tells whether data has something at path.
