@@ -72,5 +72,3 @@ func tink(t testing.TB, own int) *subtle.AESGCMHKDF {
 	}
 	return a
 }
-
-const ownHead = len(magic) + 1 + 3 + 4

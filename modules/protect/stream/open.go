@@ -18,9 +18,8 @@ type Opener struct {
 	head   head
 	aead   cipher.AEAD // nil: the head has not come
 	begin  []byte      // what has come of the head
-	layout Layout
-	buf    []byte // what has come of the segment
-	room   int    // its length, as long as it is not the last
+	buf    []byte      // what has come of the segment
+	room   int         // its length, as long as it is not the last
 	number uint32
 	failed error
 }
@@ -30,19 +29,19 @@ func NewOpener(dst io.Writer, find Find) *Opener { return &Opener{dst: dst, find
 
 // From opens the same stream again from the segment of that number on: what is written to the new one begins there. Its head must have come.
 func (o *Opener) From(dst io.Writer, segment uint32) *Opener {
-	n := &Opener{dst: dst, head: o.head, aead: o.aead, layout: o.layout, number: segment, failed: o.failed}
+	n := &Opener{dst: dst, head: o.head, aead: o.aead, number: segment, failed: o.failed}
 	n.ready()
 	return n
 }
 
-// Layout is where things lie in the stream; ok is false as long as its head has not come.
-func (o *Opener) Layout() (l Layout, ok bool) { return o.layout, o.aead != nil }
+// Known tells whether the head has come, and its key was found.
+func (o *Opener) Known() bool { return o.aead != nil }
 
 // ready prepares for the segments.
 func (o *Opener) ready() {
 	o.buf, o.room = make([]byte, 0, Segment), Segment
 	if o.number == 0 {
-		o.room -= int(o.layout.head)
+		o.room -= int(HeadSize)
 	}
 }
 
@@ -69,13 +68,15 @@ func (o *Opener) Write(p []byte) (int, error) {
 
 // start takes the head, and gives back what comes after it.
 func (o *Opener) start(p []byte) (rest []byte, err error) {
-	had := len(o.begin)
-	take := min(len(p), MaxHead-had)
-	o.begin = append(o.begin, p[:take]...)
-	h, n, err := parseHead(o.begin)
-	if errors.Is(err, errMore) {
-		return p[take:], nil // of which there is none: a head is whole by then
+	take := min(len(p), int(HeadSize)-len(o.begin))
+	o.begin, p = append(o.begin, p[:take]...), p[take:]
+	if !couldBe(o.begin) {
+		return p, ErrPlain
 	}
+	if len(o.begin) < int(HeadSize) {
+		return p, nil
+	}
+	h, err := parseHead(o.begin)
 	if err != nil {
 		return p, err
 	}
@@ -86,9 +87,9 @@ func (o *Opener) start(p []byte) (rest []byte, err error) {
 	if o.aead, err = h.cipher(key, in); err != nil {
 		return p, err
 	}
-	o.head, o.layout = h, Layout{int64(n)}
+	o.head = h
 	o.ready()
-	return p[n-had:], nil
+	return p, nil
 }
 
 // open opens the segment, where it lies, and writes it on.
@@ -127,7 +128,7 @@ func (o *Opener) Close() error {
 	return err
 }
 
-// Stop ends where enough was read: a part of a stream is opened, its end is not.
+// Stop ends where a part of the stream was read: the segment that has come is opened, as the stream's last one or not.
 func (o *Opener) Stop(last bool) error {
 	if o.failed != nil || len(o.buf) == 0 {
 		return o.failed

@@ -21,7 +21,7 @@ type Sealer struct {
 
 // NewSealer begins a stream, and writes its head to dst. key is the key of that version (32 bytes).
 func NewSealer(dst io.Writer, of Head, key []byte, in Place) (*Sealer, error) {
-	if of.Set == "" || len(of.Set) > maxID {
+	if of.Set == "" || len(of.Set) > idRoom {
 		return nil, errors.New("the key set's id does not fit into a stream's head")
 	}
 	if len(key) < 32 {

@@ -25,11 +25,10 @@ func TestWhatIsSealedOpensAndHasTheLengthThatWasTold(t *testing.T) {
 	for _, n := range sizes() {
 		plain := bytesOf(n)
 		b := sealed(t, plain)
-		l := LayoutOf(testHead.Set)
-		if got := l.SealedSize(int64(n)); got != int64(len(b)) {
+		if got := SealedSize(int64(n)); got != int64(len(b)) {
 			t.Errorf("%d bytes: %d were told, they are %d", n, got, len(b))
 		}
-		if got, ok := l.PlainSize(int64(len(b))); got != int64(n) || !ok {
+		if got, ok := PlainSize(int64(len(b))); got != int64(n) || !ok {
 			t.Errorf("%d bytes: %d %v", n, got, ok)
 		}
 		for _, step := range []int{1 << 20, Segment, 1000, 1} {
@@ -108,6 +107,7 @@ func TestWhatIsNotWholeFails(t *testing.T) {
 		"a bit of the version":       flip(ownHead - 1),
 		"a bit of the set":           flip(len(magic) + 1),
 		"no length of the set":       slices.Concat(good[:len(magic)], []byte{0}, good[len(magic)+1:]),
+		"bytes after the set's id":   flip(len(magic) + 10),
 		"a huge length of the set":   slices.Concat(good[:len(magic)], []byte{255}, good[len(magic)+1:]),
 		"another length of Tink's":   flip(ownHead),
 	} {
@@ -157,27 +157,20 @@ func TestFrom(t *testing.T) {
 		at := rapid.IntRange(0, n-1).Draw(r, "from")
 		end := rapid.IntRange(at, n-1).Draw(r, "to")
 		whole := NewOpener(io.Discard, find(testPlace))
-		if _, err := whole.Write(b[:min(MaxHead, len(b))]); err != nil {
+		if _, err := whole.Write(b[:HeadSize]); err != nil || !whole.Known() {
 			r.Fatal(err)
 		}
-		l, ok := whole.Layout()
-		if !ok {
-			r.Fatal("the head is not known")
-		}
-		offset, segment, skip := l.From(int64(at))
-		until := min(l.Until(int64(end)), int64(len(b)))
+		span := SpanOf(int64(at), int64(end))
+		until := min(span.Until, int64(len(b)))
 		var out bytes.Buffer
-		o := whole.From(&out, segment)
-		if segment == 0 {
-			offset = l.Body()
-		}
-		if _, err := o.Write(b[offset:until]); err != nil {
+		o := whole.From(&out, span.Segment)
+		if _, err := o.Write(b[span.From:until]); err != nil {
 			r.Fatal(err)
 		}
 		if err := o.Stop(until == int64(len(b))); err != nil {
 			r.Fatal(err)
 		}
-		if got := out.Bytes()[skip:]; !bytes.HasPrefix(got, plain[at:end+1]) {
+		if got := out.Bytes()[span.Skip:]; !bytes.HasPrefix(got, plain[at:end+1]) {
 			r.Fatalf("%d–%d of %d: something else", at, end, n)
 		}
 	})
@@ -211,8 +204,8 @@ func FuzzOpen(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add([]byte{}, 1)
-	f.Add([]byte(magic+"\x03k3y"), 2)
-	f.Add(append([]byte(magic+"\x03k3y\x01\x02\x03\x04\x28"), make([]byte, 100)...), 7)
+	f.Add([]byte(magic+"\x03k3y"+strings.Repeat("\x00", 61)), 2)
+	f.Add(append([]byte(magic+"\x03k3y"+strings.Repeat("\x00", 61)+"\x01\x02\x03\x04\x28"), make([]byte, 100)...), 7)
 	f.Add([]byte(magic+"\xff"), 3)
 	f.Fuzz(func(t *testing.T, b []byte, step int) {
 		step = max(1, step&0xffff)
@@ -229,3 +222,30 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// A client that has come by a stream can't have it stored as if it were its own.
+func TestFreshRefusesStreams(t *testing.T) {
+	for _, step := range []int{1, 3, 1 << 20} {
+		for _, c := range []struct {
+			b    []byte
+			want error
+		}{{sealed(t, []byte("x")), ErrSealed}, {[]byte(magic), ErrSealed}, {[]byte(magic[:5]), nil}, {nil, nil}, {bytesOf(5000), nil}} {
+			var out closing
+			f := NewFresh(&out)
+			var err error
+			for b := c.b; len(b) > 0 && err == nil; b = b[min(step, len(b)):] {
+				_, err = f.Write(b[:min(step, len(b))])
+			}
+			if err == nil {
+				err = f.Close()
+			}
+			if !errors.Is(err, c.want) || err == nil && !bytes.Equal(out.Bytes(), c.b) || err != nil && out.Len() > 0 {
+				t.Errorf("%d bytes by %d: %v, %d came out", len(c.b), step, err, out.Len())
+			}
+		}
+	}
+}
+
+type closing struct{ bytes.Buffer }
+
+func (*closing) Close() error { return nil }
