@@ -62,7 +62,7 @@ func (a *App) accountStore(hasher *account.Hasher, log *zap.Logger) (*account.St
 // openDesk makes what serves accounts beside their sessions, and the postman where mail is configured.
 func (a *App) openDesk(accounts *account.Store, log *zap.Logger) error {
 	g := a.ground
-	a.people = &lifecycle.Desk{Config: a.desk(), Resources: lifecycle.Resources{DB: g.DB, Store: g.Store, Accounts: accounts, Factors: factor.NewStore(g.DB, g.Keys), Events: g.Events, Now: time.Now}}
+	a.people = &lifecycle.Desk{Config: a.desk(), Resources: lifecycle.Resources{DB: g.DB, Keys: g.Keys, Store: g.Store, Accounts: accounts, Factors: factor.NewStore(g.DB, g.Keys), Events: g.Events, Now: time.Now}}
 	if a.Mail == nil {
 		return nil
 	}

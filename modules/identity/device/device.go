@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/keyring"
+	"github.com/convosphere/gateway/modules/internal/store"
 )
 
 const (
@@ -44,9 +46,16 @@ func (d *Device) Trusted(now time.Time, revision int64) bool {
 
 // Store reads and writes devices. It is safe for use by many.
 type Store struct {
-	db  *database.DB
-	key []byte // tells programs apart
+	db   *database.DB
+	keys *keyring.Ring
+	key  []byte // tells programs apart
 }
 
-// NewStore makes a store. key is secret, and the same for all gateways of a fleet.
-func NewStore(db *database.DB, key []byte) *Store { return &Store{db, key} }
+// NewStore makes a store. keys are the same for all gateways of a fleet.
+func NewStore(db *database.DB, keys *keyring.Ring) *Store {
+	return &Store{db, keys, keys.Derive("program device")}
+}
+
+// What tells where a person was is sealed for its row.
+func ipPlace(id string) string    { return store.Key("devices", "ip", id) }
+func agentPlace(id string) string { return store.Key("devices", "user_agent", id) }

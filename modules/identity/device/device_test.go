@@ -11,6 +11,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/dbtest"
+	"github.com/convosphere/gateway/modules/internal/keyring"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 )
 
@@ -39,7 +40,11 @@ func newKit(t *testing.T, people ...string) kit {
 			t.Fatal(err)
 		}
 	}
-	return kit{NewStore(db, []byte("key")), t, db}
+	keys, err := keyring.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kit{NewStore(db, keys), t, db}
 }
 
 func browser(account, cookie string) Visit {

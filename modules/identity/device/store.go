@@ -42,7 +42,7 @@ type querier interface {
 
 const columns = `SELECT id, account, secret, user_agent, ip, country, created_at, used_at, trusted_until, revision FROM devices `
 
-func query(ctx context.Context, q querier, where string, args ...any) (all []Device, secrets []string, err error) {
+func (s *Store) query(ctx context.Context, q querier, where string, args ...any) (all []Device, secrets []string, err error) {
 	rows, err := q.Query(ctx, columns+where, args...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading devices: %w", err)
@@ -55,6 +55,9 @@ func query(ctx context.Context, q querier, where string, args ...any) (all []Dev
 		if err := rows.Scan(&d.ID, &d.Account, &secret, &d.UserAgent, &d.IP, &d.Country, &created, &used, &trusted, &d.revision); err != nil {
 			return nil, nil, fmt.Errorf("reading devices: %w", err)
 		}
+		if err := s.unseal(&d); err != nil {
+			return nil, nil, fmt.Errorf("reading devices: %w", err)
+		}
 		d.Browser = secret != ""
 		d.CreatedAt, d.UsedAt, d.TrustedUntil = database.Time(created), database.Time(used), database.Time(trusted)
 		all, secrets = append(all, d), append(secrets, secret)
@@ -65,12 +68,19 @@ func query(ctx context.Context, q querier, where string, args ...any) (all []Dev
 	return all, secrets, nil
 }
 
-// Holder returns the devices whose secrets the cookie holds, of whichever account.
-func (s *Store) Holder(ctx context.Context, now time.Time, cookie string) ([]Device, error) {
-	return held(ctx, s.db, now, pairs(cookie))
+func (s *Store) unseal(d *Device) (err error) {
+	if d.IP, err = s.keys.UnsealText(d.IP, ipPlace(d.ID)); err == nil {
+		d.UserAgent, err = s.keys.UnsealText(d.UserAgent, agentPlace(d.ID))
+	}
+	return err
 }
 
-func held(ctx context.Context, q querier, now time.Time, given []pair) ([]Device, error) {
+// Holder returns the devices whose secrets the cookie holds, of whichever account.
+func (s *Store) Holder(ctx context.Context, now time.Time, cookie string) ([]Device, error) {
+	return s.held(ctx, s.db, now, pairs(cookie))
+}
+
+func (s *Store) held(ctx context.Context, q querier, now time.Time, given []pair) ([]Device, error) {
 	if len(given) == 0 {
 		return nil, nil
 	}
@@ -78,7 +88,7 @@ func held(ctx context.Context, q querier, now time.Time, given []pair) ([]Device
 	for _, p := range given {
 		args = append(args, p.id)
 	}
-	found, secrets, err := query(ctx, q, `WHERE id IN (?`+strings.Repeat(`, ?`, len(given)-1)+`) AND secret <> '' AND used_at > ?`,
+	found, secrets, err := s.query(ctx, q, `WHERE id IN (?`+strings.Repeat(`, ?`, len(given)-1)+`) AND secret <> '' AND used_at > ?`,
 		append(args, database.Micros(now.Add(-Life)))...)
 	if err != nil {
 		return nil, err
@@ -113,7 +123,7 @@ func of(all []Device, account string) (Device, bool) {
 
 // Arrive notes a login. The account's row must have been claimed in tx before, so that two logins at once do not both make a device.
 func (s *Store) Arrive(ctx context.Context, tx *database.Tx, now time.Time, v Visit) (Arrival, error) {
-	r, count, err := before(ctx, tx, now, v)
+	r, count, err := s.before(ctx, tx, now, v)
 	if err != nil {
 		return Arrival{}, err
 	}
@@ -121,10 +131,10 @@ func (s *Store) Arrive(ctx context.Context, tx *database.Tx, now time.Time, v Vi
 	var known Device
 	if v.Browser {
 		var all []Device
-		all, err = held(ctx, tx, now, given)
+		all, err = s.held(ctx, tx, now, given)
 		known, r.New = of(all, v.Account)
 	} else {
-		known, r.New, err = ownProgram(ctx, tx, now, v.Account, s.program(v))
+		known, r.New, err = s.ownProgram(ctx, tx, now, v.Account, s.program(v))
 	}
 	if err != nil {
 		return Arrival{}, err
@@ -138,16 +148,19 @@ func (s *Store) Arrive(ctx context.Context, tx *database.Tx, now time.Time, v Vi
 	if err != nil {
 		return Arrival{}, err
 	}
-	return r, r.use(ctx, tx, now, v)
+	return r, s.use(ctx, tx, now, v, &r.Device)
 }
 
 // before reads what the account was used from until now, and notes the country.
-func before(ctx context.Context, tx *database.Tx, now time.Time, v Visit) (r Arrival, count int, err error) {
+func (s *Store) before(ctx context.Context, tx *database.Tx, now time.Time, v Visit) (r Arrival, count int, err error) {
 	var at int64
-	var ip string
+	var id, ip string
 	err = tx.QueryRow(ctx, `SELECT COUNT(*) FROM devices WHERE account = ?`, v.Account).Scan(&count)
 	if err == nil && count > 0 {
-		err = tx.QueryRow(ctx, `SELECT ip, used_at FROM devices WHERE account = ? ORDER BY used_at DESC, id LIMIT 1`, v.Account).Scan(&ip, &at)
+		err = tx.QueryRow(ctx, `SELECT id, ip, used_at FROM devices WHERE account = ? ORDER BY used_at DESC, id LIMIT 1`, v.Account).Scan(&id, &ip, &at)
+	}
+	if err == nil {
+		ip, err = s.keys.UnsealText(ip, ipPlace(id))
 	}
 	if err != nil {
 		return r, 0, fmt.Errorf("reading devices: %w", err)
@@ -172,8 +185,8 @@ func before(ctx context.Context, tx *database.Tx, now time.Time, v Visit) (r Arr
 	return r, count, nil
 }
 
-func ownProgram(ctx context.Context, tx *database.Tx, now time.Time, account, id string) (Device, bool, error) {
-	found, _, err := query(ctx, tx, `WHERE id = ? AND account = ? AND used_at > ?`, id, account, database.Micros(now.Add(-Life)))
+func (s *Store) ownProgram(ctx context.Context, tx *database.Tx, now time.Time, account, id string) (Device, bool, error) {
+	found, _, err := s.query(ctx, tx, `WHERE id = ? AND account = ? AND used_at > ?`, id, account, database.Micros(now.Add(-Life)))
 	if err != nil || len(found) == 0 {
 		return Device{}, false, err
 	}
@@ -215,8 +228,7 @@ func (s *Store) add(ctx context.Context, tx *database.Tx, now time.Time, v Visit
 }
 
 // use writes what the login tells of the device.
-func (r *Arrival) use(ctx context.Context, tx *database.Tx, now time.Time, v Visit) error {
-	d := &r.Device
+func (s *Store) use(ctx context.Context, tx *database.Tx, now time.Time, v Visit, d *Device) error {
 	d.UserAgent, d.Country, d.UsedAt, d.IP = v.UserAgent, v.Client.Country, now, ""
 	if v.Client.IP.IsValid() {
 		d.IP = v.Client.IP.String()
@@ -224,8 +236,15 @@ func (r *Arrival) use(ctx context.Context, tx *database.Tx, now time.Time, v Vis
 	if d.Browser && !v.Trust.IsZero() {
 		d.TrustedUntil, d.revision = v.Trust, v.Revision
 	}
-	_, err := tx.Exec(ctx, `UPDATE devices SET user_agent = ?, ip = ?, country = ?, used_at = ?, trusted_until = ?, revision = ? WHERE id = ?`,
-		d.UserAgent, d.IP, d.Country, database.Micros(now), database.Micros(d.TrustedUntil), d.revision, d.ID)
+	ip, err := s.keys.SealText(d.IP, ipPlace(d.ID))
+	if err != nil {
+		return fmt.Errorf("noting a device's use: %w", err)
+	}
+	agent, err := s.keys.SealText(d.UserAgent, agentPlace(d.ID))
+	if err == nil {
+		_, err = tx.Exec(ctx, `UPDATE devices SET user_agent = ?, ip = ?, country = ?, used_at = ?, trusted_until = ?, revision = ? WHERE id = ?`,
+			agent, ip, d.Country, database.Micros(now), database.Micros(d.TrustedUntil), d.revision, d.ID)
+	}
 	if err != nil {
 		return fmt.Errorf("noting a device's use: %w", err)
 	}
@@ -234,7 +253,7 @@ func (r *Arrival) use(ctx context.Context, tx *database.Tx, now time.Time, v Vis
 
 // List returns the account's devices, the last used first.
 func (s *Store) List(ctx context.Context, now time.Time, account string) ([]Device, error) {
-	all, _, err := query(ctx, s.db, `WHERE account = ? AND used_at > ? ORDER BY used_at DESC, id`, account, database.Micros(now.Add(-Life)))
+	all, _, err := s.query(ctx, s.db, `WHERE account = ? AND used_at > ? ORDER BY used_at DESC, id`, account, database.Micros(now.Add(-Life)))
 	return all, err
 }
 

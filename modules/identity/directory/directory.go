@@ -72,7 +72,7 @@ func Open(ctx context.Context, c Config) (*Directory, error) {
 	if c.Passwords != nil {
 		d.accounts = d.accounts.With(*c.Passwords)
 	}
-	d.Desk = &lifecycle.Desk{Config: c.Desk, Resources: lifecycle.Resources{DB: db, Accounts: d.accounts, Factors: d.factors, Commit: d, Now: d.now}}
+	d.Desk = &lifecycle.Desk{Config: c.Desk, Resources: lifecycle.Resources{DB: db, Keys: keys, Accounts: d.accounts, Factors: d.factors, Commit: d, Now: d.now}}
 	if d.Desk.Role == "" {
 		d.Desk.Role = "user"
 	}

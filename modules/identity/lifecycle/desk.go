@@ -19,6 +19,7 @@ import (
 	"github.com/convosphere/gateway/modules/identity/session"
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/keyring"
 	"github.com/convosphere/gateway/modules/internal/store"
 )
 
@@ -65,6 +66,7 @@ type Committer interface {
 // Resources is what a Desk stands on.
 type Resources struct {
 	DB       *database.DB
+	Keys     *keyring.Ring
 	Store    store.Store // counts what is limited; nil: nothing is (a command)
 	Accounts *account.Store
 	Factors  *factor.Store

@@ -11,6 +11,7 @@ import (
 	"github.com/convosphere/gateway/modules/identity/session"
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/store"
 )
 
 // part is what one table has of a person. Secrets, and hashes of them, are not among it. Names that end in _at or _time are times.
@@ -105,9 +106,29 @@ func (d *Desk) rows(ctx context.Context, t part, of string) ([]map[string]any, e
 		for i, name := range names {
 			row[name] = written(name, values[i])
 		}
+		if err := d.unseal(t.name, row); err != nil {
+			return nil, fmt.Errorf("exporting %s: %w", t.name, err)
+		}
 		all = append(all, row)
 	}
 	return all, found.Err()
+}
+
+// unseal puts what sealed columns say in their place. They are sealed for table, column and row.
+func (d *Desk) unseal(table string, row map[string]any) error {
+	for _, column := range []string{"ip", "user_agent"} {
+		stored, ok := row[column].(string)
+		id, _ := row["id"].(string)
+		if !ok {
+			continue
+		}
+		text, err := d.Keys.UnsealText(stored, store.Key(table, column, id))
+		if err != nil {
+			return err
+		}
+		row[column] = text
+	}
+	return nil
 }
 
 // written is a column's value in JSON, whichever database it came from.

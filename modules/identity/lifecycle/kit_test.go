@@ -126,7 +126,7 @@ func newHouse(t *testing.T, registration string) *house {
 
 	h := &house{t: t, clock: &clock{t: time.Now().Truncate(time.Second)}, events: &recorder{}, server: server, hasher: hasher}
 	h.Desk = &Desk{Config{Registration: registration, Role: "user", BaseURL: base}, Resources{
-		DB: db, Store: store.NewMemory(0), Accounts: account.NewStore(db, keys, hasher), Factors: factor.NewStore(db, keys),
+		DB: db, Keys: keys, Store: store.NewMemory(0), Accounts: account.NewStore(db, keys, hasher), Factors: factor.NewStore(db, keys),
 		Box: &mail.Box{DB: db, Keys: keys}, Events: h.events, Now: h.clock.now,
 	}}
 	must(h.Config.Check(true))

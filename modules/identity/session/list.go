@@ -48,6 +48,9 @@ func (m *Manager) Sessions(ctx context.Context, id *reqctx.Identity) ([]Open, er
 		if err := rows.Scan(&o.ID, &o.UserAgent, &o.IP, &o.Country, &created, &used, &rotated, &absolute, &remembered, &o.Device); err != nil {
 			return nil, fmt.Errorf("listing sessions: %w", err)
 		}
+		if err := m.unseal(o.ID, &o.IP, &o.UserAgent); err != nil {
+			return nil, err
+		}
 		o.CreatedAt, o.UsedAt, o.EndsAt = database.Time(created), database.Time(max(used, rotated)), database.Time(absolute)
 		o.Current, o.Remembered = o.ID == id.Session, remembered != 0
 		all = append(all, o)

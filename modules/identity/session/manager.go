@@ -143,7 +143,7 @@ func New(ctx context.Context, c Config, r Resources) (*Manager, error) {
 		links:    federation.NewLinks(r.DB, r.Accounts, r.Keys.Derive("account link")),
 		throttle: throttle.New(r.Store, r.Now, r.Log),
 		names:    r.Keys.Derive("throttled names"),
-		devices:  device.NewStore(r.DB, r.Keys.Derive("program device")),
+		devices:  device.NewStore(r.DB, r.Keys),
 		tokens:   apitoken.NewStore(r.DB),
 		services: service.NewStore(r.DB),
 		issuer:   &token.Issuer{Keys: r.Keys, Issuer: c.Issuer, Audience: c.Audience, Now: r.Now},

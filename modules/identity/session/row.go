@@ -13,6 +13,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/modules/internal/store"
 )
 
 // row is one session in the database, with its account.
@@ -62,6 +63,9 @@ func (m *Manager) read(ctx context.Context, sid string) (row, error) {
 	if err != nil {
 		return s, fmt.Errorf("reading a session: %w", err)
 	}
+	if err := m.unseal(sid, &s.ip, &s.userAgent); err != nil {
+		return s, err
+	}
 	t := database.Time
 	s.account.Roles, s.account.Disabled, s.methods = strings.Split(roles, ","), disabled != 0, strings.Split(methods, ",")
 	s.account.CreatedAt = t(made)
@@ -69,6 +73,21 @@ func (m *Manager) read(ctx context.Context, sid string) (row, error) {
 	s.remembered, s.trusted, s.risk = remembered != 0, trusted != 0, list(risk)
 	s.rotated, s.accessUntil, s.end = t(rotated), t(until), t(end)
 	return s, nil
+}
+
+// What tells where a person was is sealed for its row.
+func ipPlace(sid string) string    { return store.Key("sessions", "ip", sid) }
+func agentPlace(sid string) string { return store.Key("sessions", "user_agent", sid) }
+
+// unseal replaces what is stored of a session by what it says.
+func (m *Manager) unseal(sid string, ip, agent *string) (err error) {
+	if *ip, err = m.Keys.UnsealText(*ip, ipPlace(sid)); err == nil {
+		*agent, err = m.Keys.UnsealText(*agent, agentPlace(sid))
+	}
+	if err != nil {
+		return fmt.Errorf("reading a session: %w", err)
+	}
+	return nil
 }
 
 // living finds a session of this subject that can be used. Errors: ErrSession.
@@ -112,11 +131,19 @@ func (m *Manager) begin(ctx context.Context, tx *database.Tx, s *row, a account.
 	s.accessUntil = m.accessExpiry(now, s)
 	secret := m.newSecret()
 	s.refresh = hashSecret(secret)
+	ip, err := m.Keys.SealText(s.ip, ipPlace(s.id))
+	if err != nil {
+		return "", fmt.Errorf("writing a session: %w", err)
+	}
+	agent, err := m.Keys.SealText(s.userAgent, agentPlace(s.id))
+	if err != nil {
+		return "", fmt.Errorf("writing a session: %w", err)
+	}
 	us := database.Micros
 	_, err = tx.Exec(ctx, `INSERT INTO sessions (id, account, created_at, auth_time, mfa_time, amr, user_agent, ip, country,
 		device, remembered, trusted, risk, used_at, idle_at, absolute_at, refresh, rotated_at, access_until)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		s.id, s.account.ID, us(s.created), us(s.authTime), us(s.mfa), strings.Join(s.methods, ","), s.userAgent, s.ip, s.country,
+		s.id, s.account.ID, us(s.created), us(s.authTime), us(s.mfa), strings.Join(s.methods, ","), agent, ip, s.country,
 		s.device, bit(s.remembered), bit(s.trusted), strings.Join(s.risk, ","), us(s.used), us(s.idle), us(s.absolute), s.refresh, us(s.rotated), us(s.accessUntil))
 	if err != nil {
 		return "", fmt.Errorf("writing a session: %w", err)

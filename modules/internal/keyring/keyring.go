@@ -217,7 +217,9 @@ func (r *Ring) Seal(plain []byte, place string) ([]byte, error) {
 func (r *Ring) Unseal(sealed []byte, place string) ([]byte, error) {
 	b, err := r.data.Decrypt(sealed, []byte(place))
 	if err != nil {
-		return nil, errors.New("a stored value can't be decrypted: another key ring, or altered")
+		return nil, errSealed
 	}
 	return b, nil
 }
+
+var errSealed = errors.New("a stored value can't be decrypted: another key ring, or altered")
