@@ -11,6 +11,7 @@ import (
 	_ "github.com/convosphere/gateway/modules/identity"
 	_ "github.com/convosphere/gateway/modules/policy"
 	_ "github.com/convosphere/gateway/modules/portal"
+	_ "github.com/convosphere/gateway/modules/protect"
 	_ "github.com/convosphere/gateway/modules/ratelimit"
 	_ "github.com/convosphere/gateway/modules/rawhead"
 	_ "github.com/convosphere/gateway/modules/secure"

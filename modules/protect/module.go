@@ -1,0 +1,115 @@
+package protect
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/internal/host"
+	_ "github.com/convosphere/gateway/modules/internal/order" // the place of gw_protect on the path
+)
+
+func init() { caddy.RegisterModule(Handler{}) }
+
+// Handler encrypts and decrypts fields.
+type Handler struct {
+	// What is encrypted on requests for a path.
+	Routes []Route `json:"routes,omitempty"`
+
+	// The most bytes of a body in which fields are encrypted. Default: 1 MiB.
+	MaxBody int64 `json:"max_body,omitempty"`
+
+	// The most bytes of an answer that is held back to be decrypted whole. Of a longer one that is a list, each element is. Default: 8 MiB.
+	MaxAnswer int64 `json:"max_answer,omitempty"`
+
+	// What becomes of a field in an answer that is no token though it should be: "refuse" (default), 502, or "pass", for what was stored before
+	// it was encrypted.
+	Plain string `json:"plain,omitempty"`
+
+	ground *ground.Ground // nil where nothing is encrypted and there is no gateway app
+	router *router
+	logger *zap.Logger
+}
+
+// What becomes of a field that is no token.
+const (
+	PlainRefuse = "refuse"
+	PlainPass   = "pass"
+)
+
+const (
+	defaultMaxBody   = 1 << 20
+	defaultMaxAnswer = 8 << 20
+	largest          = 64 << 20
+)
+
+// CaddyModule returns the module's information.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.gw_protect", New: func() caddy.Module { return new(Handler) }}
+}
+
+// Provision finds the keys and the table of classes, and compiles the routes.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	host.KeepConn(ctx)
+	h.logger = ctx.Logger()
+	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
+	g, err := host.Ground(ctx)
+	if err != nil && (h.encrypts() || !errors.Is(err, caddy.ErrNotConfigured)) {
+		return fmt.Errorf("gw_protect: %w", err)
+	}
+	h.ground = g
+	return h.setup()
+}
+
+// encrypts tells whether keys are needed.
+func (h *Handler) encrypts() bool { return len(h.Routes) > 0 }
+
+// setup is what Provision does without Caddy.
+func (h *Handler) setup() (err error) {
+	h.defaults()
+	if err := h.Validate(); err != nil {
+		return err
+	}
+	if h.router, err = compileRoutes(h.Routes); err != nil {
+		return fmt.Errorf("gw_protect: %w", err)
+	}
+	return nil
+}
+
+func (h *Handler) defaults() {
+	if h.MaxBody == 0 {
+		h.MaxBody = defaultMaxBody
+	}
+	if h.MaxAnswer == 0 {
+		h.MaxAnswer = defaultMaxAnswer
+	}
+	if h.Plain == "" {
+		h.Plain = PlainRefuse
+	}
+}
+
+// Validate implements caddy.Validator.
+func (h *Handler) Validate() error {
+	for name, n := range map[string]int64{"max_body": h.MaxBody, "max_answer": h.MaxAnswer} {
+		if n < 1 || n > largest {
+			return fmt.Errorf("gw_protect: %s is from 1 byte to %d", name, largest)
+		}
+	}
+	if h.Plain != PlainRefuse && h.Plain != PlainPass {
+		return fmt.Errorf("gw_protect: plain is %s or %s, not %q", PlainRefuse, PlainPass, h.Plain)
+	}
+	return nil
+}
+
+// Interface guards.
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.Validator             = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)
