@@ -262,6 +262,35 @@ func (db *DB) rebind(q string) string {
 	return b.String()
 }
 
+// Scrub has what was overwritten or deleted in a table leave the database's files, as far as that can be asked for. SQLite then holds it no longer. PostgreSQL
+// may, in free space of the table and in its log (WAL), until it writes over them.
+func (db *DB) Scrub(ctx context.Context, table string) error {
+	if db.postgres {
+		_, err := db.sql.ExecContext(ctx, `VACUUM `+table)
+		return err
+	}
+	done, err := db.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	// The log is emptied, whose pages the file then has as they are (see secure_delete). A reader can hold that up for as long as it reads.
+	for {
+		var busy, log, moved int
+		if err := db.sql.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &log, &moved); err != nil {
+			return err
+		}
+		if busy == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("emptying the log: %w", ctx.Err())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
 // IsDuplicate tells whether err is a broken unique constraint.
 func IsDuplicate(err error) bool {
 	var lite *sqlite.Error

@@ -101,6 +101,13 @@ func (c *cache) forget(id string) {
 	}
 }
 
+// forgetName lets go of what a name stood for.
+func (c *cache) forgetName(name string) {
+	if s := c.byName(name); s != nil {
+		c.forget(s.id)
+	}
+}
+
 // clear lets go of all.
 func (c *cache) clear() {
 	c.mu.Lock()

@@ -120,3 +120,13 @@ func opens(t testing.TB, n *node, id, field string, sealed []byte, aad, want str
 	}
 	return stale
 }
+
+// eventually waits for what the change feed brings.
+func eventually(t testing.TB, what string, f func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !f(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("never: " + what)
+		}
+	}
+}
