@@ -37,6 +37,9 @@ func (o *Opener) From(dst io.Writer, segment uint32) *Opener {
 // Known tells whether the head has come, and its key was found.
 func (o *Opener) Known() bool { return o.aead != nil }
 
+// Begin is what has come of the head, or of what is none.
+func (o *Opener) Begin() []byte { return o.begin }
+
 // ready prepares for the segments.
 func (o *Opener) ready() {
 	o.buf, o.room = make([]byte, 0, Segment), Segment
@@ -115,7 +118,7 @@ func (o *Opener) Close() error {
 	switch {
 	case o.failed != nil:
 		return o.failed
-	case o.aead == nil && len(o.begin) == 0:
+	case o.aead == nil && len(o.begin) < MagicSize:
 		return ErrPlain
 	case o.aead == nil:
 		o.failed = fmt.Errorf("%w: its head is cut off", ErrBroken)
