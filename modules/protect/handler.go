@@ -8,7 +8,9 @@ import (
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/problem"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/modules/internal/route"
 	"github.com/convosphere/gateway/modules/internal/wsframe"
+	"github.com/convosphere/gateway/modules/protect/record"
 )
 
 // ServeHTTP encrypts what comes in and decrypts what goes out. Every way out that is not next is a refusal: the handler fails closed.
@@ -18,26 +20,40 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	r, rc := reqctx.Ensure(r)
 	defer h.ground.Hold()()
-	if wsframe.IsHandshake(r) {
-		return h.socket(w, r, rc, next)
-	}
 	if !h.encrypts() {
 		return next.ServeHTTP(w, r)
 	}
-	p, segs, err := h.at(r)
+	p, vars, err := h.planOf(r)
 	if err != nil {
+		requestsInvalid.Inc()
 		problem.Write(w, r, problem.Problem{Status: http.StatusBadRequest})
 		return nil
 	}
-	return h.exchange(w, r, rc, p, segs, next)
+	return h.exchange(w, r, rc, p, vars, next)
 }
 
-// socket opens one.
-func (h *Handler) socket(w http.ResponseWriter, r *http.Request, _ *reqctx.Request, next caddyhttp.Handler) error {
-	return next.ServeHTTP(w, r)
-}
+// encrypts tells whether any route has something to protect. Where none has, tokens mean nothing, and nothing is looked at.
+func (h *Handler) encrypts() bool { return len(h.Routes) > 0 || h.planner.plans().any }
 
-// exchange works on a request and its answer.
-func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, _ *reqctx.Request, _ *place, _ []string, next caddyhttp.Handler) error {
-	return next.ServeHTTP(w, r)
+// nothing is the plan of a route that has nothing to protect. Tokens have no business there either.
+var nothing = &plan{}
+
+// planOf finds what is to be done.
+func (h *Handler) planOf(r *http.Request) (*plan, record.Vars, error) {
+	segs, err := route.Segments(r.URL)
+	if err != nil {
+		return nil, nil, err
+	}
+	at, err := h.router.Find(r.Method, segs)
+	if err != nil {
+		return nil, nil, err
+	}
+	p := h.planner.plans().of(at, r.Method, segs)
+	switch {
+	case p == nil:
+		return nothing, record.NoVars, nil
+	case at == nil:
+		return p, record.NoVars, nil
+	}
+	return p, at.vars(segs), nil
 }

@@ -3,11 +3,13 @@ package protect
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/convosphere/gateway/modules/internal/gate"
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/host"
 	_ "github.com/convosphere/gateway/modules/internal/order" // the place of gw_protect on the path
@@ -30,9 +32,13 @@ type Handler struct {
 	// it was encrypted.
 	Plain string `json:"plain,omitempty"`
 
-	ground *ground.Ground // nil where nothing is encrypted and there is no gateway app
-	router *router
-	logger *zap.Logger
+	ground  *ground.Ground // nil where nothing is encrypted and there is no gateway app
+	sets    sets
+	planner *planner
+	router  *router
+	minter  *minter
+	room    *gate.Gate // that bodies take while they are worked on
+	logger  *zap.Logger
 }
 
 // What becomes of a field that is no token.
@@ -60,18 +66,26 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	g, err := host.Ground(ctx)
-	if err != nil && (h.encrypts() || !errors.Is(err, caddy.ErrNotConfigured)) {
+	if err != nil && (len(h.Routes) > 0 || !errors.Is(err, caddy.ErrNotConfigured)) {
 		return fmt.Errorf("gw_protect: %w", err)
 	}
-	h.ground = g
-	return h.setup()
+	var keys sets
+	var classes classifier
+	if g != nil {
+		if g.DataKeys != nil {
+			keys = g.DataKeys
+		}
+		if classes, err = host.App[classifier](ctx, "gw_policy"); err != nil && !errors.Is(err, caddy.ErrNotConfigured) {
+			return fmt.Errorf("gw_protect: %w", err)
+		}
+	}
+	return h.setup(g, keys, classes)
 }
 
-// encrypts tells whether keys are needed.
-func (h *Handler) encrypts() bool { return len(h.Routes) > 0 }
-
 // setup is what Provision does without Caddy.
-func (h *Handler) setup() (err error) {
+func (h *Handler) setup(g *ground.Ground, keys sets, classes classifier) (err error) {
+	h.ground, h.sets, h.planner = g, keys, &planner{classes: classes}
+	h.minter, h.room = newMinter(time.Now), newRoom()
 	h.defaults()
 	if err := h.Validate(); err != nil {
 		return err

@@ -1,9 +1,7 @@
 package protect
 
 import (
-	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/convosphere/gateway/modules/internal/route"
@@ -56,7 +54,6 @@ func (rt Route) name() string {
 	return strings.Join(rt.Methods, ",") + " " + rt.Path
 }
 
-// known tells of the variables that templates of the route may name.
 func (rt Route) compile() (*place, error) {
 	p, err := route.ParsePattern(rt.Path)
 	if err != nil {
@@ -105,17 +102,4 @@ func compileRoutes(routes []Route) (*router, error) {
 		}
 	}
 	return rt, nil
-}
-
-// at finds the place of a request, nil where nothing is configured for its path.
-func (h *Handler) at(r *http.Request) (*place, []string, error) {
-	segs, err := route.Segments(r.URL)
-	if err != nil {
-		return nil, nil, err
-	}
-	p, err := h.router.Find(r.Method, segs)
-	if errors.Is(err, route.ErrCase) {
-		return nil, nil, err
-	}
-	return p, segs, err
 }

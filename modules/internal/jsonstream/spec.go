@@ -43,9 +43,10 @@ type Keep func(fields []Field) (keep bool, masks *Masks, err error)
 
 // Filter is what is kept of one list.
 type Filter struct {
-	list   Path
-	fields *node
-	count  int
+	list    Path
+	fields  *node
+	count   int
+	rewrite func(element []byte) ([]byte, error) // nil: elements are kept or not
 }
 
 // NewFilter keeps, of the list at a path, the elements that are decided for. Members of an element are named by paths that begin there.
@@ -55,6 +56,12 @@ func NewFilter(list Path, fields []Path) *Filter {
 		f.fields.add(p, i, equal)
 	}
 	return f
+}
+
+// NewRewriter keeps all elements of the list at a path, changed. What f returns is used before it is called again. A document without the list passes as
+// it is.
+func NewRewriter(list Path, f func(element []byte) ([]byte, error)) *Filter {
+	return &Filter{list: list, fields: newNode(""), rewrite: f}
 }
 
 // Masks are members whose values are not to be seen, in whatever case their names are written. A list on the way means each of its elements.

@@ -103,7 +103,7 @@ func (s *Stream) Close() error {
 	s.again()
 	if err := s.finish(); err != nil {
 		s.err = err
-	} else if s.filter != nil && !s.listed {
+	} else if s.filter != nil && !s.listed && s.filter.rewrite == nil {
 		s.err = errList
 	}
 	return s.err
@@ -187,7 +187,7 @@ func (s *Stream) begin(i int) error {
 		clear(s.fields)
 		s.next.fields = s.filter.fields
 	}
-	if s.atList() && s.chunk[i] != '[' {
+	if s.atList() && s.chunk[i] != '[' && s.filter.rewrite == nil {
 		return errList
 	}
 	s.field = -1
@@ -214,7 +214,7 @@ func (s *Stream) elementOf(f *frame) place {
 // open is called at the bracket of an array or object.
 func (s *Stream) open(i int, object bool) error {
 	f := frame{place: s.next, object: object, names: len(s.names.ends), bytes: len(s.names.text)}
-	if s.atList() {
+	if s.atList() && !object {
 		s.listed = true
 		if s.masking < 0 {
 			s.pass(i + 1)
@@ -284,6 +284,9 @@ func (s *Stream) decide() error {
 	if len(s.element) > s.largest {
 		return errElement
 	}
+	if s.filter.rewrite != nil {
+		return s.change()
+	}
 	keep, masks, err := s.keep(s.fields)
 	if err != nil {
 		return err
@@ -300,6 +303,19 @@ func (s *Stream) decide() error {
 		s.out = append(s.out, ',')
 	}
 	s.out = append(s.out, masked...)
+	return nil
+}
+
+// change lets an element go on as it is made.
+func (s *Stream) change() error {
+	changed, err := s.filter.rewrite(s.element)
+	if err != nil {
+		return err
+	}
+	if s.kept++; s.kept > 1 {
+		s.out = append(s.out, ',')
+	}
+	s.out = append(s.out, changed...)
 	return nil
 }
 
@@ -324,7 +340,7 @@ func (s *Stream) towardsList(f *frame) error {
 	switch {
 	case want == string(s.text):
 		s.next.list = f.list + 1
-	case strings.EqualFold(want, string(s.text)):
+	case strings.EqualFold(want, string(s.text)) && s.filter.rewrite == nil:
 		return errAmbiguous
 	}
 	return nil

@@ -338,3 +338,36 @@ func BenchmarkStream(b *testing.B) {
 		}
 	})
 }
+
+// Elements are rewritten one by one, however the document is cut; a document without the list passes as it is.
+func TestRewriter(t *testing.T) {
+	shout := func(element []byte) ([]byte, error) { return bytes.ToUpper(element), nil }
+	for document, want := range map[string]string{
+		`{"a":"x","l":[{"a":"x"}, "y" ,[1]],"b":"z"}`: `{"a":"x","l":[{"A":"X"},"Y",[1]],"b":"z"}`,
+		`{"l":[]}`:              `{"l":[]}`,
+		`{"l":null,"b":1}`:      `{"l":null,"b":1}`,
+		`{"l":{"a":[1]}}`:       `{"l":{"a":[1]}}`,
+		`{"L":["a"]}`:           `{"L":["a"]}`,
+		`["a"]`:                 `["a"]`,
+		`"l"`:                   `"l"`,
+		`{"k":{"l":["a"]}}`:     `{"k":{"l":["a"]}}`,
+		`{"l":["a"],"m":["b"]}`: `{"l":["A"],"m":["b"]}`,
+	} {
+		for cut := range len(document) {
+			s := New(NewRewriter(Path{"l"}, shout), nil, nil, 1<<10)
+			var got []byte
+			for _, part := range []string{document[:cut], document[cut:]} {
+				if err := s.Write([]byte(part)); err != nil {
+					t.Fatal(document, err)
+				}
+				got = append(got, s.Take()...)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(document, err)
+			}
+			if got = append(got, s.Take()...); string(got) != want {
+				t.Errorf("%s cut at %d: %s, want %s", document, cut, got, want)
+			}
+		}
+	}
+}

@@ -39,7 +39,7 @@ func (j *job) open(n *node, v *strictjson.Value, o *owner) error {
 		if v.Kind != strictjson.Object {
 			return nil
 		}
-		o = &owner{kind: n.record, object: v}
+		o = &owner{kind: n.record, object: v, get: memberOf(v)}
 		j.hide(o)
 	}
 	switch {

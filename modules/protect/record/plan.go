@@ -187,3 +187,24 @@ func (n *node) find(name string) (found *node, twisted bool) {
 	}
 	return nil, twisted
 }
+
+// Names are the members of the document itself that the plan encrypts or makes, or that lead to some that it does.
+func (p *Plan) Names() (names []string) {
+	if p == nil {
+		return nil
+	}
+	for _, c := range p.root.names {
+		if c.any() {
+			names = append(names, c.name)
+		}
+	}
+	if k := p.root.record; k != nil {
+		if k.mint != "" {
+			names = append(names, k.mint)
+		}
+		for _, x := range k.index {
+			names = append(names, x.Member, x.Into)
+		}
+	}
+	return names
+}

@@ -99,7 +99,8 @@ var escape = strings.NewReplacer("~", "~0", "/", "~1")
 // owner is the record that fields belong to.
 type owner struct {
 	kind   *kind
-	object *strictjson.Value
+	object *strictjson.Value           // nil: the record is a form
+	get    func(string) (string, bool) // members by name
 	minted string
 	place  field.Place // Keys is nil until a field needs it
 	set    Set
@@ -192,7 +193,7 @@ func (j *job) seal(n *node, v *strictjson.Value, o *owner) error {
 		if v.Kind != strictjson.Object {
 			return j.at(ErrShape)
 		}
-		o = &owner{kind: n.record, object: v}
+		o = &owner{kind: n.record, object: v, get: memberOf(v)}
 		if err := j.make(o); err != nil {
 			return err
 		}
@@ -350,14 +351,13 @@ func (j *job) settle(o *owner) error {
 
 // names fills in the record's name, and returns the one of its key set.
 func (j *job) names(o *owner) (set string, err error) {
-	get := memberOf(o.object)
+	get := o.get
 	if o.minted != "" {
-		given := get
 		get = func(name string) (string, bool) {
 			if name == o.kind.mint {
 				return o.minted, true
 			}
-			return given(name)
+			return o.get(name)
 		}
 	}
 	buf := make([]byte, 0, 128)

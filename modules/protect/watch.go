@@ -1,0 +1,103 @@
+package protect
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/convosphere/gateway/modules/protect/field"
+	"github.com/convosphere/gateway/modules/protect/record"
+	"github.com/convosphere/gateway/modules/protect/reframe"
+)
+
+// early is how much of a body is looked at before the back end gets any of it: most bodies are no longer.
+const early = 64 << 10
+
+// watch looks for tokens in a body that has nothing to encrypt, while it passes.
+func (h *Handler) watch(w http.ResponseWriter, r *http.Request, c content) *fault {
+	g := field.Guard{}
+	switch c {
+	case isJSON:
+		g.Escapes = field.JSON
+	case isForm:
+		g.Escapes = field.Percent
+	case isText:
+	case isMultipart:
+		return h.guardMultipart(r)
+	default: // a file: what it holds is nobody's field
+		return nil
+	}
+	if r.ContentLength > 0 && r.ContentLength <= early {
+		return watchWhole(w, r, c, &g)
+	}
+	replace(r, &watched{Reader: &guarded{r.Body, &g}, closer: r.Body}, r.ContentLength)
+	return nil
+}
+
+// watchWhole looks at a short body, and can tell where a token stands in it.
+func watchWhole(w http.ResponseWriter, r *http.Request, c content, g *field.Guard) *fault {
+	text, f := receive(w, r, early)
+	if f != nil {
+		return f
+	}
+	r.Body = io.NopCloser(bytes.NewReader(text))
+	if !g.Write(text) {
+		return nil
+	}
+	if c == isJSON {
+		return refusal(record.Sent(text))
+	}
+	return refusal(&record.Error{Err: record.ErrSent})
+}
+
+// guarded is a body that ends where a token is seen.
+type guarded struct {
+	io.Reader
+	g *field.Guard
+}
+
+// Read implements io.Reader.
+func (b *guarded) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if b.g.Write(p[:n]) {
+		return 0, &record.Error{Err: record.ErrSent}
+	}
+	return n, err
+}
+
+// watched is a body that remembers why it ended: the proxy reads it, and answers in its own way.
+type watched struct {
+	io.Reader
+	closer io.Closer
+	err    error
+}
+
+// Read implements io.Reader.
+func (b *watched) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		b.err = err
+	}
+	return n, err
+}
+
+// Close implements io.Closer.
+func (b *watched) Close() error { return b.closer.Close() }
+
+// blame is what a body is refused for that was found wrong while the back end read it.
+func blame(body io.Reader) *fault {
+	b, ok := body.(*watched)
+	if !ok || b.err == nil {
+		return nil
+	}
+	var form *reframe.Error
+	var doc *record.Error
+	switch {
+	case errors.As(b.err, &doc):
+		return refusal(doc)
+	case errors.As(b.err, &form):
+		return &fault{http.StatusBadRequest, wordInvalid, form}
+	}
+	return &fault{readStatus(b.err), wordInvalid, errRead}
+}
