@@ -44,7 +44,7 @@ func TestRoomSlugSuffix(t *testing.T) {
 func TestRefused(t *testing.T) {
 	room := func(name string, v Visibility, by string) error { _, err := NewRoom(name, v, by, now); return err }
 	message := func(text string) error { _, err := NewMessage("r", "ursula", text, "", now); return err }
-	file := func(name string) error { _, err := NewFile("r", "ursula", name, "text/plain", now); return err }
+	file := func(name string) error { _, err := NewFile("", "r", "ursula", name, "text/plain", now); return err }
 	for what, err := range map[string]error{
 		"empty name":        room(" ", Public, "ursula"),
 		"long name":         room(strings.Repeat("x", maxRoomName+1), Public, "ursula"),
@@ -97,6 +97,22 @@ func TestIDsSort(t *testing.T) {
 	}
 }
 
+// A gateway that encrypts for a record makes its id: a ULID, as it spells them.
+func TestGivenIDs(t *testing.T) {
+	const id = "01KAZ4T3M5N6P7Q8R9S0TVWXYZ"
+	if got, err := givenID(id); got != id || err != nil || !IsID(id) {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got, err := givenID(""); !isUUID(got) || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+	for _, bad := range []string{strings.ToLower(id), id[1:], id + "0", "8" + id[1:], "01KAZ4T3M5N6P7Q8R9S0TVWXYU", newID(), "../" + id[3:], " "} {
+		if _, err := givenID(bad); err == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+}
+
 func TestFileType(t *testing.T) {
 	for in, want := range map[string]string{
 		"image/PNG":                     "image/png",
@@ -105,7 +121,7 @@ func TestFileType(t *testing.T) {
 		"no type\r\nX: y":               "application/octet-stream",
 		"a/" + strings.Repeat("b", 100): "application/octet-stream",
 	} {
-		if f, err := NewFile("r", "ursula", "a.txt", in, now); err != nil || f.Type != want {
+		if f, err := NewFile("", "r", "ursula", "a.txt", in, now); err != nil || f.Type != want {
 			t.Errorf("%q: %+v, %v, want %s", in, f, err, want)
 		}
 	}

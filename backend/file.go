@@ -16,21 +16,30 @@ type File struct {
 	At   time.Time `json:"at"`
 }
 
-// MaxFile is the most bytes a file may have.
-const MaxFile = 10 << 20
+const (
+	// MaxFile is the most bytes a file may have.
+	MaxFile = 10 << 20
+	// MaxStored is the most bytes of one that are kept: the gateway's encryption makes it longer by its head, and 16 bytes for each 64 KiB.
+	MaxStored = MaxFile + 16<<10
+)
 
 const maxFileName = 200
 
-// NewFile checks the name; a media type that can't be read becomes application/octet-stream. Size is set once it is stored.
-func NewFile(room, by, name, mediaType string, now time.Time) (*File, error) {
-	by, err := UserName(by)
+// NewFile checks the name; a media type that can't be read becomes application/octet-stream. id is the one that the gateway has made for the file, "" for one of
+// our own. Size is set once it is stored.
+func NewFile(id, room, by, name, mediaType string, now time.Time) (*File, error) {
+	id, err := givenID(id)
+	if err != nil {
+		return nil, err
+	}
+	by, err = UserName(by)
 	if err != nil {
 		return nil, err
 	}
 	if name, err = line("The file's name", name, maxFileName); err != nil {
 		return nil, err
 	}
-	return &File{ID: newID(), Room: room, Name: name, Type: tidyType(mediaType), By: by, At: stamp(now)}, nil
+	return &File{ID: id, Room: room, Name: name, Type: tidyType(mediaType), By: by, At: stamp(now)}, nil
 }
 
 func tidyType(s string) string {

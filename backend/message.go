@@ -3,8 +3,6 @@ package backend
 import (
 	"strings"
 	"time"
-
-	"github.com/google/uuid"
 )
 
 // Message is what somebody said in a room.
@@ -47,14 +45,5 @@ func NewMessage(room, author, text, file string, now time.Time) (*Message, error
 	return m, nil
 }
 
-// newID is a UUID of version 7: ids made later sort later, and nobody can guess one.
-func newID() string { return uuid.Must(uuid.NewV7()).String() }
-
 // stamp cuts a time to what the tables and JSON keep of it.
 func stamp(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
-
-// IsID says whether s has the form of a message's or file's id.
-func IsID(s string) bool {
-	id, err := uuid.Parse(s)
-	return err == nil && id.String() == s
-}

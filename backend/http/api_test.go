@@ -225,9 +225,9 @@ func TestBadUploads(t *testing.T) {
 		{"two files", []formPart{file, file}, 422},
 		{"bad UTF-8", []formPart{named("a\xff.txt")}, 422},
 		{"long name", []formPart{named(strings.Repeat("x", 300))}, 422},
-		{"one byte too many", []formPart{{"file", "a.txt", "text/plain", strings.Repeat("x", backend.MaxFile+1)}}, 413},
-		{"far too many", []formPart{{"file", "a.txt", "text/plain", strings.Repeat("x", backend.MaxFile+1<<20)}}, 413},
-		{"the most", []formPart{{"file", "a.txt", "text/plain", strings.Repeat("x", backend.MaxFile)}}, 201},
+		{"one byte too many", []formPart{{"file", "a.txt", "text/plain", strings.Repeat("x", backend.MaxStored+1)}}, 413},
+		{"far too many", []formPart{{"file", "a.txt", "text/plain", strings.Repeat("x", backend.MaxStored+1<<20)}}, 413},
+		{"the most", []formPart{{"file", "a.txt", "text/plain", strings.Repeat("x", backend.MaxStored)}}, 201},
 		{"empty", []formPart{{"file", "a.txt", "text/plain", ""}}, 201},
 	} {
 		mediaType, body := form(t, x.parts...)
@@ -237,4 +237,21 @@ func TestBadUploads(t *testing.T) {
 	want(t, "no room", c.send(t, c.as(t, "petra"), "POST", "/api/rooms/x/files", mediaType, bytes.NewReader(body.Bytes())), http.StatusNotFound)
 	want(t, "cut short", c.send(t, c.as(t, "petra"), "POST", path, mediaType, bytes.NewReader(body.Bytes()[:body.Len()-20])), http.StatusBadRequest)
 	want(t, "not a form", c.do(t, "petra", "POST", path, `{}`), http.StatusUnsupportedMediaType)
+}
+
+// The gateway's id for a file is the file's.
+func TestAFileOfTheGatewaysID(t *testing.T) {
+	c := newChat(t)
+	path := "/api/rooms/" + c.room(t, "ursula", "General") + "/files"
+	for id, status := range map[string]int{"01KAZ4T3M5N6P7Q8R9S0TVWXYZ": 201, "x": 422} {
+		mediaType, body := form(t, formPart{"file", "a.txt", "text/plain", "abc"})
+		header := c.as(t, "petra")
+		header.Set("X-Record-Id", id)
+		a := c.send(t, header, "POST", path, mediaType, body)
+		want(t, id, a, status)
+		var f backend.File
+		if a.json(t, &f); status == 201 && f.ID != id {
+			t.Errorf("%+v", f)
+		}
+	}
 }

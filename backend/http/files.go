@@ -11,7 +11,10 @@ import (
 	"github.com/convosphere/gateway/backend"
 )
 
-const maxUpload = backend.MaxFile + 64<<10 // the file and what multipart puts around it
+const (
+	maxUpload = backend.MaxStored + 64<<10 // the file and what multipart puts around it
+	idHeader  = "X-Record-Id"              // what the gateway calls the file, in whose name it is encrypted; no client's own comes through it
+)
 
 // createFile takes multipart/form-data with one field, file. It is streamed to the disk.
 func (s *Server) createFile(w http.ResponseWriter, r *http.Request) error {
@@ -31,7 +34,7 @@ func (s *Server) createFile(w http.ResponseWriter, r *http.Request) error {
 	if part.FormName() != "file" || part.FileName() == "" {
 		return errUpload
 	}
-	f, err := backend.NewFile(r.PathValue("room"), by, part.FileName(), part.Header.Get("Content-Type"), s.now())
+	f, err := backend.NewFile(r.Header.Get(idHeader), r.PathValue("room"), by, part.FileName(), part.Header.Get("Content-Type"), s.now())
 	if err != nil {
 		return err
 	}

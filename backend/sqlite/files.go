@@ -12,7 +12,7 @@ import (
 	"github.com/convosphere/gateway/backend"
 )
 
-// ErrTooLarge is CreateFile's answer to more than backend.MaxFile bytes.
+// ErrTooLarge is CreateFile's answer to more than backend.MaxStored bytes.
 var ErrTooLarge = errors.New("the file is too large")
 
 // CreateFile stores what src gives, and sets f.Size.
@@ -40,8 +40,8 @@ func (s *Store) writeBytes(f *backend.File, src io.Reader) error {
 		return fmt.Errorf("storing a file: %w", err)
 	}
 	defer os.Remove(tmp.Name()) // gone already where all went well
-	f.Size, err = io.Copy(tmp, io.LimitReader(src, backend.MaxFile+1))
-	if err == nil && f.Size > backend.MaxFile {
+	f.Size, err = io.Copy(tmp, io.LimitReader(src, backend.MaxStored+1))
+	if err == nil && f.Size > backend.MaxStored {
 		err = ErrTooLarge
 	}
 	if err == nil {
@@ -50,7 +50,11 @@ func (s *Store) writeBytes(f *backend.File, src io.Reader) error {
 	if err = errors.Join(err, tmp.Close()); err != nil {
 		return fmt.Errorf("storing a file: %w", err)
 	}
-	if err := os.Rename(tmp.Name(), s.path(f.ID)); err != nil {
+	err = os.Link(tmp.Name(), s.path(f.ID)) // which, unlike a renaming, replaces no other file
+	if errors.Is(err, os.ErrExist) {
+		return &backend.Error{Code: backend.Invalid, Title: "There is a file of this id"}
+	}
+	if err != nil {
 		return fmt.Errorf("storing a file: %w", err)
 	}
 	return s.syncFolder()

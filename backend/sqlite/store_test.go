@@ -150,11 +150,39 @@ func TestDeleteMessageOfItsRoomOnly(t *testing.T) {
 
 func upload(t *testing.T, s *Store, room, by string, body io.Reader) (*backend.File, error) {
 	t.Helper()
-	f, err := backend.NewFile(room, by, "a.txt", "text/plain", time.Now())
+	f, err := backend.NewFile("", room, by, "a.txt", "text/plain", time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return f, s.CreateFile(t.Context(), f, body)
+}
+
+// An id that is given a second time does not replace the first one's bytes.
+func TestAFileOfAnIDThatIsTaken(t *testing.T) {
+	s := open(t, t.TempDir())
+	r := room(t, s, "a")
+	const id = "01KAZ4T3M5N6P7Q8R9S0TVWXYZ"
+	put := func(text string) error {
+		f, err := backend.NewFile(id, r.ID, "ursula", "a.txt", "text/plain", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.CreateFile(t.Context(), f, strings.NewReader(text))
+	}
+	if err := put("first"); err != nil {
+		t.Fatal(err)
+	}
+	if err := put("second"); !is(err, backend.Invalid) {
+		t.Fatalf("%v", err)
+	}
+	_, body, err := s.File(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer body.Close()
+	if b, err := io.ReadAll(body); string(b) != "first" || err != nil {
+		t.Errorf("%q, %v", b, err)
+	}
 }
 
 func TestFiles(t *testing.T) {
@@ -209,7 +237,7 @@ func TestFileThatFailsLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
 	r := room(t, s, "a")
-	if _, err := upload(t, s, r.ID, "ursula", bytes.NewReader(make([]byte, backend.MaxFile+1))); !errors.Is(err, ErrTooLarge) {
+	if _, err := upload(t, s, r.ID, "ursula", bytes.NewReader(make([]byte, backend.MaxStored+1))); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("too large: %v", err)
 	}
 	broken := errors.New("broken")
@@ -220,7 +248,7 @@ func TestFileThatFailsLeavesNothing(t *testing.T) {
 		t.Errorf("no room: %v", err)
 	}
 	none(t, dir)
-	if f, err := upload(t, s, r.ID, "ursula", bytes.NewReader(make([]byte, backend.MaxFile))); err != nil || f.Size != backend.MaxFile {
+	if f, err := upload(t, s, r.ID, "ursula", bytes.NewReader(make([]byte, backend.MaxStored))); err != nil || f.Size != backend.MaxStored {
 		t.Errorf("the largest: %+v, %v", f, err)
 	}
 }
