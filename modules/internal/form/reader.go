@@ -23,6 +23,7 @@ type Part struct {
 	Type     string // its Content-Type in lower case, without parameters; empty where it has none
 	Charset  string // of that, in lower case
 	Head     []byte // its header as it came, lines that end in CRLF, without the empty one
+	Offset   int64  // where in the body its content begins
 
 	r      *Reader
 	length int64 // that its own header claims, -1 without
@@ -31,7 +32,8 @@ type Part struct {
 
 // Reader reads a form.
 type Reader struct {
-	src    *bufio.Reader
+	body   *counter
+	src    *bufio.Reader // of body
 	needle []byte // "--" and the boundary
 	limits Limits
 	parts  int
@@ -48,7 +50,8 @@ func NewReader(body io.Reader, boundary string, l Limits) *Reader {
 		l.Head = 8 << 10
 	}
 	l.Head = min(l.Head, window/2)
-	return &Reader{src: bufio.NewReaderSize(body, window), needle: []byte("--" + boundary), limits: l}
+	counted := &counter{r: body}
+	return &Reader{body: counted, src: bufio.NewReaderSize(counted, window), needle: []byte("--" + boundary), limits: l}
 }
 
 // Next is the next part, io.EOF after the last, an *Error where the form is refused; other errors are those of the body. What is left of
@@ -108,8 +111,21 @@ func (r *Reader) next() (*Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Part{r: r}
+	p := &Part{r: r, Offset: r.body.n - int64(r.src.Buffered())}
 	return p, p.head(raw)
+}
+
+// counter counts what was read.
+type counter struct {
+	r io.Reader
+	n int64
+}
+
+// Read implements io.Reader.
+func (c *counter) Read(b []byte) (int, error) {
+	n, err := c.r.Read(b)
+	c.n += int64(n)
+	return n, err
 }
 
 // delimiter reads what follows the boundary.
