@@ -15,5 +15,6 @@ import (
 	_ "github.com/convosphere/gateway/modules/ratelimit"
 	_ "github.com/convosphere/gateway/modules/rawhead"
 	_ "github.com/convosphere/gateway/modules/secure"
+	_ "github.com/convosphere/gateway/modules/upload"
 	_ "github.com/convosphere/gateway/modules/waf"
 )

@@ -110,7 +110,7 @@ func (x *exchange) admit(wrong string) bool {
 		}
 	case err != nil:
 		result = failed
-		x.h.logger.Error("looking at an upload", zap.Error(err), zap.String("request_id", x.rc.ID))
+		x.h.failed(err, "looking at an upload", x.rc)
 		if block {
 			x.answer(statusOf(err), finding{}, 0) // fail closed
 		}
@@ -151,7 +151,7 @@ func (x *exchange) look() (v finding, number int, err error) {
 	if x.kind == form {
 		v, number, err = x.lookAtForm()
 	} else {
-		v, err = x.one(file{declared: x.r.Header.Get("Content-Type"), content: x.file, size: x.file.Size()})
+		v, err = x.one(file{declared: said(x.r), content: x.file, size: x.file.Size()})
 		number = 1
 	}
 	if err != nil && x.r.Context().Err() != nil {
@@ -167,6 +167,15 @@ func (x *exchange) one(f file) (finding, error) {
 		v.file = &f
 	}
 	return v, err
+}
+
+// failed logs what is wrong with the gateway, or what it has no room for at the moment.
+func (h *Handler) failed(err error, what string, rc *reqctx.Request) {
+	log := h.logger.Error
+	if noRoom(err) || errors.Is(err, errSlow) {
+		log = h.logger.Warn
+	}
+	log(what, zap.Error(err), zap.String("request_id", rc.ID))
 }
 
 func (x *exchange) size() int64 {

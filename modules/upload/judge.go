@@ -1,6 +1,7 @@
 package upload
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -25,6 +26,7 @@ type rule struct {
 }
 
 func (h *Handler) rule(r Rules) (*rule, error) {
+	r.MaxFile = cmp.Or(r.MaxFile, r.MaxSize)
 	l := r.limits()
 	l.Spool = func() (inspect.Spool, error) { return h.spool.New(unpacked) }
 	c, err := inspect.New(l)

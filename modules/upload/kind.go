@@ -80,8 +80,20 @@ func kindOfType(declared []string) (k kind, wrong string) {
 	switch {
 	case err != nil:
 		return raw, badType
-	case t == "application/offset+octet-stream" || t == "application/partial-upload": // tus, and the draft of resumable uploads
+	case pieces[t]:
 		return raw, partial
 	}
 	return raw, ""
+}
+
+// pieces are the types of parts of files: of tus, and of the draft of resumable uploads.
+var pieces = map[string]bool{"application/offset+octet-stream": true, "application/partial-upload": true}
+
+// said is the type that the file of a raw body is declared as.
+func said(r *http.Request) string {
+	t, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // what can't be read says nothing
+	if pieces[t] {
+		return "" // it says nothing of the whole
+	}
+	return t
 }

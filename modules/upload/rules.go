@@ -56,8 +56,7 @@ type Rules struct {
 
 // over gives r, and what it leaves open as base has it.
 func (r Rules) over(base Rules) Rules {
-	r.MaxSize = cmp.Or(r.MaxSize, base.MaxSize)
-	r.MaxFile = min(cmp.Or(r.MaxFile, base.MaxFile), r.MaxSize)
+	r.MaxSize, r.MaxFile = cmp.Or(r.MaxSize, base.MaxSize), cmp.Or(r.MaxFile, base.MaxFile)
 	r.MaxFiles, r.MaxFields = cmp.Or(r.MaxFiles, base.MaxFiles), cmp.Or(r.MaxFields, base.MaxFields)
 	r.MaxField = cmp.Or(r.MaxField, base.MaxField)
 	for _, l := range []struct{ own, base *[]string }{{&r.Types, &base.Types}, {&r.Opaque, &base.Opaque}, {&r.Allow, &base.Allow}, {&r.Refuse, &base.Refuse}} {
@@ -72,14 +71,14 @@ func (r Rules) over(base Rules) Rules {
 }
 
 // defaults are what the handler's own rules stand over. Those of images and archives are inspect's.
-var defaults = Rules{MaxSize: defaultMaxSize, MaxFile: mostSize, MaxFiles: defaultMaxFiles, MaxFields: defaultMaxFields, MaxField: defaultMaxField}
+var defaults = Rules{MaxSize: defaultMaxSize, MaxFiles: defaultMaxFiles, MaxFields: defaultMaxFields, MaxField: defaultMaxField}
 
 func (r Rules) validate() error {
 	switch {
 	case r.MaxSize < 1 || r.MaxSize > mostSize:
 		return fmt.Errorf("max_size %d: it is 1 byte to 1 TiB", r.MaxSize)
-	case r.MaxFile < 1:
-		return fmt.Errorf("max_file %d: it is at least 1 byte", r.MaxFile)
+	case r.MaxFile < 0:
+		return fmt.Errorf("max_file %d: it can't be negative", r.MaxFile)
 	case r.MaxFiles < 1 || r.MaxFiles > mostFiles:
 		return fmt.Errorf("max_files %d: it is 1 to %d", r.MaxFiles, mostFiles)
 	case r.MaxFields < 1 || r.MaxFields > mostFields:

@@ -3,10 +3,7 @@ package upload
 import (
 	"bytes"
 	"context"
-	"errors"
 	"net/http"
-
-	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/internal/wsframe"
@@ -47,7 +44,7 @@ func (s *socket) message(ctx context.Context, m *wsframe.Message) error {
 	switch {
 	case err != nil:
 		result = failed
-		s.h.logger.Error("looking at a message", zap.Error(err), zap.String("request_id", s.rc.ID))
+		s.h.failed(err, "looking at a message", s.rc)
 	case v.refuses && block:
 		result = refused
 		id := s.h.keep(ctx, s.rc, v, "", bytes.NewReader(m.Data), int64(len(m.Data)))
@@ -66,7 +63,7 @@ func (s *socket) message(ctx context.Context, m *wsframe.Message) error {
 	switch {
 	case !block:
 		return nil // it fails open, as mode report does
-	case err != nil && (noRoom(err) || errors.Is(err, errScanner)):
+	case err != nil && noRoom(err):
 		return errLater
 	case err != nil:
 		return err // closed with 1011
