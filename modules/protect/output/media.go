@@ -1,0 +1,79 @@
+package output
+
+import (
+	"bytes"
+	"mime"
+	"net/http"
+	"strings"
+)
+
+// mediaType is what a Content-Type says, without parameters, in lower case. One that can't be read is taken for what stands before its parameters.
+func mediaType(header string) string {
+	media, _, _ := strings.Cut(header, ";")
+	return strings.ToLower(strings.TrimSpace(media))
+}
+
+func isJSON(media string) bool {
+	switch media {
+	case "application/json", "text/json", "application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-seq", "application/x-json":
+		return true
+	}
+	return strings.HasSuffix(media, "+json")
+}
+
+// isText tells whether people read it. Scripts and styles are made by programmers, and large.
+func isText(media string) bool {
+	switch media {
+	case "text/css", "text/javascript", "text/ecmascript":
+		return false
+	case "application/xml", "application/xhtml+xml", "application/rtf", "application/x-yaml", "application/yaml", "application/sql", "application/csv":
+		return true
+	}
+	return strings.HasPrefix(media, "text/") || strings.HasSuffix(media, "+xml") && media != "image/svg+xml"
+}
+
+// readable tells whether the bytes of a text are those of ASCII where its characters are: whether it can be looked through.
+func readable(header string) bool {
+	_, params, err := mime.ParseMediaType(header)
+	if err != nil {
+		return !strings.Contains(strings.ToLower(header), "utf-16") && !strings.Contains(strings.ToLower(header), "utf-32")
+	}
+	charset := strings.ToLower(params["charset"])
+	for _, wide := range []string{"utf-16", "utf-32", "utf-7", "ucs", "iso-10646", "ebcdic", "cp037", "ibm"} {
+		if strings.HasPrefix(charset, wide) {
+			return false
+		}
+	}
+	return true
+}
+
+// looksJSON tells whether a text that calls itself a page is an object or an array: no page begins so.
+func looksJSON(begin []byte) bool {
+	begin = trim(bytes.TrimPrefix(begin, []byte("\xef\xbb\xbf")))
+	if len(begin) == 0 || begin[0] != '{' && begin[0] != '[' {
+		return false
+	}
+	rest := trim(begin[1:])
+	if len(rest) == 0 {
+		return false
+	}
+	if begin[0] == '{' {
+		return rest[0] == '"' || rest[0] == '}'
+	}
+	return strings.IndexByte(`{["]-0123456789tfn`, rest[0]) >= 0
+}
+
+func trim(b []byte) []byte { return bytes.TrimLeft(b, " \t\r\n") }
+
+// guess is the type of what has none. Nothing becomes a page, or what a browser would run, for how it begins: who answers with pages says so.
+func guess(begin []byte) string {
+	if looksJSON(begin) {
+		return "application/json"
+	}
+	found := http.DetectContentType(begin)
+	switch media := mediaType(found); {
+	case media == "text/html", media == "text/xml", media == "application/pdf":
+		return "text/plain; charset=utf-8"
+	}
+	return found
+}
