@@ -21,6 +21,9 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		max_answer <size>
 //		plain      refuse | pass
 //
+//		output … # see parseOutput
+//		detect … # see parseDetect
+//
 //		route <methods> <path> {
 //			key_set <template>
 //			record  <type> [<pointer>] [request | answer] [{
@@ -67,8 +70,12 @@ func (h *Handler) parseOne(d *caddyfile.Dispenser) error {
 		return nil
 	case "route":
 		return h.parseRoute(d)
+	case "output":
+		return parseOutput(d, &h.Output)
+	case "detect":
+		return h.parseDetect(d)
 	}
-	return d.Errf("unknown subdirective %q: gw_protect knows max_body, max_answer, plain and route", d.Val())
+	return d.Errf("unknown subdirective %q: gw_protect knows max_body, max_answer, plain, route, output and detect", d.Val())
 }
 
 func one(d *caddyfile.Dispenser, to *string) error {

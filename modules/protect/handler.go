@@ -20,6 +20,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	r, rc := reqctx.Ensure(r)
 	defer h.ground.Hold()()
+	return h.output.Serve(w, r, func(w http.ResponseWriter, r *http.Request) error { return h.inside(w, r, rc, next) })
+}
+
+// inside is what is done within the look at answers, which sees them decrypted.
+func (h *Handler) inside(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, next caddyhttp.Handler) error {
+	if wsframe.IsHandshake(r) {
+		w, r = h.watchOutput(w, r)
+	}
 	if !h.encrypts() {
 		return next.ServeHTTP(w, r)
 	}

@@ -18,6 +18,13 @@ var (
 	answers = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gateway_protect_answers_total", Help: "Answers with protected fields by result: pass, withheld (502 or 503, nothing of them was sent), ended (cut off after their beginning was sent).",
 	}, []string{"result"})
+	outputs = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gateway_protect_output_total",
+		Help: "Answers and messages of back ends by what was done: error (5xx replaced), trace (a stack trace replaced), detected, encoded, partial, broken, short (withheld, or cut off).",
+	}, []string{"result"})
+	detections = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gateway_protect_detections_total", Help: "What was found in answers and messages of back ends, by kind and by what was done: report, mask, block.",
+	}, []string{"kind", "action"})
 
 	sealed, opened, stale           = fields.WithLabelValues("sealed"), fields.WithLabelValues("opened"), fields.WithLabelValues("stale")
 	plain, gone                     = fields.WithLabelValues("plain"), fields.WithLabelValues("erased")
@@ -35,5 +42,5 @@ func count(c record.Counts) {
 }
 
 func registerMetrics(reg prometheus.Registerer) error {
-	return metrics.Register(reg, fields, requests, answers)
+	return metrics.Register(reg, fields, requests, answers, outputs, detections)
 }

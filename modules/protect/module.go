@@ -13,6 +13,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/host"
 	_ "github.com/convosphere/gateway/modules/internal/order" // the place of gw_protect on the path
+	"github.com/convosphere/gateway/modules/protect/output"
 )
 
 func init() { caddy.RegisterModule(Handler{}) }
@@ -32,6 +33,14 @@ type Handler struct {
 	// it was encrypted.
 	Plain string `json:"plain,omitempty"`
 
+	// What is done with every answer, and with messages of the back end.
+	Output output.Options `json:"output,omitzero"`
+
+	// What is looked for in them.
+	Detect []output.Rule `json:"detect,omitempty"`
+
+	output  *output.Filter
+	told    *told
 	ground  *ground.Ground // nil where nothing is encrypted and there is no gateway app
 	sets    sets
 	planner *planner
@@ -89,6 +98,10 @@ func (h *Handler) setup(g *ground.Ground, keys sets, classes classifier) (err er
 	h.defaults()
 	if err := h.Validate(); err != nil {
 		return err
+	}
+	h.told = &told{now: time.Now}
+	if h.output, err = output.New(h.Output, h.Detect, h.tellOutput); err != nil {
+		return fmt.Errorf("gw_protect: %w", err)
 	}
 	if h.router, err = compileRoutes(h.Routes); err != nil {
 		return fmt.Errorf("gw_protect: %w", err)

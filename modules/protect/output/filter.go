@@ -93,6 +93,9 @@ func (f *Filter) look(r *http.Request, rc *reqctx.Request) *look {
 	return &l
 }
 
+// strict tells whether something must not pass.
+func (l *look) strict() bool { return l != nil && l.hard }
+
 // action is what becomes of a kind that was found in a member; "" nothing.
 func (l *look) action(k detect.Kind, pointer []byte) string {
 	for _, r := range l.rules {

@@ -21,6 +21,15 @@ func isJSON(media string) bool {
 	return strings.HasSuffix(media, "+json")
 }
 
+// isLive tells whether whoever asked waits for every line.
+func isLive(media string) bool {
+	switch media {
+	case "text/event-stream", "application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-seq":
+		return true
+	}
+	return false
+}
+
 // isText tells whether people read it. Scripts and styles are made by programmers, and large.
 func isText(media string) bool {
 	switch media {

@@ -26,6 +26,9 @@ const (
 
 // Options say what is done with every answer. The zero value does all of it.
 type Options struct {
+	// Nothing is done but what the other options say.
+	Off bool `json:"off,omitempty"`
+
 	// Answers of status 500 and above: "replace" (default) by a problem of the gateway's own, or "pass".
 	Errors string `json:"errors,omitempty"`
 
@@ -105,6 +108,9 @@ func (o *Options) fill() error {
 	} {
 		if *c.value == "" {
 			*c.value = c.words[0]
+			if o.Off {
+				*c.value = c.words[len(c.words)-1]
+			}
 		}
 		if !slices.Contains(c.words, *c.value) {
 			return fmt.Errorf("output: %s %q: it is %s", c.name, *c.value, strings.Join(c.words, " or "))
@@ -127,6 +133,9 @@ type hidden struct {
 
 func (o *Options) hidden() (hidden, error) {
 	list := slices.Clone(Hidden)
+	if o.Off {
+		list = nil
+	}
 	for _, name := range o.Hide {
 		if kept, ok := strings.CutPrefix(name, "-"); ok {
 			n := len(list)

@@ -26,6 +26,7 @@ type writer struct {
 	received int64
 	header   http.Header // of what is withheld, for whoever still writes into it
 	sieve    sieve       // nil: it is only held
+	live     bool        // its lines are waited for
 	traced   bool        // it is held to be searched for a stack trace
 	held     []byte
 	out      []byte
@@ -84,7 +85,9 @@ func (w *writer) WriteHeader(status int) {
 	}
 	w.f.hidden.remove(h)
 	w.f.redirect(h, w.r)
-	h["X-Content-Type-Options"] = nosniff
+	if !w.f.options.Off {
+		h["X-Content-Type-Options"] = nosniff
+	}
 	w.length = contentLength(h)
 	switch {
 	case status == http.StatusSwitchingProtocols:
@@ -104,7 +107,7 @@ var nosniff = []string{"nosniff"}
 func (w *writer) body(h http.Header, media string) {
 	correct := w.f.options.Types == Correct && (media == "" || media == "text/html")
 	if e := h.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
-		if w.look != nil && w.look.hard && (media == "" || isText(media) || isJSON(media)) {
+		if w.look.strict() && (media == "" || isText(media) || isJSON(media)) {
 			w.withhold(refusedEncoded) // fail closed: it can't be looked through
 			return
 		}
@@ -121,7 +124,7 @@ func (w *writer) body(h http.Header, media string) {
 // choose begins the work on a body of that type.
 func (w *writer) choose(h http.Header, media string) {
 	json, text := isJSON(media), isText(media)
-	hard := w.look != nil && w.look.hard
+	hard := w.look.strict()
 	partial := w.status == http.StatusPartialContent
 	switch {
 	case hard && (json || text) && !readable(h.Get("Content-Type")):
@@ -138,6 +141,7 @@ func (w *writer) choose(h http.Header, media string) {
 	case text && w.look != nil:
 		w.sieve = &plain{window{look: w.look}}
 	}
+	w.live = isLive(media)
 	traces := w.f.options.Traces
 	w.traced = (json || text) && !partial && (traces == All || traces == Errors && w.status >= 400)
 	switch {
@@ -334,7 +338,8 @@ func (w *writer) ReadFrom(src io.Reader) (int64, error) {
 // Flush implements http.Flusher.
 func (w *writer) Flush() { _ = w.FlushError() } // http.Flusher can't tell
 
-// FlushError passes on what may go. An answer that may have to be replaced is not flushed.
+// FlushError passes on what may go. An answer that may have to be replaced is not flushed, nor, unless it is a stream of lines, one that may have to be
+// withheld.
 func (w *writer) FlushError() error {
 	if w.state == waiting {
 		w.WriteHeader(http.StatusOK)
@@ -345,7 +350,7 @@ func (w *writer) FlushError() error {
 			return err
 		}
 		return w.FlushError()
-	case w.state == holding && w.sieve != nil && !w.traced:
+	case w.state == holding && w.sieve != nil && !w.traced && (w.live || len(w.held) > 0 && !w.look.strict()):
 		if err := w.release(); err != nil {
 			return err
 		}
