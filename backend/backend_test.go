@@ -43,7 +43,7 @@ func TestRoomSlugSuffix(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	room := func(name string, v Visibility, by string) error { _, err := NewRoom(name, v, by, now); return err }
-	message := func(text string) error { _, err := NewMessage("r", "ursula", text, "", now); return err }
+	message := func(text string) error { _, err := NewMessage("", "r", "ursula", text, "", now); return err }
 	file := func(name string) error { _, err := NewFile("", "r", "ursula", name, "text/plain", now); return err }
 	for what, err := range map[string]error{
 		"empty name":        room(" ", Public, "ursula"),
@@ -71,15 +71,26 @@ func TestRefused(t *testing.T) {
 }
 
 func TestNewMessage(t *testing.T) {
-	m, err := NewMessage("r", "ursula", " one\r\n\ttwo ", "", now)
+	m, err := NewMessage("", "r", "ursula", " one\r\n\ttwo ", "", now)
 	if err != nil || m.Text != "one\n\ttwo" || m.At != now.Truncate(time.Millisecond) {
 		t.Fatalf("%+v, %v", m, err)
 	}
-	if _, err := NewMessage("r", "ursula", strings.Repeat("ü", maxText), "", now); err != nil {
+	if _, err := NewMessage("", "r", "ursula", strings.Repeat("ü", maxText), "", now); err != nil {
 		t.Errorf("the longest text: %v", err)
 	}
-	if m, err := NewMessage("r", "ursula", "", "f", now); err != nil || m.File.ID != "f" {
+	if m, err := NewMessage("", "r", "ursula", "", "f", now); err != nil || m.File.ID != "f" {
 		t.Errorf("a file without text: %+v, %v", m, err)
+	}
+}
+
+// What the gateway has encrypted is longer than what it has encrypted of.
+func TestSealedTexts(t *testing.T) {
+	longest := "enc:v1:abcdefghijklmnop:" + strings.Repeat("A", (4*maxText+36)*4/3)
+	if _, err := NewMessage("", "r", "ursula", longest, "", now); err != nil {
+		t.Error(err)
+	}
+	if _, err := NewMessage("", "r", "ursula", longest+strings.Repeat("A", maxSealed), "", now); err == nil {
+		t.Error("it is taken at any length")
 	}
 }
 

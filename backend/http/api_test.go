@@ -255,3 +255,20 @@ func TestAFileOfTheGatewaysID(t *testing.T) {
 		}
 	}
 }
+
+// The gateway's id for a message is the message's.
+func TestAMessageOfTheGatewaysID(t *testing.T) {
+	c := newChat(t)
+	path := "/api/rooms/" + c.room(t, "ursula", "General") + "/messages"
+	for _, x := range []struct {
+		id     string
+		status int
+	}{{"01KAZ4T3M5N6P7Q8R9S0TVWXYZ", 201}, {"01KAZ4T3M5N6P7Q8R9S0TVWXYZ", 422}, {"x", 422}} {
+		a := c.do(t, "petra", "POST", path, `{"text":"hello","id":"`+x.id+`"}`)
+		want(t, x.id, a, x.status)
+		var m backend.Message
+		if a.json(t, &m); x.status == 201 && m.ID != x.id {
+			t.Errorf("%+v", m)
+		}
+	}
+}

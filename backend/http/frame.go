@@ -12,6 +12,7 @@ import (
 type frame struct {
 	Type string `json:"type"` // join, leave, message or typing
 	Room string `json:"room"`
+	ID   string `json:"id"`   // of a message: the gateway's, clients give none that comes through it
 	Text string `json:"text"` // of a message
 	File string `json:"file"` // of a message: id of an uploaded file
 	Ref  string `json:"ref"`  // the client's own word for this frame, given back in the answer
@@ -36,8 +37,8 @@ func parseFrame(raw []byte) (frame, error) {
 	if f.Room == "" {
 		return f, &backend.Error{Code: backend.Invalid, Title: "The room is missing"}
 	}
-	if f.Type != "message" && (f.Text != "" || f.File != "") {
-		return f, &backend.Error{Code: backend.Invalid, Title: "Only a message has a text or a file"}
+	if f.Type != "message" && (f.ID != "" || f.Text != "" || f.File != "") {
+		return f, &backend.Error{Code: backend.Invalid, Title: "Only a message has an id, a text or a file"}
 	}
 	return f, nil
 }

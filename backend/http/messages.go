@@ -54,13 +54,14 @@ func (s *Server) createMessage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var in struct {
+		ID   string `json:"id"` // the gateway's: clients give none that comes through it
 		Text string `json:"text"`
 		File string `json:"file"`
 	}
 	if err := readJSON(w, r, &in); err != nil {
 		return err
 	}
-	m, err := s.say(r.Context(), r.PathValue("room"), author, in.Text, in.File)
+	m, err := s.say(r.Context(), in.ID, r.PathValue("room"), author, in.Text, in.File)
 	if err != nil {
 		return err
 	}
@@ -69,8 +70,8 @@ func (s *Server) createMessage(w http.ResponseWriter, r *http.Request) error {
 }
 
 // say stores a message; when it returns the message is on the disk.
-func (s *Server) say(ctx context.Context, room, author, text, file string) (*backend.Message, error) {
-	m, err := backend.NewMessage(room, author, text, file, s.now())
+func (s *Server) say(ctx context.Context, id, room, author, text, file string) (*backend.Message, error) {
+	m, err := backend.NewMessage(id, room, author, text, file, s.now())
 	if err != nil {
 		return nil, err
 	}

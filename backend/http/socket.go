@@ -124,7 +124,7 @@ func (s *Server) act(ctx context.Context, sock *socket, f frame) error {
 	case "typing":
 		s.hub.room(f.Room, event{Type: "typing", Room: f.Room, User: sock.name}.bytes(), func(o *socket) bool { return o.name == sock.name })
 	case "message":
-		m, err := s.say(ctx, f.Room, sock.name, f.Text, f.File)
+		m, err := s.say(ctx, f.ID, f.Room, sock.name, f.Text, f.File)
 		if err != nil {
 			return err
 		}

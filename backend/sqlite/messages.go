@@ -27,6 +27,9 @@ func (s *Store) CreateMessage(ctx context.Context, m *backend.Message) error {
 				return fmt.Errorf("looking for a message's file: %w", err)
 			}
 		}
+		if err := newMessage(ctx, tx, m.ID); err != nil {
+			return err
+		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO messages (id, room, author, text, at, file) VALUES (?,?,?,?,?,?)`,
 			m.ID, m.Room, m.Author, m.Text, micros(m.At), file)
 		if err != nil {
@@ -34,6 +37,18 @@ func (s *Store) CreateMessage(ctx context.Context, m *backend.Message) error {
 		}
 		return nil
 	})
+}
+
+// newMessage refuses an id that a message has already, in any room: who may delete one, others know by its id alone.
+func newMessage(ctx context.Context, tx *sql.Tx, id string) error {
+	var one int
+	switch err := tx.QueryRowContext(ctx, `SELECT 1 FROM messages WHERE id = ?`, id).Scan(&one); {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return fmt.Errorf("looking for a message: %w", err)
+	}
+	return &backend.Error{Code: backend.Invalid, Title: "There is a message of this id"}
 }
 
 // Messages gives a room's newest messages, oldest first, at most limit, those before the id `before` where it is set; and the id to

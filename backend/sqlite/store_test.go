@@ -48,7 +48,7 @@ func room(t *testing.T, s *Store, name string) *backend.Room {
 
 func say(t *testing.T, s *Store, room, text, file string) (*backend.Message, error) {
 	t.Helper()
-	m, err := backend.NewMessage(room, "ursula", text, file, time.Now())
+	m, err := backend.NewMessage("", room, "ursula", text, file, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,11 +315,33 @@ func TestWriteOutlivesItsRequest(t *testing.T) {
 	r := room(t, s, "a")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	m, err := backend.NewMessage(r.ID, "ursula", "x", "", time.Now())
+	m, err := backend.NewMessage("", r.ID, "ursula", "x", "", time.Now())
 	if err == nil {
 		err = s.CreateMessage(ctx, m)
 	}
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// An id names one message, in whatever room it is asked for.
+func TestAMessageOfAnIDThatIsTaken(t *testing.T) {
+	s := open(t, t.TempDir())
+	a, b := room(t, s, "a"), room(t, s, "b")
+	const id = "01KAZ4T3M5N6P7Q8R9S0TVWXYZ"
+	put := func(room string) error {
+		m, err := backend.NewMessage(id, room, "ursula", "x", "", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.CreateMessage(t.Context(), m)
+	}
+	if err := put(a.ID); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []string{a.ID, b.ID} {
+		if err := put(r); !is(err, backend.Invalid) {
+			t.Errorf("%s: %v", r, err)
+		}
 	}
 }
