@@ -20,6 +20,9 @@ func (s *Sets) checkMasters(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.checkUsed(ctx); err != nil {
+		return err
+	}
 	for id, wrapped := range known {
 		err := s.checkMaster(ctx, id, wrapped)
 		if err == nil {
@@ -72,10 +75,30 @@ func (s *Sets) canaries(ctx context.Context) (map[string][]byte, error) {
 	return known, rows.Err()
 }
 
+// checkUsed sees that every master key is named that wraps a set.
+func (s *Sets) checkUsed(ctx context.Context) error {
+	for last := ""; ; {
+		var id sql.NullString // one after the other, which the index knows: there may be a million sets
+		if err := s.db.QueryRow(ctx, `SELECT MIN(master) FROM data_keys WHERE state <> 'destroyed' AND master > CAST(? AS TEXT)`, last).Scan(&id); err != nil {
+			return fmt.Errorf("data keys: reading which master keys are in use: %w", err)
+		}
+		if !id.Valid {
+			return nil
+		}
+		if last = id.String; s.masters[last] == nil {
+			return fmt.Errorf("data keys: %w", s.unknown(last))
+		}
+	}
+}
+
+func (s *Sets) unknown(id string) error {
+	return fmt.Errorf("the wrong master key: the database holds key sets that %s has wrapped, and the configuration names only %s; name the former too, with accept", id, s.master.ID())
+}
+
 func (s *Sets) checkMaster(ctx context.Context, id string, wrapped []byte) error {
 	m := s.masters[id]
 	if m == nil {
-		return fmt.Errorf("the wrong master key: the database holds key sets that %s has wrapped, and the configuration names only %s; name the former too, with accept", id, s.master.ID())
+		return s.unknown(id)
 	}
 	plain, err := m.Unwrap(ctx, wrapped)
 	switch {

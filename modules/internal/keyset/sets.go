@@ -2,6 +2,7 @@ package keyset
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"regexp"
@@ -68,6 +69,7 @@ type Sets struct {
 	budget budget
 	total  total
 	counts counts
+	job    *job
 
 	run    context.Context // ends with Close
 	cancel func()
@@ -81,9 +83,9 @@ type counts struct{ Loaded, Made, Failed atomic.Int64 }
 func Open(ctx context.Context, o Options) (*Sets, error) {
 	s := &Sets{
 		db: o.DB, feed: o.Feed, events: o.Events, now: o.Now, master: o.Master, masters: map[string]master.Key{},
-		most: o.Most, cache: newCache(orDefault(o.Cache, defaultCache)),
+		most: orDefault(o.Most, defaultMost), cache: newCache(orDefault(o.Cache, defaultCache)),
+		job: &job{owner: rand.Text(), kick: make(chan struct{}, 1)},
 	}
-	s.most = orDefault(o.Most, defaultMost)
 	for _, k := range append([]master.Key{o.Master}, o.Accept...) {
 		if s.masters[k.ID()] != nil {
 			return nil, fmt.Errorf("data keys: the master key %s is named twice", k.ID())
@@ -100,6 +102,7 @@ func Open(ctx context.Context, o Options) (*Sets, error) {
 		unsubscribe()
 		stop()
 	}
+	s.work.Go(func() { s.keepJob(run) })
 	return s, nil
 }
 
