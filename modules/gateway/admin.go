@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/convosphere/gateway/modules/internal/host"
+	"github.com/convosphere/gateway/modules/internal/keyset"
 )
 
 func init() { caddy.RegisterModule(admin{}) }
@@ -33,6 +34,16 @@ var adminRoutes = map[string]func(*App, http.ResponseWriter, *http.Request) erro
 	"POST /gateway/bans/import": (*App).serveBanImport,
 	"GET /gateway/abuse":        (*App).serveAbuse,
 	"DELETE /gateway/abuse":     (*App).serveAbuseRemoval,
+
+	"GET /gateway/data-keys":          (*App).serveDataKeys,
+	"POST /gateway/data-keys":         onDataKey((*keyset.Sets).New),
+	"POST /gateway/data-keys/rotate":  onDataKey((*keyset.Sets).Rotate),
+	"POST /gateway/data-keys/disable": onDataKey((*keyset.Sets).Disable),
+	"POST /gateway/data-keys/enable":  onDataKey((*keyset.Sets).Enable),
+	"POST /gateway/data-keys/destroy": onDataKey((*keyset.Sets).Destroy),
+	"GET /gateway/data-keys/export":   (*App).serveDataKeyExport,
+	"POST /gateway/data-keys/rewrap":  (*App).serveRewrap,
+	"GET /gateway/data-keys/rewrap":   (*App).serveProgress,
 }
 
 // Routes implements caddy.AdminRouter.

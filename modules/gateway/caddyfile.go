@@ -33,6 +33,7 @@ func parse(d *caddyfile.Dispenser, _ any) (any, error) {
 //		events {
 //			encrypt
 //		}
+//		data_keys { … }   # see UnmarshalCaddyfile of DataKeys
 //		allow    <address or prefix>|private_ranges...   # may be repeated
 //		bans {
 //			most     <count>
@@ -71,6 +72,9 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			err = a.parseFileModes(d)
 		case "events":
 			err = a.parseEvents(d)
+		case "data_keys":
+			a.DataKeys = new(DataKeys)
+			err = a.DataKeys.UnmarshalCaddyfile(d)
 		case "store":
 			err = a.parseStore(d)
 		case "database":
@@ -87,7 +91,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "policy":
 			a.Policy, err = parseApp(d, "gw_policy")
 		default:
-			err = d.Errf("unknown subdirective %q: gateway knows data_dir, store, database, keys, key_rotation, geoip, file_modes, events, allow, bans, abuse, identity and policy", name)
+			err = d.Errf("unknown subdirective %q: gateway knows data_dir, store, database, keys, key_rotation, geoip, data_keys, file_modes, events, allow, bans, abuse, identity and policy", name)
 		}
 		if err != nil {
 			return err

@@ -19,25 +19,28 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:      "keys",
-		Usage:     "list|rotate",
-		Short:     "Shows and replaces the gateway's signing keys",
+		Usage:     "list|rotate|new|disable|enable|destroy|rewrap|export",
+		Short:     "Shows and replaces the gateway's signing keys and data keys",
 		Long:      keysHelp,
 		CobraFunc: keysCommand,
 	})
 }
 
 const keysHelp = `
-Shows and replaces the keys that sign access tokens and assertions. Gateways that run act on it within two seconds.
+There are two kinds of keys, and they have nothing to do with each other.
 
-A new key is published at once and signs ten minutes later; the one before verifies for 70 minutes after that. So nobody is signed out and
+Signing keys sign access tokens and assertions: "keys list" and "keys rotate", without a set. They are in the key folder, which is found from the gateway's
+configuration (--config) or its data folder (--data), or named by --keys; without any, in the default data folder. Gateways that run act on it within two seconds.
+
+A new signing key is published at once and signs ten minutes later; the one before verifies for 70 minutes after that. So nobody is signed out and
 no request fails. With --withdraw the new key stands in for all others at once: for when one may be in wrong hands. Access tokens
 are then refused, and people get new ones by their refresh tokens.
 
-The key folder is found from the gateway's configuration (--config) or its data folder (--data), or named by --keys; without
-any, in the default data folder.`
+Data keys encrypt fields and files for the back end, a set for each tenant or room: "keys list --sets" and all that names a SET (its name as room/general, or its id). They are
+in the database, wrapped by a master key, and are asked of a running gateway, at its admin address (--address, or that of --config). A change holds in the whole fleet within a second.`
 
 // keyPlace is where the key folder is, as the flags tell.
-type keyPlace struct{ config, adapter, data, keys string }
+type keyPlace struct{ config, adapter, data, keys, address string }
 
 func keysCommand(cmd *cobra.Command) {
 	var p keyPlace
@@ -46,15 +49,25 @@ func keysCommand(cmd *cobra.Command) {
 	flags.StringVarP(&p.adapter, "adapter", "a", "", "Configuration adapter, if the file is neither a Caddyfile nor JSON")
 	flags.StringVar(&p.data, "data", "", "The gateway's data folder")
 	flags.StringVar(&p.keys, "keys", "", "The folder of the key ring")
+	flags.StringVar(&p.address, "address", "", "For data keys: the admin address of the running gateway, if not the configuration's")
 	cmd.MarkFlagsMutuallyExclusive("config", "data", "keys")
+	cmd.MarkFlagsMutuallyExclusive("address", "data", "keys")
 	cmd.Args = cobra.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	cmd.AddCommand(listKeysCommand(&p), rotateKeysCommand(&p))
+	cmd.AddCommand(listKeysCommand(&p), rotateKeysCommand(&p),
+		dataKeyCommand(&p, "new", "", "Makes a set of data keys"),
+		dataKeyCommand(&p, "disable", "/disable", "Keeps a set of data keys from being used, until enable"),
+		dataKeyCommand(&p, "enable", "/enable", "Takes disable back"),
+		destroyKeyCommand(&p), rewrapKeysCommand(&p), exportKeyCommand(&p))
 }
 
 func listKeysCommand(p *keyPlace) *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{Use: "list", Short: "Lists the signing keys", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+	var asJSON, sets bool
+	var prefix string
+	cmd := &cobra.Command{Use: "list [--sets]", Short: "Lists the signing keys, or the sets of data keys", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		if sets || prefix != "" {
+			return p.listDataKeys(cmd.OutOrStdout(), prefix, asJSON)
+		}
 		r, err := p.open()
 		if err != nil {
 			return err
@@ -67,12 +80,20 @@ func listKeysCommand(p *keyPlace) *cobra.Command {
 		return keyTable(cmd.OutOrStdout(), r.Keys())
 	}}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
+	cmd.Flags().BoolVar(&sets, "sets", false, "List the sets of data keys of the running gateway")
+	cmd.Flags().StringVar(&prefix, "prefix", "", "Only sets whose names begin so")
 	return cmd
 }
 
 func rotateKeysCommand(p *keyPlace) *cobra.Command {
 	var withdraw bool
-	cmd := &cobra.Command{Use: "rotate", Short: "Replaces the signing key", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+	cmd := &cobra.Command{Use: "rotate [SET]", Short: "Replaces the signing key, or adds a version to a set of data keys", Args: cobra.MaximumNArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			if withdraw {
+				return errors.New("--withdraw is of signing keys: what a data key has encrypted could not be read without it")
+			}
+			return p.changeDataKey(cmd.OutOrStdout(), "/rotate", args[0])
+		}
 		r, err := p.open()
 		if err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/keyring"
+	"github.com/convosphere/gateway/modules/internal/keyset"
 	"github.com/convosphere/gateway/modules/internal/metrics"
 )
 
@@ -26,6 +27,8 @@ func registerMetrics(reg prometheus.Registerer, g *ground.Ground) error {
 		}
 		return 0
 	}), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "gateway_data_keys_open", Help: "Sets of data keys in memory, at most.",
+	}, func() float64 { return float64(g.DataKeys.Size()) }), dataKeyCounter{g.DataKeys}, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "gateway_bans", Help: "Bans in memory. Some may have ended less than a minute ago.",
 	}, func() float64 { return float64(g.Bans.Size()) }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "gateway_bans_stale", Help: "1 while changes of bans can't be seen: then what was last known holds.",
@@ -35,4 +38,20 @@ func registerMetrics(reg prometheus.Registerer, g *ground.Ground) error {
 		}
 		return 0
 	}))
+}
+
+// dataKeyCounter tells what became of sets of data keys.
+type dataKeyCounter struct{ sets *keyset.Sets }
+
+var dataKeyLoads = prometheus.NewDesc("gateway_data_key_loads_total", "Sets of data keys that were not in memory: read from the database, made new, or not to be had.", []string{"result"}, nil)
+
+// Describe implements prometheus.Collector.
+func (c dataKeyCounter) Describe(ch chan<- *prometheus.Desc) { ch <- dataKeyLoads }
+
+// Collect implements prometheus.Collector.
+func (c dataKeyCounter) Collect(ch chan<- prometheus.Metric) {
+	loaded, made, failed := c.sets.Counts()
+	for result, n := range map[string]int64{"read": loaded, "made": made, "failed": failed} {
+		ch <- prometheus.MustNewConstMetric(dataKeyLoads, prometheus.CounterValue, float64(n), result)
+	}
 }

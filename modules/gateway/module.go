@@ -43,6 +43,9 @@ type App struct {
 	// How security events are kept.
 	Events *Events `json:"events,omitempty"`
 
+	// Keys of what is encrypted for the back end. Default: wrapped by the key ring.
+	DataKeys *DataKeys `json:"data_keys,omitempty"`
+
 	// Addresses and prefixes that are never banned. Loopback and the servers' trusted proxies never are, either.
 	Allow []string `json:"allow,omitempty"`
 

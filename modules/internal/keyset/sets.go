@@ -121,10 +121,13 @@ func (s *Sets) Close() error {
 	return nil
 }
 
-// CheckName tells whether a set may be called so.
+// ErrName is what no set is called.
+var ErrName = fmt.Errorf("the name of a key set is 1 to %d bytes of text without control characters", MostName)
+
+// CheckName tells whether a set may be called so. Errors: ErrName.
 func CheckName(name string) error {
 	if name == "" || len(name) > MostName || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
-		return fmt.Errorf("the name of a key set is 1 to %d bytes of text without control characters", MostName)
+		return ErrName
 	}
 	return nil
 }
