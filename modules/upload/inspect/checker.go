@@ -45,6 +45,7 @@ type task struct {
 	limits   Limits
 	whole    int64 // size of the file
 	found    []Finding
+	failed   error // of reading
 	entries  int
 	unpacked int64
 }

@@ -57,6 +57,9 @@ func detect(head []byte) string {
 			return s.kind
 		}
 	}
+	if len(head) >= 10 && string(head[:3]) == "BZh" && string(head[4:10]) == "1AY&SY" {
+		return typeBzip2
+	}
 	if len(head) >= 12 && string(head[:4]) == "RIFF" && string(head[8:12]) == "WEBP" {
 		return typeWebP
 	}
@@ -65,8 +68,8 @@ func detect(head []byte) string {
 	}
 	kind, _, _ := strings.Cut(mimetype.Detect(head).String(), ";")
 	switch {
-	case isText(head) && !textual(kind) && kind != typePDF: // two letters make a program, or a bitmap, for mimetype
-		kind = typeText
+	case isText(head) && !textual(kind) && (kind != typePDF || !bytes.Contains(head, []byte(" obj"))):
+		kind = typeText // two letters make a program, or a bitmap, for mimetype, and five in a text a PDF
 	case kind == "image/apng":
 		kind = typePNG
 	}

@@ -14,6 +14,7 @@ const (
 	Script       Rule = "script"            // a script in SVG or XML, markup or PHP in an image
 	Entity       Rule = "xml-entity"        // XML that declares entities
 	External     Rule = "external-resource" // SVG that loads from elsewhere, documents with outside templates
+	MarkupSize   Rule = "markup-size"       // SVG or XML that is too long to be looked through
 	Malformed    Rule = "malformed"         // not to be read as what it says that it is, or read differently by different programs
 	Polyglot     Rule = "polyglot"          // also a file of another type
 	Trailing     Rule = "trailing"          // bytes after the end of an image that are no file of another type (reported)
@@ -21,6 +22,7 @@ const (
 	ImageSize   Rule = "image-size"   // too many pixels, or a side too long
 	ImageFrames Rule = "image-frames" // too many frames, pages, or pixels of all of them
 
+	ArchiveBroken    Rule = "archive-malformed" // not to be unpacked, or unpacked differently by different programs
 	ArchiveKind      Rule = "archive-kind"      // of a format that can't be looked into
 	ArchiveDepth     Rule = "archive-depth"     // archives within archives
 	ArchiveCount     Rule = "archive-count"     // too many entries
@@ -39,8 +41,8 @@ const (
 
 // Rules is all of them.
 func Rules() []Rule {
-	return []Rule{Name, NameType, DeclaredType, TypeDenied, Executable, Active, Script, Entity, External, Malformed, Polyglot, Trailing, ImageSize, ImageFrames,
-		ArchiveKind, ArchiveDepth, ArchiveCount, ArchiveSize, ArchiveRatio, ArchivePath, ArchiveLink, ArchiveEncrypted, Macro, Embedded, PDFScript, PDFAction, Encrypted}
+	return []Rule{Name, NameType, DeclaredType, TypeDenied, Executable, Active, Script, Entity, External, MarkupSize, Malformed, Polyglot, Trailing, ImageSize, ImageFrames,
+		ArchiveBroken, ArchiveKind, ArchiveDepth, ArchiveCount, ArchiveSize, ArchiveRatio, ArchivePath, ArchiveLink, ArchiveEncrypted, Macro, Embedded, PDFScript, PDFAction, Encrypted}
 }
 
 // Refuses tells whether a file with such a finding is refused where nobody has said otherwise; else it is reported.
@@ -52,9 +54,26 @@ func (r Rule) Refuses() bool {
 	return true
 }
 
+// RefusesInside is the same of a finding within an archive or a document: what matters only to a browser that is sent the file is reported.
+func (r Rule) RefusesInside() bool {
+	switch r {
+	case Name, NameType, Active, Script, Entity, External, MarkupSize, Malformed, ImageSize, ImageFrames:
+		return false
+	}
+	return r.Refuses()
+}
+
 // Finding is one thing that is wrong with a file. Its texts hold nothing of the file.
 type Finding struct {
 	Rule   Rule
 	Detail string // for people, one of few texts
 	Inside bool   // of a file within an archive or a document
+}
+
+// Refuses is that of its rule.
+func (f Finding) Refuses() bool {
+	if f.Inside {
+		return f.Rule.RefusesInside()
+	}
+	return f.Rule.Refuses()
 }

@@ -1,11 +1,13 @@
 package inspect
 
-// offices are the documents that are zips inside, with the parts or the mimetype entry that tell them.
-var offices = []struct {
+// office is a kind of document that is a zip inside.
+type office struct {
 	kind       string
-	part       string // an entry that only they have
+	part       string // an entry that only it has; empty where the entry mimetype tells it
 	extensions []string
-}{
+}
+
+var offices = []office{
 	{"application/vnd.openxmlformats-officedocument.wordprocessingml.document", "word/document.xml", []string{"docx", "docm", "dotx", "dotm"}},
 	{"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xl/workbook.xml", []string{"xlsx", "xlsm", "xltx", "xltm", "xlam"}},
 	{"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xl/workbook.bin", []string{"xlsb"}},

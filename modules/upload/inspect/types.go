@@ -32,7 +32,7 @@ func agree(declared, kind string) bool {
 		return textual(declared) && (known == nil || kind == typeText || strings.HasSuffix(kind, "xml") && strings.HasSuffix(declared, "xml") || softText(kind))
 	case media(kind):
 		return media(declared)
-	case image(kind):
+	case raster(kind):
 		return family(kind) != "" && family(kind) == family(declared)
 	case kind == typeUnknown:
 		return known == nil || media(declared) || softBinary(declared)
@@ -58,7 +58,7 @@ func media(kind string) bool {
 	return strings.HasPrefix(kind, "audio/") || strings.HasPrefix(kind, "video/") || kind == "application/ogg" || kind == "application/mp4" || kind == "application/vnd.rn-realmedia-vbr"
 }
 
-func image(kind string) bool { return strings.HasPrefix(kind, "image/") }
+func raster(kind string) bool { return strings.HasPrefix(kind, "image/") }
 
 // family of images that differ in their codec only.
 func family(kind string) string {
