@@ -3,6 +3,7 @@ package audit
 import (
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -68,6 +69,9 @@ func eventOf(s seen, rc *reqctx.Request, status int, out, in int64, ctxErr error
 			e.Outcome = event.Failure // also where the status was sent already
 		}
 	}
+	if len(rc.Invalid) > 0 {
+		e.Fields = append(e.Fields, zap.Strings("gateway.invalid", invalid(rc.Invalid)))
+	}
 	if d := rc.Decision; d != nil {
 		e.Fields = append(e.Fields, zap.Bool("gateway.decision.allow", d.Allow))
 		add("gateway.decision.reason", d.Reason)
@@ -88,6 +92,15 @@ func eventOf(s seen, rc *reqctx.Request, status int, out, in int64, ctxErr error
 		}
 	}
 	return e
+}
+
+// invalid says in words what was not as it must be: "body /text is missing".
+func invalid(found []reqctx.Invalid) []string {
+	all := make([]string, len(found))
+	for i, f := range found {
+		all[i] = strings.Join(strings.Fields(f.In+" "+f.Place+" "+f.Reason), " ")
+	}
+	return all
 }
 
 // limitFields is what a limit refused, or would have.

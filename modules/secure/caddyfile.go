@@ -19,7 +19,7 @@ func init() { httpcaddyfile.RegisterDirective("gw_secure", parse) }
 
 // path is the whole path, outermost first, by the names of the sub-directives. All values of one directive sort
 // alike in Caddy, so the order is ours to keep; it is that of internal/order, with encode at its place.
-var path = []string{"headers", "audit", "client", "authenticate", "rate_limit", "encode", "waf", "portal", "authorize", "upload", "protect"}
+var path = []string{"headers", "audit", "client", "authenticate", "rate_limit", "encode", "waf", "portal", "authorize", "validate", "upload", "protect"}
 
 // module gives the handler that a sub-directive configures.
 func module(part string) string {
@@ -40,6 +40,7 @@ func module(part string) string {
 //		waf          { … }
 //		portal       { … }
 //		authorize    { … }
+//		validate     { … }
 //		upload       { … }
 //		protect      { … }
 //		encode       …            # as Caddy's encode

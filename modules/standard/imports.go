@@ -16,5 +16,6 @@ import (
 	_ "github.com/convosphere/gateway/modules/rawhead"
 	_ "github.com/convosphere/gateway/modules/secure"
 	_ "github.com/convosphere/gateway/modules/upload"
+	_ "github.com/convosphere/gateway/modules/validate"
 	_ "github.com/convosphere/gateway/modules/waf"
 )

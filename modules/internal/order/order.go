@@ -19,6 +19,7 @@ var (
 		"gw_waf",       // is it an attack
 		"gw_portal",    // login and account pages (terminal)
 		"gw_authorize", // may they
+		"gw_validate",  // is it well formed
 		"gw_upload",    // are its files what they seem, and clean
 		"gw_protect",   // fields encrypted for the back end; inmost, so that all others see plaintext
 	}

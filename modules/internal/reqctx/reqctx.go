@@ -30,6 +30,7 @@ type Request struct {
 	Cleared    bool      // gw_rate_limit: the client was challenged, and has solved or waited
 	Verdict    *Verdict  // gw_waf
 	Inspected  bool      // gw_waf: one of its handlers has decided, the ones further in pass the request on
+	Invalid    []Invalid // gw_validate: what was not as it must be, at most 8
 	Decision   *Decision // gw_authorize, or gw_portal for its own routes
 	Route      string    // gw_authorize, gw_portal: the matched route template, bounded in number; "" unknown
 	Problem    string    // internal/problem: the type of the problem answered, "" none
@@ -121,6 +122,13 @@ const (
 	ResponseWithheld = "withheld" // nothing of it was sent
 	ResponseEnded    = "ended"    // it was cut off after its beginning was sent
 )
+
+// Invalid is one thing that is not as the service's document, or JSON, must be. It holds nothing of what was sent.
+type Invalid struct {
+	In     string // path, query, header, cookie, body, message, response
+	Place  string // a JSON pointer with * for what the document does not name, or a parameter's name
+	Reason string
+}
 
 // Decision is what the policy said.
 type Decision struct {

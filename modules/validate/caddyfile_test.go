@@ -1,0 +1,50 @@
+package validate
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/convosphere/gateway/test/golden"
+)
+
+func TestCaddyfiles(t *testing.T) { golden.Caddyfiles(t) }
+
+// An edited document makes another configuration, so that a reload takes it up.
+func TestRevision(t *testing.T) {
+	small, err := os.ReadFile("testdata/small.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "api.yaml")
+	read := func(text string) (*Handler, error) {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		h := new(Handler)
+		return h, h.UnmarshalCaddyfile(caddyfile.NewTestDispenser("gw_validate {\n openapi " + name + "\n}"))
+	}
+	first, err := read(string(small))
+	if err != nil || first.Revision == "" {
+		t.Fatal(first.Revision, err)
+	}
+	again, err := read(string(small))
+	if err != nil || again.Revision != first.Revision {
+		t.Errorf("%s %s %v", first.Revision, again.Revision, err)
+	}
+	edited, err := read(strings.Replace(string(small), "things", "others", 1))
+	if err != nil || edited.Revision == first.Revision {
+		t.Errorf("%s %v", edited.Revision, err)
+	}
+	for text, want := range map[string]string{
+		strings.Replace(string(small), "{type: integer}", "{type: number, pattern: '(?=x)'}", 1): "(?=x)",
+		strings.Replace(string(small), "3.1.0", "2.0", 1):                                        "it must be 3.0 or 3.1",
+	} {
+		if _, err := read(text); err == nil || !strings.Contains(strings.ToLower(err.Error()), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
