@@ -70,12 +70,16 @@ func (h *Handler) parseOne(d *caddyfile.Dispenser) error {
 		return nil
 	case "route":
 		return h.parseRoute(d)
+	case "socket":
+		return h.parseSocket(d)
+	case "file":
+		return h.parseFile(d)
 	case "output":
 		return parseOutput(d, &h.Output)
 	case "detect":
 		return h.parseDetect(d)
 	}
-	return d.Errf("unknown subdirective %q: gw_protect knows max_body, max_answer, plain, route, output and detect", d.Val())
+	return d.Errf("unknown subdirective %q: gw_protect knows max_body, max_answer, plain, route, socket, file, output and detect", d.Val())
 }
 
 func one(d *caddyfile.Dispenser, to *string) error {

@@ -17,9 +17,15 @@ func (h *Handler) parseRoute(d *caddyfile.Dispenser) error {
 	r := Route{Methods: route.ParseMethods(args[0]), Path: args[1]}
 	var rs records
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if d.Val() == "size" {
+			if err := parseSizes(d, &r.Sizes); err != nil {
+				return err
+			}
+			continue
+		}
 		known, err := rs.parseOne(d, &r.Query)
 		if err == nil && !known {
-			err = d.Errf("unknown subdirective %q: route knows key_set, record, id, mint, encrypt and index", d.Val())
+			err = d.Errf("unknown subdirective %q: route knows key_set, record, id, mint, encrypt, index and size", d.Val())
 		}
 		if err != nil {
 			return err

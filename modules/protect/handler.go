@@ -31,17 +31,24 @@ func (h *Handler) inside(w http.ResponseWriter, r *http.Request, rc *reqctx.Requ
 	if !h.encrypts() {
 		return next.ServeHTTP(w, r)
 	}
+	r = h.disown(r)
 	p, vars, err := h.planOf(r)
-	if err != nil {
+	if err == nil && wsframe.IsHandshake(r) {
+		w, r, err = h.watchSocket(w, r, rc)
+	}
+	switch {
+	case err != nil:
 		requestsInvalid.Inc()
 		problem.Write(w, r, problem.Problem{Status: http.StatusBadRequest})
 		return nil
+	case p.file.opening(r.Method):
+		return h.openFile(w, r, rc, p, vars, next)
 	}
 	return h.exchange(w, r, rc, p, vars, next)
 }
 
 // encrypts tells whether any route has something to protect. Where none has, tokens mean nothing, and nothing is looked at.
-func (h *Handler) encrypts() bool { return len(h.Routes) > 0 || h.planner.plans().any }
+func (h *Handler) encrypts() bool { return h.needsKeys() || h.planner.plans().any }
 
 // nothing is the plan of a route that has nothing to protect. Tokens have no business there either.
 var nothing = &plan{}
@@ -56,10 +63,16 @@ func (h *Handler) planOf(r *http.Request) (*plan, record.Vars, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	p := h.planner.plans().of(at, r.Method, segs)
+	f, err := h.files.Find(r.Method, segs)
+	if err != nil {
+		return nil, nil, err
+	}
+	p := h.planner.plans().of(at, f, r.Method, segs)
 	switch {
 	case p == nil:
 		return nothing, record.NoVars, nil
+	case f != nil:
+		return p, f.vars(segs), nil
 	case at == nil:
 		return p, record.NoVars, nil
 	}

@@ -236,6 +236,10 @@ func (e *env) serveBack(w http.ResponseWriter, r *http.Request) {
 	e.got = append(e.got, got{r.Clone(context.Background()), string(body), err})
 	h := e.handler
 	e.mu.Unlock()
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest) // as servers do with what is not whole
+		return
+	}
 	if h != nil {
 		r.Body = io.NopCloser(strings.NewReader(string(body)))
 		h(w, r)

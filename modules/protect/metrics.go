@@ -26,11 +26,16 @@ var (
 		Name: "gateway_protect_detections_total", Help: "What was found in answers and messages of back ends, by kind and by what was done: report, mask, block.",
 	}, []string{"kind", "action"})
 
+	filesTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gateway_protect_files_total", Help: "Files by what was begun: sealed, opened.",
+	}, []string{"result"})
+
 	sealed, opened, stale           = fields.WithLabelValues("sealed"), fields.WithLabelValues("opened"), fields.WithLabelValues("stale")
 	plain, gone                     = fields.WithLabelValues("plain"), fields.WithLabelValues("erased")
 	requestsPassed, requestsInvalid = requests.WithLabelValues("pass"), requests.WithLabelValues(wordInvalid)
 	answersPassed, answersWithheld  = answers.WithLabelValues("pass"), answers.WithLabelValues("withheld")
 	answersEnded                    = answers.WithLabelValues("ended")
+	filesSealed, filesOpened        = filesTotal.WithLabelValues("sealed"), filesTotal.WithLabelValues("opened")
 )
 
 // count counts what was done to an answer.
@@ -42,5 +47,5 @@ func count(c record.Counts) {
 }
 
 func registerMetrics(reg prometheus.Registerer) error {
-	return metrics.Register(reg, fields, requests, answers, outputs, detections)
+	return metrics.Register(reg, fields, requests, answers, outputs, detections, filesTotal)
 }

@@ -23,6 +23,12 @@ type Handler struct {
 	// What is encrypted on requests for a path.
 	Routes []Route `json:"routes,omitempty"`
 
+	// What is encrypted in messages of sockets.
+	Sockets []Socket `json:"sockets,omitempty"`
+
+	// Where whole bodies are encrypted.
+	Files []File `json:"files,omitempty"`
+
 	// The most bytes of a body in which fields are encrypted. Default: 1 MiB.
 	MaxBody int64 `json:"max_body,omitempty"`
 
@@ -45,6 +51,9 @@ type Handler struct {
 	sets    sets
 	planner *planner
 	router  *router
+	sockets *channels
+	files   *files
+	minted  []string // headers that no client may send, folded
 	minter  *minter
 	room    *gate.Gate // that bodies take while they are worked on
 	logger  *zap.Logger
@@ -75,7 +84,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	g, err := host.Ground(ctx)
-	if err != nil && (len(h.Routes) > 0 || !errors.Is(err, caddy.ErrNotConfigured)) {
+	if err != nil && (h.needsKeys() || !errors.Is(err, caddy.ErrNotConfigured)) {
 		return fmt.Errorf("gw_protect: %w", err)
 	}
 	var keys sets
@@ -106,8 +115,18 @@ func (h *Handler) setup(g *ground.Ground, keys sets, classes classifier) (err er
 	if h.router, err = compileRoutes(h.Routes); err != nil {
 		return fmt.Errorf("gw_protect: %w", err)
 	}
+	if h.sockets, err = compileSockets(h.Sockets); err != nil {
+		return fmt.Errorf("gw_protect: %w", err)
+	}
+	if h.files, err = compileFiles(h.Files); err != nil {
+		return fmt.Errorf("gw_protect: %w", err)
+	}
+	h.minted = minted(h.Files)
 	return nil
 }
+
+// needsKeys tells whether the configuration encrypts anything by itself.
+func (h *Handler) needsKeys() bool { return len(h.Routes)+len(h.Sockets)+len(h.Files) > 0 }
 
 func (h *Handler) defaults() {
 	if h.MaxBody == 0 {

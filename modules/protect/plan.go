@@ -18,24 +18,27 @@ type plan struct {
 	seal    *record.Plan // nil: nothing of requests
 	open    *record.Plan // nil: nothing of answers
 	query   []queryIndex
+	file    *file    // what is a file, and encrypted whole; nil: nothing
 	hidden  []string // members that must not come as parameters of the query, where no encryption reaches
 	missing error    // a field must be encrypted that no record holds: fail closed
 }
 
 // protects tells whether there is anything to do.
 func (p *plan) protects() bool {
-	return p != nil && (p.seal != nil || p.open != nil || len(p.query) > 0 || p.missing != nil)
+	return p != nil && (p.seal != nil || p.open != nil || p.file != nil || len(p.query) > 0 || p.missing != nil)
 }
 
 // plans are those of one table. Another policy has another table.
 type plans struct {
-	table *classify.Table
-	any   bool     // the table has a field that is encrypted
-	made  sync.Map // planKey → *plan
+	table   *classify.Table
+	any     bool     // the table has a field that is encrypted
+	made    sync.Map // planKey → *plan
+	scripts sync.Map // scriptKey → *script
 }
 
 type planKey struct {
 	place *place
+	file  *file
 	route *classify.Route
 }
 
@@ -63,32 +66,38 @@ func (p *planner) plans() *plans {
 }
 
 // of is the plan of a place of the configuration, and a route of the table; nil where neither is there.
-func (p *plans) of(at *place, method string, segs []string) *plan {
+func (p *plans) of(at *place, f *file, method string, segs []string) *plan {
 	route := p.table.Find(method, segs)
 	if !route.Encrypts() {
 		route = nil
 	}
-	if at == nil && route == nil {
+	if at == nil && f == nil && route == nil {
 		return nil
 	}
-	key := planKey{at, route}
+	key := planKey{at, f, route}
 	if made, ok := p.made.Load(key); ok {
 		return made.(*plan)
 	}
-	made, _ := p.made.LoadOrStore(key, compilePlan(at, route))
+	made, _ := p.made.LoadOrStore(key, compilePlan(at, f, route))
 	return made.(*plan)
 }
 
 // compilePlan never fails: what can't be done is a plan that refuses.
-func compilePlan(at *place, route *classify.Route) *plan {
-	if at == nil {
+func compilePlan(at *place, f *file, route *classify.Route) *plan {
+	switch {
+	case at != nil:
+	case f != nil:
+		at = &place{name: f.name, pattern: f.pattern}
+	default:
 		at = &place{name: route.Name, pattern: route.Path}
 	}
-	p := &plan{name: at.name, query: at.query, seal: at.sealing, open: at.opening}
+	p := &plan{name: at.name, query: at.query, file: f, seal: at.sealing, open: at.opening}
 	if route != nil {
 		var sealing, opening error
-		p.seal, sealing = record.Compile(at.records, record.Request, encrypted(route.Request), at.pattern.Has)
-		p.open, opening = record.Compile(at.records, record.Answer, encrypted(route.Response), at.pattern.Has)
+		p.seal, sealing = record.Compile(at.records, record.Request, f.without(encrypted(route.Request)), at.pattern.Has)
+		if p.open, opening = record.Compile(at.records, record.Answer, f.without(encrypted(route.Response)), at.pattern.Has); opening == nil {
+			p.open, opening = p.open.WithSizes(at.sizes)
+		}
 		p.missing = errors.Join(sealing, opening, at.unindexed(route.Query))
 	}
 	if !p.seal.Fields() {

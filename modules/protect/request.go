@@ -89,6 +89,9 @@ func (h *Handler) protect(w http.ResponseWriter, r *http.Request, rc *reqctx.Req
 	if f = h.protectQuery(out, p, vars); f != nil {
 		return nil, free, f
 	}
+	if p.file.sealing(r.Method) {
+		return out, free, h.sealFile(out, p.file, vars)
+	}
 	if !hasBody(r) {
 		return out, free, nil
 	}

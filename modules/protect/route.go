@@ -17,7 +17,10 @@ type Route struct {
 	Path string `json:"path"`
 
 	// The records.
-	Records []record.Spec `json:"records"`
+	Records []record.Spec `json:"records,omitempty"`
+
+	// Numbers in answers that tell how long an encrypted file is, as JSON pointers: they become the length of the file itself.
+	Sizes []string `json:"sizes,omitempty"`
 
 	// Parameters of the query in whose place the back end gets their blind index.
 	Query []QueryIndex `json:"query,omitempty"`
@@ -40,6 +43,7 @@ type place struct {
 	name    string
 	pattern *route.Pattern
 	records []record.Spec
+	sizes   []string
 	query   []queryIndex
 	sealing *record.Plan // by the configuration alone
 	opening *record.Plan
@@ -59,12 +63,15 @@ func (rt Route) compile() (*place, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &place{name: rt.name(), pattern: p, records: rt.Records}
-	if len(rt.Records) == 0 && len(rt.Query) == 0 {
+	c := &place{name: rt.name(), pattern: p, records: rt.Records, sizes: rt.Sizes}
+	if len(rt.Records)+len(rt.Query)+len(rt.Sizes) == 0 {
 		return nil, fmt.Errorf("route %s: it names no record", c.name)
 	}
 	if c.sealing, err = record.Compile(rt.Records, record.Request, nil, p.Has); err == nil {
 		c.opening, err = record.Compile(rt.Records, record.Answer, nil, p.Has)
+	}
+	if err == nil {
+		c.opening, err = c.opening.WithSizes(rt.Sizes)
 	}
 	if err == nil {
 		c.query, err = compileQuery(rt.Query, p)

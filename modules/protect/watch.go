@@ -87,6 +87,9 @@ func (b *watched) Close() error { return b.closer.Close() }
 
 // blame is what a body is refused for that was found wrong while the back end read it.
 func blame(body io.Reader) *fault {
+	if f, ok := body.(*watchedFile); ok {
+		return f.blame()
+	}
 	b, ok := body.(*watched)
 	if !ok || b.err == nil {
 		return nil

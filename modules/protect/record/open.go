@@ -13,6 +13,11 @@ func (p *Plan) Open(ctx context.Context, env *Env, data []byte) ([]byte, Counts,
 	return open(ctx, env, p.root, data)
 }
 
+// OpenDoc is Open for data that was read already.
+func (p *Plan) OpenDoc(ctx context.Context, env *Env, data []byte, doc *strictjson.Value) ([]byte, Counts, error) {
+	return openDoc(ctx, env, p.root, data, doc)
+}
+
 // OpenElement is Open for one element of the plan's list.
 func (p *Plan) OpenElement(ctx context.Context, env *Env, data []byte) ([]byte, Counts, error) {
 	return open(ctx, env, p.each, data)
@@ -23,6 +28,10 @@ func open(ctx context.Context, env *Env, n *node, data []byte) ([]byte, Counts, 
 	if err != nil {
 		return nil, Counts{}, &Error{"", fmt.Errorf("%w: %w", ErrJSON, err)}
 	}
+	return openDoc(ctx, env, n, data, doc)
+}
+
+func openDoc(ctx context.Context, env *Env, n *node, data []byte, doc *strictjson.Value) ([]byte, Counts, error) {
 	j := &job{ctx: ctx, env: env, data: data}
 	if err := j.open(n, doc, nil); err != nil {
 		return nil, Counts{}, err
@@ -34,6 +43,10 @@ func open(ctx context.Context, env *Env, n *node, data []byte) ([]byte, Counts, 
 func (j *job) open(n *node, v *strictjson.Value, o *owner) error {
 	if n.field != "" && o != nil {
 		return j.openField(n.field, v, o)
+	}
+	if n.size {
+		j.openSize(v)
+		return nil
 	}
 	if n.record != nil {
 		if v.Kind != strictjson.Object {

@@ -22,6 +22,7 @@ type node struct {
 	each   *node  // elements of an array
 	record *kind  // that begins here
 	field  string // that is here, as the encryption calls it; "" none
+	size   bool   // the length of an encrypted file is here
 }
 
 type named struct {
@@ -163,7 +164,7 @@ func (n *node) any() bool {
 	if n == nil {
 		return false
 	}
-	if n.field != "" || n.record != nil && (n.record.mint != "" || len(n.record.index) > 0) {
+	if n.field != "" || n.size || n.record != nil && (n.record.mint != "" || len(n.record.index) > 0) {
 		return true
 	}
 	for _, c := range n.names {

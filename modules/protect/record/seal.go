@@ -112,9 +112,17 @@ func (p *Plan) Seal(ctx context.Context, env *Env, data []byte) ([]byte, Counts,
 	if err != nil {
 		return nil, Counts{}, &Error{"", fmt.Errorf("%w: %w", ErrJSON, err)}
 	}
+	return p.SealDoc(ctx, env, data, doc)
+}
+
+// SealDoc is Seal for data that was read already. A plan of nothing still refuses tokens.
+func (p *Plan) SealDoc(ctx context.Context, env *Env, data []byte, doc *strictjson.Value) ([]byte, Counts, error) {
 	j := &job{ctx: ctx, env: env, data: data}
 	if err := j.tokens(doc); err != nil {
 		return nil, Counts{}, err
+	}
+	if p == nil {
+		return data, Counts{}, nil
 	}
 	if err := j.seal(p.root, doc, nil); err != nil {
 		return nil, Counts{}, err
