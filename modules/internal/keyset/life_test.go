@@ -38,6 +38,13 @@ func TestRotate(t *testing.T) {
 	if opens(t, b, id, "text", fresh, "", "new") || !opens(t, b, id, "text", old, "", "old") {
 		t.Error("what is stale is not told from what is not")
 	}
+	// What one version encrypted is not taken for another's.
+	moved := append(bytes.Clone(fresh[:4]), old[4:]...)
+	for _, n := range []*node{a, b} {
+		if plain, _, err := use(t, n, "room").Open(nil, "text", moved, nil); !errors.Is(err, ErrSealed) || plain != nil {
+			t.Errorf("moved to another version it opens: %q %v", plain, err)
+		}
+	}
 	now := use(t, b, "room")
 	if !bytes.Equal(now.Index("mail", []byte("x")), index) {
 		t.Error("rotation changes blind indexes: nothing would be found any more")

@@ -136,10 +136,13 @@ var isID = regexp.MustCompile(`^[a-z2-7]{16}$`).MatchString
 
 // Use returns the set of that name, and makes it where there never was one. Errors: ErrDisabled, ErrDestroyed, ErrUnavailable.
 func (s *Sets) Use(ctx context.Context, name string) (*Set, error) {
-	if err := CheckName(name); err != nil {
-		return nil, err
+	known := s.cache.byName(name)
+	if known == nil {
+		if err := CheckName(name); err != nil {
+			return nil, err
+		}
 	}
-	return s.get(ctx, s.cache.byName(name), "n:"+name, func(ctx context.Context) (row, error) { return s.rowOrNew(ctx, name) })
+	return s.get(ctx, known, "n:"+name, func(ctx context.Context) (row, error) { return s.rowOrNew(ctx, name) })
 }
 
 // ByID returns the set that a token names. Errors: ErrUnknown, ErrDisabled, ErrDestroyed, ErrUnavailable.

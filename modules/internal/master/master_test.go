@@ -2,7 +2,6 @@ package master
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -120,23 +119,4 @@ func TestFilesAndVariables(t *testing.T) {
 	if _, err := FromFile(path); err == nil || !strings.Contains(err.Error(), "chmod 600") {
 		t.Error(err)
 	}
-}
-
-func FuzzFromText(f *testing.F) {
-	f.Add(base64.StdEncoding.EncodeToString(raw))
-	f.Add(hex.EncodeToString(raw))
-	f.Add("")
-	f.Fuzz(func(t *testing.T, text string) {
-		k, err := FromText(text)
-		if err != nil {
-			return
-		}
-		wrapped, err := k.Wrap(context.Background(), raw)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if plain, err := k.Unwrap(context.Background(), wrapped); err != nil || !bytes.Equal(plain, raw) {
-			t.Fatal(err)
-		}
-	})
 }
