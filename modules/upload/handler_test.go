@@ -30,9 +30,9 @@ func TestWhatIsNoUploadPassesUntouched(t *testing.T) {
 
 func TestCleanUploadsPassAsTheyCame(t *testing.T) {
 	h := provision(t, &Handler{Scanner: &Scanner{Address: daemon.Unix}})
-	kind, form := formOf(t, part{"text", "", "", "grüße"}, part{"file", "a.png", "image/png", png}, part{"more", "notes.txt", "text/plain", "some notes"})
+	kind, form := formOf(t, part{"text", "", "", "grüße"}, part{"file", "a.png", "image/png", picture}, part{"more", "notes.txt", "text/plain", "some notes"})
 	for _, c := range []struct{ kind, body string }{
-		{"image/png", png}, {"application/octet-stream", strings.Repeat("long text\n", 50_000)}, {"", "some text"}, {kind, form},
+		{"image/png", picture}, {"application/octet-stream", strings.Repeat("long text\n", 50_000)}, {"", "some text"}, {kind, form},
 	} {
 		for _, chunked := range []bool{false, true} {
 			r := post(c.kind, c.body)
@@ -65,7 +65,7 @@ func TestAttacks(t *testing.T) {
 		"EICAR zipped":                    {kind: "application/zip", body: zipped(t, "a.txt", eicar), status: 422, finding: malware, file: 1},
 		"EICAR nested":                    {kind: "application/zip", body: zipped(t, "b.zip", zipped(t, "a.txt", eicar)), status: 422, finding: malware, file: 1},
 		"EICAR without a type":            {body: eicar, status: 422, finding: malware, file: 1},
-		"EICAR in a form":                 {parts: []part{text, {"f", "a.png", "image/png", png}, {"f", "b.txt", "text/plain", eicar}}, status: 422, finding: malware, file: 2},
+		"EICAR in a form":                 {parts: []part{text, {"f", "a.png", "image/png", picture}, {"f", "b.txt", "text/plain", eicar}}, status: 422, finding: malware, file: 2},
 		"EICAR as a field of a type":      {parts: []part{{"f", "", "application/octet-stream", eicar}}, status: 422, finding: malware, file: 1},
 		"a name of another type":          {parts: []part{{"f", "a.png", "image/png", "%PDF-1.7\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"}}, status: 415, finding: "name-type", file: 1},
 		"a program":                       {kind: "application/octet-stream", body: program, status: 422, finding: "executable", file: 1},
@@ -83,7 +83,7 @@ func TestAttacks(t *testing.T) {
 		"a form of line feeds":            {kind: "multipart/form-data; boundary=x", body: "--x\nContent-Disposition: form-data; name=a\n\nb\n--x--\n", status: 422, finding: badForm},
 		"a form that ends early":          {kind: "multipart/form-data; boundary=x", body: "--x\r\nContent-Disposition: form-data; name=a\r\n\r\nb", status: 422, finding: badForm},
 		"a piece of a resumable upload":   {kind: "application/offset+octet-stream", body: "x", status: 415, finding: partial},
-		"a type that can't be read":       {kind: "image/png; =", body: png, status: 415, finding: badType},
+		"a type that can't be read":       {kind: "image/png; =", body: picture, status: 415, finding: badType},
 		"a message that is also a form":   {kind: "application/json, multipart/form-data; boundary=x", body: "--x--", status: 415, finding: badType},
 		"a folder's name in a file's":     {parts: []part{{"f", "../../etc/passwd", "text/plain", "x"}}, status: 422, finding: "name", file: 1},
 		"a page that is declared as text": {parts: []part{{"f", "a.txt", "text/plain", "<!doctype html><script>alert(1)</script>"}}, status: 422, finding: "active", file: 1},
@@ -116,7 +116,7 @@ func TestDeclarationsOfTheWholeBody(t *testing.T) {
 		"a range":          {func(r *http.Request) { r.Header.Set("Content-Range", "bytes 0-9/100") }, partial},
 		"two types":        {func(r *http.Request) { r.Header.Add("Content-Type", "application/json") }, badType},
 	} {
-		r := post("image/png", png)
+		r := post("image/png", picture)
 		c.change(r)
 		if o := do(t, h, r); o.reached || o.status != http.StatusUnsupportedMediaType || !slices.Equal(o.findings, []string{c.finding}) {
 			t.Errorf("%s: %+v", name, o)
@@ -134,11 +134,11 @@ func TestRoutesHaveTheirOwnRules(t *testing.T) {
 		method, target, kind, body string
 		status                     int
 	}{
-		{"POST", "/files", "image/png", png, 200},
+		{"POST", "/files", "image/png", picture, 200},
 		{"POST", "/files", "text/plain", "no upload", 200},
 		{"POST", "/files", "application/octet-stream", "text", 415},
 		{"PUT", "/raw/a", "text/plain", "text", 200},
-		{"PUT", "/raw/a", "application/json", png, 413},
+		{"PUT", "/raw/a", "application/json", picture, 413},
 		{"PUT", "/raw/a", "text/html", "longer than it may be", 413},
 		{"POST", "/raw/a", "text/plain", "another method, so no upload", 200},
 		{"PUT", "/RAW/a", "text/plain", "some servers take it for the route", 415},

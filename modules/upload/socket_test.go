@@ -103,7 +103,7 @@ func TestMessages(t *testing.T) {
 		content string
 		want    websocket.StatusCode
 	}{
-		"clean":                       {&Handler{Scanner: scanner}, websocket.MessageBinary, png, passes},
+		"clean":                       {&Handler{Scanner: scanner}, websocket.MessageBinary, picture, passes},
 		"EICAR":                       {&Handler{Scanner: scanner}, websocket.MessageBinary, eicar, closed},
 		"EICAR zipped":                {&Handler{Scanner: scanner}, websocket.MessageBinary, zipped(t, "a.txt", eicar), closed},
 		"a program, without scanner":  {new(Handler), websocket.MessageBinary, program, closed},
@@ -112,8 +112,8 @@ func TestMessages(t *testing.T) {
 		"markup is no find in a text": {&Handler{Sockets: All, Scanner: scanner}, websocket.MessageText, "<!doctype html><p>hello", passes},
 		"off":                         {&Handler{Sockets: Off, Scanner: scanner}, websocket.MessageBinary, eicar, passes},
 		"report":                      {&Handler{Mode: Report, Scanner: scanner}, websocket.MessageBinary, eicar, passes},
-		"no scanner":                  {&Handler{Scanner: gone}, websocket.MessageBinary, png, later},
-		"no scanner, by choice":       {&Handler{Scanner: &Scanner{Address: "unix:///nobody/listens", OnFailure: Open}}, websocket.MessageBinary, png, passes},
+		"no scanner":                  {&Handler{Scanner: gone}, websocket.MessageBinary, picture, later},
+		"no scanner, by choice":       {&Handler{Scanner: &Scanner{Address: "unix:///nobody/listens", OnFailure: Open}}, websocket.MessageBinary, picture, passes},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := serveSocket(t, provision(t, c.h))
