@@ -34,7 +34,7 @@ type Part struct {
 type Reader struct {
 	body   *counter
 	src    *bufio.Reader // of body
-	needle []byte // "--" and the boundary
+	needle []byte        // "--" and the boundary
 	limits Limits
 	parts  int
 	part   *Part // not read to its end

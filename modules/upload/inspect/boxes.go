@@ -3,6 +3,7 @@ package inspect
 // box of an ISO base media file (ISO/IEC 14496-12).
 type box struct {
 	kind     string
+	start    int64 // of its size and kind
 	off, end int64 // of its content
 }
 
@@ -26,7 +27,7 @@ func (w *window) boxes(off, end int64, each func(box) (bool, error)) error {
 		if size < head || size > end-off || n > maxPieces {
 			return errMalformed
 		}
-		more, err := each(box{kind, off + head, off + size})
+		more, err := each(box{kind, off, off + head, off + size})
 		if err != nil || !more {
 			return err
 		}

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// patched is s with other bytes at an offset.
-func patched(s string, off int, b ...byte) string { return s[:off] + string(b) + s[off+len(b):] }
+// changed is s with other bytes at an offset.
+func changed(s string, off int, b ...byte) string { return s[:off] + string(b) + s[off+len(b):] }
 
 // A picture of a few bytes makes a decoder ask for gigabytes: its size is read before anything decodes it.
 func TestPicturesOfTooManyPixels(t *testing.T) {
@@ -21,10 +21,10 @@ func TestPicturesOfTooManyPixels(t *testing.T) {
 		return string(binary.BigEndian.AppendUint32(nil, uint32(len(s)+8))) + kind + s
 	}
 	for what, content := range map[string]string{
-		"PNG": patched(pngFile(t), 16, 0, 1, 0, 0, 0, 1, 0, 0), "GIF": patched(gifFile(t, 1), 6, 0xff, 0xff, 0xff, 0xff), "JPEG": patched(jpg, sof+5, 0xff, 0xff, 0xff, 0xff),
-		"a frame of a GIF": patched(gifFile(t, 1), strings.Index(gifFile(t, 1), "\x2c\x00\x00\x00\x00")+5, 0xff, 0xff, 0xff, 0xff),
+		"PNG": changed(pngFile(t), 16, 0, 1, 0, 0, 0, 1, 0, 0), "GIF": changed(gifFile(t, 1), 6, 0xff, 0xff, 0xff, 0xff), "JPEG": changed(jpg, sof+5, 0xff, 0xff, 0xff, 0xff),
+		"a frame of a GIF": changed(gifFile(t, 1), strings.Index(gifFile(t, 1), "\x2c\x00\x00\x00\x00")+5, 0xff, 0xff, 0xff, 0xff),
 		"WebP":             webpFile(webpChunkOf("VP8X", "\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff")), "a frame of a WebP": webpFile(webpChunkOf("ANMF", "\x00\x00\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00")),
-		"BMP": patched(bmpFile(t), 18, 0, 0, 1, 0, 0, 0, 0xff, 0xff), "TIFF": patched(tif, ifd+2, tiffEntry(256, 1<<17)...), "icon": svgIcon + hugePNG,
+		"BMP": changed(bmpFile(t), 18, 0, 0, 1, 0, 0, 0, 0xff, 0xff), "TIFF": changed(tif, ifd+2, tiffEntry(256, 1<<17)...), "icon": svgIcon + hugePNG,
 		"HEIC":                wrap("ftyp", "heic\x00\x00\x00\x00mif1heic") + wrap("meta", "\x00\x00\x00\x00"+wrap("iprp", wrap("ipco", ispe))),
 		"PSD":                 "8BPS\x00\x01\x00\x00\x00\x00\x00\x00\x00\x03\x00\x01\x00\x00\x00\x01\x00\x00\x00\x08\x00\x03",
 		"a text that unpacks": pngWith(t, pngChunk("zTXt", "Comment\x00\x00"+deflated(t, strings.Repeat("\x00", 9<<20)))), "a profile that unpacks": pngWith(t, pngChunk("iCCP", "icc\x00\x00"+deflated(t, strings.Repeat("\x00", 9<<20)))),
@@ -53,12 +53,12 @@ func TestPicturesThatAreMalformed(t *testing.T) {
 	tif := tiffFileOf(t)
 	ifd := binary.LittleEndian.Uint32([]byte(tif[4:]))
 	next := int(ifd) + 2 + 12*int(binary.LittleEndian.Uint16([]byte(tif[ifd:])))
-	circle := patched(tif, next, byte(ifd), byte(ifd>>8), 0, 0)
+	circle := changed(tif, next, byte(ifd), byte(ifd>>8), 0, 0)
 	p := pngFile(t)
 	for what, content := range map[string]string{
-		"PNG cut": p[:len(p)-1], "PNG without pixels": patched(p, 16, 0, 0, 0, 0), "PNG with two headers": pngWith(t, p[8:33]), "PNG with a chunk too long": patched(p, 33, 0x7f), "PNG only": p[:8],
-		"JPEG cut": jpegFile(t)[:300], "JPEG with two sizes": jpegWith(t, 0xc0, "\x08\x00\x06\x00\x08\x01\x01\x11\x00"), "GIF cut": gifFile(t, 1)[:20], "GIF with another block": patched(gifFile(t, 1), len(gifFile(t, 1))-1, 1),
-		"WebP cut": webpFile()[:20], "WebP without an image": "RIFF\x0c\x00\x00\x00WEBPJUNK\x00\x00\x00\x00", "BMP cut": bmpFile(t)[:100], "TIFF cut": tif[:len(tif)-3], "TIFF in a circle": circle, "TIFF without pixels": patched(tif, int(ifd)+2, tiffEntry(256, 0)...),
+		"PNG cut": p[:len(p)-1], "PNG without pixels": changed(p, 16, 0, 0, 0, 0), "PNG with two headers": pngWith(t, p[8:33]), "PNG with a chunk too long": changed(p, 33, 0x7f), "PNG only": p[:8],
+		"JPEG cut": jpegFile(t)[:300], "JPEG with two sizes": jpegWith(t, 0xc0, "\x08\x00\x06\x00\x08\x01\x01\x11\x00"), "GIF cut": gifFile(t, 1)[:20], "GIF with another block": changed(gifFile(t, 1), len(gifFile(t, 1))-1, 1),
+		"WebP cut": webpFile()[:20], "WebP without an image": "RIFF\x0c\x00\x00\x00WEBPJUNK\x00\x00\x00\x00", "BMP cut": bmpFile(t)[:100], "TIFF cut": tif[:len(tif)-3], "TIFF in a circle": circle, "TIFF without pixels": changed(tif, int(ifd)+2, tiffEntry(256, 0)...),
 	} {
 		kind, found := check(t, Limits{}, "a", "", content)
 		finds(t, what+" ("+kind+")", found, Malformed)

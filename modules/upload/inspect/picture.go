@@ -50,7 +50,7 @@ func (t *task) picture(f File, kind string, depth int) error {
 	var err error
 	switch kind {
 	case typePNG:
-		err = p.png(0)
+		err = p.png()
 	case typeJPEG:
 		err = p.jpegs()
 	case typeGIF:

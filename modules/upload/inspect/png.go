@@ -12,37 +12,42 @@ const (
 	maxText   = 8 << 20 // that a compressed text or profile of a PNG unpacks to
 )
 
-// png reads the chunks of a PNG that begins at an offset (W3C PNG, third edition).
-func (p *picture) png(start int64) error {
-	off, animated := start+8, false
-	for i := range maxPieces {
-		head, err := p.at(off, 8)
-		if err != nil {
-			return err
-		}
-		n, kind := int64(be.Uint32(head)), string(head[4:8])
-		if (kind == "IHDR") != (i == 0) || n > p.size-off-12 {
-			return errMalformed
-		}
+// png looks at the chunks of a PNG.
+func (p *picture) png() error {
+	animated := false
+	end, err := p.chunks(func(kind string, off, n int64) error {
 		switch kind {
 		case "IHDR", "acTL", "fcTL":
-			if err := p.pngFrame(kind, off+8, n, &animated); err != nil {
-				return err
-			}
+			return p.pngFrame(kind, off, n, &animated)
 		case "iCCP", "zTXt", "iTXt":
-			if err := p.pngText(kind, off+8, n); err != nil {
-				return err
-			}
-		case "IEND":
-			p.end = off + 12 + n
-			if n != 0 {
-				return errMalformed
-			}
-			return nil
+			return p.pngText(kind, off, n)
 		}
-		off += 12 + n
+		return nil
+	})
+	p.end = end
+	return err
+}
+
+// chunks calls back for each chunk of a PNG (W3C PNG, third edition) with where its data lies, and tells where the image ends.
+func (w *window) chunks(each func(kind string, off, n int64) error) (end int64, err error) {
+	off := int64(8)
+	for i := range maxPieces {
+		head, err := w.at(off, 8)
+		if err != nil {
+			return 0, err
+		}
+		n, kind := int64(be.Uint32(head)), string(head[4:8])
+		if (kind == "IHDR") != (i == 0) || n > w.size-off-12 || kind == "IEND" && n != 0 {
+			return 0, errMalformed
+		}
+		if err := each(kind, off+8, n); err != nil {
+			return 0, err
+		}
+		if off += 12 + n; kind == "IEND" {
+			return off, nil
+		}
 	}
-	return errMalformed
+	return 0, errMalformed
 }
 
 func (p *picture) pngFrame(kind string, off, n int64, animated *bool) error {

@@ -1,39 +1,50 @@
 package inspect
 
-// webp reads the chunks of a WebP (RFC 9649).
+// webp looks at the chunks of a WebP.
 func (p *picture) webp() error {
-	b, err := p.at(0, 12)
-	if err != nil {
-		return err
-	}
-	p.end = 8 + int64(le.Uint32(b[4:]))
-	if p.end > p.size || p.end < 20 {
-		return errMalformed
-	}
-	seen, off := false, int64(12)
-	for range maxPieces {
-		if p.end-off < 8 {
-			p.end += (p.end & 1) & (p.size - p.end) // padding, where it is there
-			if !seen {
-				return errMalformed
-			}
-			return nil
-		}
-		if b, err = p.at(off, 8); err != nil {
-			return err
-		}
-		n := int64(le.Uint32(b[4:]))
-		if n > p.end-off-8 {
-			return errMalformed
-		}
-		one, err := p.webpChunk(string(b[:4]), off+8, n)
-		if err != nil {
-			return err
-		}
+	seen := false
+	end, err := p.riff(func(kind string, off, n int64) error {
+		one, err := p.webpChunk(kind, off, n)
 		seen = seen || one
+		return err
+	})
+	if p.end = end; err == nil && !seen {
+		err = errMalformed
+	}
+	return err
+}
+
+// riff calls back for each chunk of a WebP (RFC 9649) with where its data lies, and tells where the image ends.
+func (w *window) riff(each func(kind string, off, n int64) error) (end int64, err error) {
+	b, err := w.at(0, 12)
+	if err != nil {
+		return 0, err
+	}
+	end = 8 + int64(le.Uint32(b[4:]))
+	if end > w.size || end < 20 {
+		return 0, errMalformed
+	}
+	off := int64(12)
+	for range maxPieces {
+		if end-off < 8 {
+			if end%2 == 1 && end < w.size { // padding, where it is there
+				end++
+			}
+			return end, nil
+		}
+		if b, err = w.at(off, 8); err != nil {
+			return 0, err
+		}
+		n, kind := int64(le.Uint32(b[4:])), string(b[:4])
+		if n > end-off-8 {
+			return 0, errMalformed
+		}
+		if err := each(kind, off+8, n); err != nil {
+			return 0, err
+		}
 		off += 8 + n + n&1
 	}
-	return errMalformed
+	return 0, errMalformed
 }
 
 func (p *picture) webpChunk(kind string, off, n int64) (seen bool, err error) {
