@@ -106,6 +106,8 @@ func (h *Handler) blind(r *http.Request, q queryIndex, vars record.Vars, pair *r
 	if err != nil {
 		return refusal(fmt.Errorf("%w: %w", record.ErrKeys, err))
 	}
-	pair.Value = record.Blind(set, q.member, pair.Value)
+	if pair.Value, err = record.Blind(set, q.member, pair.Value); err != nil {
+		return refusal(err)
+	}
 	return nil
 }

@@ -52,14 +52,45 @@ func (g *Guard) String(s string) bool {
 
 // Write reads the next part, and tells whether a token has been seen.
 func (g *Guard) Write(p []byte) bool {
+	if g.at == 0 && len(g.escape) == 0 && len(g.part) == 0 && len(p) > tail && g.clean(p) {
+		p = p[len(p)-tail:] // where one may begin
+	}
 	for i := 0; i < len(p) && !g.found; i++ {
-		if c := p[i]; g.at == 0 && len(g.escape) == 0 && len(g.part) == 0 && c < utf8.RuneSelf && c|0x20 != 'e' && c != '\\' && c != '%' {
-			continue // nearly every byte
-		}
 		g.byte(p[i])
 	}
 	return g.found
 }
+
+// tail is more than what comes before the v of a mark.
+const tail = 8
+
+// clean tells that no token ends in p, nor comes as far as its v: nearly every text. It sees a colon before a v, and leaves whatever may be another
+// spelling to a closer look.
+func (g *Guard) clean(p []byte) bool {
+	last := len(p) - 1
+	for i, c := range p {
+		if !odd[c] {
+			continue
+		}
+		switch {
+		case i == last, c >= utf8.RuneSelf, c < ' ', c == 0x7f:
+			return false
+		case c == ':' && p[i+1]|0x20 == 'v':
+			return false
+		case c == '\\' && g.Escapes == JSON && p[i+1] == 'u', c == '%' && g.Escapes == Percent:
+			return false
+		}
+	}
+	return true
+}
+
+// odd are the bytes that clean looks at.
+var odd = func() (odd [256]bool) {
+	for c := range odd {
+		odd[c] = c >= utf8.RuneSelf || c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0x7f || c == ':' || c == '\\' || c == '%'
+	}
+	return odd
+}()
 
 func (g *Guard) byte(c byte) {
 	switch {
@@ -152,7 +183,7 @@ func (g *Guard) rune(r rune) {
 		r |= 0x20
 	}
 	switch {
-	case r < ' ', r == 0x7f: // as in wide
+	case r < ' ' && r != '\t' && r != '\n' && r != '\r', r == 0x7f: // as in wide
 	case g.at == len(mark) && r >= '0' && r <= '9':
 		g.digit = true
 	case g.at == len(mark) && r == ':' && g.digit:

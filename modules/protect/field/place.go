@@ -21,7 +21,12 @@ type Place struct {
 	Keys   Keys
 	Record string // its type and id: "message/01J…"
 	Field  string // "text"
+
+	Scratch *Scratch // memory to use again; nil: none is
 }
+
+// Scratch is memory that values of one document, which are worked on one after another, share.
+type Scratch struct{ text, sealed, aad []byte }
 
 const (
 	// Prefix begins every token. The version in it is bound by the additional data, too.
@@ -50,7 +55,8 @@ func (p Place) Seal(json []byte) (string, error) {
 
 // AppendSeal is Seal that appends.
 func (p Place) AppendSeal(dst, json []byte) ([]byte, error) {
-	sealed, err := p.Keys.Seal(make([]byte, 0, len(json)+overhead), p.Field, json, p.additional())
+	s := p.scratch()
+	sealed, err := p.Keys.Seal(room(&s.sealed, len(json)+overhead), p.Field, json, p.additional(s))
 	if err != nil {
 		return dst, fmt.Errorf("sealing %s: %w", p.Field, err)
 	}
@@ -76,11 +82,13 @@ func (p Place) AppendOpen(dst []byte, token string) (json []byte, stale bool, er
 	if id != p.Keys.ID() {
 		return dst, false, ErrSet
 	}
-	raw := make([]byte, 0, encoding.DecodedLen(len(sealed)))
-	if raw, err = encoding.AppendDecode(raw, []byte(sealed)); err != nil {
+	s := p.scratch()
+	s.text = append(s.text[:0], sealed...)
+	raw, err := encoding.AppendDecode(room(&s.sealed, encoding.DecodedLen(len(sealed))), s.text)
+	if err != nil {
 		return dst, false, ErrToken
 	}
-	json, stale, err = p.Keys.Open(dst, p.Field, raw, p.additional())
+	json, stale, err = p.Keys.Open(dst, p.Field, raw, p.additional(s))
 	if err != nil {
 		return dst, false, fmt.Errorf("opening %s: %w", p.Field, err)
 	}
@@ -100,7 +108,7 @@ func split(s string) (id, sealed string, err error) {
 		return "", "", ErrToken
 	}
 	id, sealed, ok = strings.Cut(rest, ":")
-	if !ok || !isID(id) || strings.ContainsAny(sealed, "\r\n") { // which the decoder would pass over
+	if !ok || !isID(id) || strings.IndexByte(sealed, '\n') >= 0 || strings.IndexByte(sealed, '\r') >= 0 { // which the decoder would pass over
 		return "", "", ErrToken
 	}
 	return id, sealed, nil
@@ -121,12 +129,26 @@ func isID(s string) bool {
 }
 
 // additional is the data that a token is bound to.
-func (p Place) additional() []byte {
-	name := p.Keys.Name()
-	out := make([]byte, 0, 5*4+len(version)+len(purpose)+len(name)+len(p.Record)+len(p.Field))
-	for _, part := range []string{version, purpose, name, p.Record, p.Field} {
-		out = binary.BigEndian.AppendUint32(out, uint32(len(part)))
-		out = append(out, part...)
+func (p Place) additional(s *Scratch) []byte {
+	s.aad = s.aad[:0]
+	for _, part := range [...]string{version, purpose, p.Keys.Name(), p.Record, p.Field} {
+		s.aad = binary.BigEndian.AppendUint32(s.aad, uint32(len(part)))
+		s.aad = append(s.aad, part...)
 	}
-	return out
+	return s.aad
+}
+
+func (p Place) scratch() *Scratch {
+	if p.Scratch == nil {
+		return new(Scratch)
+	}
+	return p.Scratch
+}
+
+// room is memory of a size, empty.
+func room(b *[]byte, size int) []byte {
+	if cap(*b) < size {
+		*b = make([]byte, 0, size)
+	}
+	return (*b)[:0]
 }

@@ -152,7 +152,11 @@ func (f *Form) index(out, pairs []Pair) ([]Pair, error) {
 		if err := f.j.settle(f.o); err != nil {
 			return nil, err
 		}
-		out = append(out, Pair{x.Into, Blind(f.o.set, x.Member, v)})
+		sum, err := Blind(f.o.set, x.Member, v)
+		if err != nil {
+			return nil, f.j.at(err)
+		}
+		out = append(out, Pair{x.Into, sum})
 	}
 	return out, nil
 }

@@ -32,7 +32,7 @@ func open(ctx context.Context, env *Env, n *node, data []byte) ([]byte, Counts, 
 }
 
 func openDoc(ctx context.Context, env *Env, n *node, data []byte, doc *strictjson.Value) ([]byte, Counts, error) {
-	j := &job{ctx: ctx, env: env, data: data}
+	j := &job{ctx: ctx, env: env, data: data, new: make([]byte, 0, len(data)+64)} // a token is longer than what is in it
 	if err := j.open(n, doc, nil); err != nil {
 		return nil, Counts{}, err
 	}
@@ -137,7 +137,7 @@ func (j *job) setOf(id string, o *owner) (erased bool, err error) {
 		return true, nil
 	case err != nil:
 		return false, j.at(fmt.Errorf("%w: %w", ErrKeys, err))
-	case set.Name() != name:
+	case set.Name() != string(name):
 		return false, j.at(ErrForged)
 	}
 	o.set, o.place.Keys = set, set

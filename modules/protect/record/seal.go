@@ -68,6 +68,9 @@ type job struct {
 	edits []edit
 	new   []byte // what edits put in, one behind the other
 	trail []step
+	field.Scratch
+	name []byte // of a key set
+	text []byte // of a value
 	Counts
 }
 
@@ -255,7 +258,7 @@ func (j *job) sealField(name string, v *strictjson.Value, o *owner) error {
 	from := len(j.new)
 	j.new = append(j.new, '"')
 	var err error
-	if j.new, err = o.place.AppendSeal(j.new, j.text(v)); err != nil {
+	if j.new, err = o.place.AppendSeal(j.new, j.textOf(v)); err != nil {
 		return j.at(fmt.Errorf("%w: %w", ErrKeys, err))
 	}
 	j.new = append(j.new, '"')
@@ -268,10 +271,11 @@ func empty(v *strictjson.Value) bool {
 	return v.Kind == strictjson.Null || v.Kind == strictjson.String && v.Text == ""
 }
 
-// text is the JSON of a value: of a string as short as it can be written.
-func (j *job) text(v *strictjson.Value) []byte {
+// textOf is the JSON of a value: of a string as short as it can be written.
+func (j *job) textOf(v *strictjson.Value) []byte {
 	if v.Kind == strictjson.String {
-		return appendString(make([]byte, 0, len(v.Text)+8), v.Text)
+		j.text = appendString(j.text[:0], v.Text)
+		return j.text
 	}
 	return j.data[v.Start:v.End]
 }
@@ -304,7 +308,11 @@ func (j *job) make(o *owner) error {
 		if err := j.settle(o); err != nil {
 			return err
 		}
-		j.member(i.Into, Blind(o.set, i.Member, text))
+		sum, err := Blind(o.set, i.Member, text)
+		if err != nil {
+			return j.at(err)
+		}
+		j.member(i.Into, sum)
 		j.leave()
 	}
 	if len(j.new) == from {
@@ -350,7 +358,7 @@ func (j *job) settle(o *owner) error {
 	if err != nil {
 		return err
 	}
-	if o.set, err = j.env.Use(j.ctx, name); err != nil {
+	if o.set, err = j.env.Use(j.ctx, string(name)); err != nil {
 		return j.at(fmt.Errorf("%w: %w", ErrKeys, err))
 	}
 	o.place.Keys = o.set
@@ -358,7 +366,7 @@ func (j *job) settle(o *owner) error {
 }
 
 // names fills in the record's name, and returns the one of its key set.
-func (j *job) names(o *owner) (set string, err error) {
+func (j *job) names(o *owner) (set []byte, err error) {
 	get := o.get
 	if o.minted != "" {
 		get = func(name string) (string, bool) {
@@ -368,14 +376,14 @@ func (j *job) names(o *owner) (set string, err error) {
 			return o.get(name)
 		}
 	}
-	buf := make([]byte, 0, 128)
-	buf = append(append(buf, o.kind.typ...), '/')
-	if buf, err = o.kind.id.append(buf, j.env.Vars, get); err != nil {
-		return "", j.at(fmt.Errorf("%w: id: %w", ErrUnnamed, err))
+	o.place.Scratch = &j.Scratch
+	j.name = append(append(j.name[:0], o.kind.typ...), '/')
+	if j.name, err = o.kind.id.append(j.name, j.env.Vars, get); err != nil {
+		return nil, j.at(fmt.Errorf("%w: id: %w", ErrUnnamed, err))
 	}
-	o.place.Record = string(buf)
-	if buf, err = o.kind.keySet.append(buf[:0], j.env.Vars, get); err != nil {
-		return "", j.at(fmt.Errorf("%w: key set: %w", ErrUnnamed, err))
+	o.place.Record = string(j.name)
+	if j.name, err = o.kind.keySet.append(j.name[:0], j.env.Vars, get); err != nil {
+		return nil, j.at(fmt.Errorf("%w: key set: %w", ErrUnnamed, err))
 	}
-	return string(buf), nil
+	return j.name, nil
 }

@@ -50,7 +50,12 @@ func appendString(dst []byte, s string) []byte {
 
 // Blind is the blind index of a value in a key set: 16 bytes of an HMAC. Who has the back end's data learns which records of the set have the same value
 // of the field, and nothing else.
-func Blind(set Set, name, value string) string {
+func Blind(set Set, name, value string) (string, error) {
 	sum := set.Index(name, []byte(value))
-	return base64.RawURLEncoding.EncodeToString(sum[:min(len(sum), 16)])
+	if len(sum) < indexBytes { // the keys have just been destroyed
+		return "", ErrKeys
+	}
+	return base64.RawURLEncoding.EncodeToString(sum[:indexBytes]), nil
 }
+
+const indexBytes = 16
