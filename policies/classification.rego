@@ -17,6 +17,13 @@ classes contains name if {
 }
 
 # METADATA
+# title: The classifications of fields, where the route's own does not say it all
+classes contains class if {
+	input.request.fields != ""
+	some class in carried
+}
+
+# METADATA
 # title: What refuses a request that there is a ground for
 # description: |
 #   A classification that is not described, or whose members can't be read, refuses too: else a slip of the pen would ask for nothing.
@@ -119,6 +126,14 @@ readable("mask", value) if is_array(value)
 # METADATA
 # title: The roles that see them all the same
 readable("unmasked", value) if is_object(value)
+
+# METADATA
+# title: How fields of it are masked
+readable("masked", value) if is_string(value["with"])
+
+# METADATA
+# title: Whether fields of it are encrypted
+readable("encrypted", value) if is_boolean(value)
 
 # METADATA
 # title: The members of the body that are encrypted

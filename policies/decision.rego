@@ -20,6 +20,7 @@ package gateway
 decision := {"allow": true, "reason": reason, "obligations": person.obligations} if {
 	input.identity.break_glass == false
 	not input.request.classification
+	input.request.fields == ""
 	permission := data.permissions[input.request.permission]
 	not permission.classification
 	person := data.roles[standing]
@@ -31,6 +32,7 @@ decision := {"allow": true, "reason": reason, "obligations": person.obligations}
 	[name] = input.identity.roles
 	asked := plans[name][input.request.classification][subjects[input.request.permission]]
 	given(asked)
+	input.request.fields == ""
 	permission := data.permissions[input.request.permission]
 	person := data.roles[name]
 	reason := ground(permission.by, permission, person)
@@ -43,6 +45,7 @@ decision := {"allow": true, "reason": reason, "obligations": person.obligations}
 	reason := ground("everyone", permission, role)
 	not permission.classification
 	not input.request.classification
+	input.request.fields == ""
 } else := {"allow": false, "reason": refusal, "obligations": {}} if {
 	not grounded
 } else := {"allow": true, "reason": basis, "obligations": obligations} if {

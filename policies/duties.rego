@@ -3,10 +3,14 @@ package gateway
 # METADATA
 # title: Members of the answer that the person does not get to see
 # description: What a classification masks is seen by the roles in its `unmasked`; a token with scopes must name `unmask:<classification>` too.
-duties["mask"] := sort({member | some class in classes; not unmasked(class); some member in data.classifications[class].mask}) if {
+duties["mask"] := sort(hidden) if count(hidden) > 0
+
+# METADATA
+# title: Members that a classification masks in whatever is of it
+hidden contains member if {
 	some class in classes
-	count(data.classifications[class].mask) > 0
 	not unmasked(class)
+	some member in data.classifications[class].mask
 }
 
 # METADATA

@@ -9,7 +9,7 @@ person(role) := {
 	"trusted_device": false, "risk": [], "created": now - 86400, "break_glass": false,
 }
 
-ask(permission) := {"request": {"method": "GET", "path": "/", "permission": permission}, "client": {"ip": "192.0.2.1", "country": "DE"}}
+ask(permission) := {"request": {"method": "GET", "path": "/", "permission": permission, "fields": ""}, "client": {"ip": "192.0.2.1", "country": "DE"}}
 
 asked_by(role, permission) := object.union(ask(permission), {"identity": person(role)})
 

@@ -3,7 +3,10 @@ package gateway
 # METADATA
 # title: What is asked of the person by the classifications of route and permission, and owed by the decision, in one look-up
 # description: Undefined where plans can't say it. Then the long way is gone.
-plan := plans[standing][route_class][subjects[input.request.permission]] if input.identity.subject
+plan := plans[standing][route_class][subjects[input.request.permission]] if {
+	input.identity.subject
+	input.request.fields == ""
+}
 
 # METADATA
 # title: Nothing is asked that the person has not given
@@ -88,7 +91,7 @@ plain_classifications[name] := class if {
 	some name, class in data.classifications
 	is_object(class)
 	every member, value in class {
-		member in {"signed_in", "roles", "acr", "second_factor_seconds", "log", "expires"}
+		member in {"signed_in", "roles", "acr", "second_factor_seconds", "encrypted", "masked", "unmasked", "log", "expires"}
 		readable(member, value)
 	}
 }

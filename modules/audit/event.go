@@ -58,6 +58,7 @@ func eventOf(s seen, rc *reqctx.Request, status int, out, in int64, ctxErr error
 		}
 	}
 	add("gateway.problem", rc.Problem)
+	add("gateway.classification", rc.Class)
 	e.Fields = append(e.Fields, limitFields(rc)...)
 	if v := rc.Verdict; v != nil {
 		e.RuleIDs = v.Rules

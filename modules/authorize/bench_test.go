@@ -16,6 +16,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/keyring"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/modules/policy/classify"
 	"github.com/convosphere/gateway/modules/policy/engine"
 	"github.com/convosphere/gateway/policies"
 )
@@ -34,6 +35,8 @@ func (p *engineOnly) Decide(ctx context.Context, in *engine.Input) engine.Decisi
 }
 
 // Filter gives the person one room in ten.
+func (p *engineOnly) Fields() *classify.Table { return p.engine.Snapshot().Fields() }
+
 func (p *engineOnly) Filter(_ context.Context, in *engine.Input) (func(context.Context, *engine.Input) engine.Decision, func()) {
 	f := p.engine.Filter(in, func(_ context.Context, el *engine.Element, _ engine.Needs) error {
 		if strings.HasSuffix(el.Resource.ID, "0") {

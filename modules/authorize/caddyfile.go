@@ -26,6 +26,7 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		issuer     <name>
 //		max_answer <size>
 //		body_memory <size>
+//		protected
 //
 //		public [<methods>] <path>...
 //
@@ -91,6 +92,12 @@ func (h *Handler) parseOne(d *caddyfile.Dispenser) error {
 		return parseSize(d, &h.MaxAnswer, 1)
 	case "body_memory":
 		return parseSize(d, &h.BodyMemory, largestBody)
+	case "protected":
+		if h.Protected {
+			return d.Err("protected is given twice")
+		}
+		h.Protected = true
+		return end(d)
 	case "public":
 		return h.parsePublic(d)
 	case "route":
@@ -98,7 +105,7 @@ func (h *Handler) parseOne(d *caddyfile.Dispenser) error {
 	case "socket":
 		return h.parseSocket(d)
 	}
-	return d.Errf("unknown subdirective %q: gw_authorize knows audience, issuer, max_answer, body_memory, public, route and socket", d.Val())
+	return d.Errf("unknown subdirective %q: gw_authorize knows audience, issuer, max_answer, body_memory, protected, public, route and socket", d.Val())
 }
 
 func one(d *caddyfile.Dispenser, to *string) error {

@@ -27,7 +27,7 @@ func (h *Handler) explain(r *http.Request, direction string, message []byte) (in
 	if err != nil {
 		return in, listed, err
 	}
-	if in, err = input(r, reqctx.From(r.Context()), rt, rt.vars(segs, &body)); err != nil {
+	if in, err = input(r, reqctx.From(r.Context()), rt, segs, rt.vars(segs, &body)); err != nil {
 		return in, listed, err
 	}
 	in.Body, in.Truncated = body.value, body.truncated

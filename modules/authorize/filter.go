@@ -72,7 +72,7 @@ func (f *filter) question(base engine.Input) *engine.Input {
 }
 
 // keep decides elements. Fail closed: one that can't be named fails the whole.
-func (f *filter) keep(ctx context.Context, question *engine.Input, decide decider, known *masks) jsonstream.Keep {
+func (f *filter) keep(ctx context.Context, question *engine.Input, decide decider, h *Handler) jsonstream.Keep {
 	in := *question // for one element after the other
 	var current []jsonstream.Field
 	values := f.values(&current)
@@ -81,14 +81,14 @@ func (f *filter) keep(ctx context.Context, question *engine.Input, decide decide
 		if err := f.rule.fill(&in, values); err != nil {
 			return false, nil, fmt.Errorf("%w: an element can't be named: %w", errAnswer, err)
 		}
-		d := met(decide(ctx, &in))
+		d := h.met(decide(ctx, &in))
 		switch {
 		case d.Failure.Unavailable():
 			return false, nil, errUnavailable
 		case !d.Allow:
 			return false, nil, nil
 		}
-		masks, err := known.of(d.Obligations.Mask)
+		masks, err := h.masks.of(d.Obligations.Mask)
 		return err == nil, masks, err // fail closed
 	}
 }

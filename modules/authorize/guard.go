@@ -23,6 +23,7 @@ type guard struct {
 	h      *Handler
 	rules  *socket // nil: the route has no socket block
 	base   engine.Input
+	opened engine.Input // the question about the handshake
 	rc     *reqctx.Request
 	caller string                   // for whom memory is counted
 	masks  atomic.Pointer[[]string] // of the handshake's decision, the last one; nil: none
@@ -47,14 +48,14 @@ var anyMessage = &messageRule{rule: rule{permission: defaultWrite}}
 // watch puts the guard on the socket that this handshake opens, and has the handshake decided again while it is open.
 func (h *Handler) watch(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, rt *compiled, in engine.Input, v verdict) (http.ResponseWriter, *http.Request) {
 	w, r, tap := wsframe.Attach(w, r)
-	handshake := in
+	opened := in
 	in.Permission, in.Resource, in.Parent, in.Target = "", engine.Object{}, engine.Object{}, ""
-	g := &guard{h: h, rules: rt.socket, base: in, rc: rc, caller: rc.Caller(r), kept: map[question]verdict{}}
+	g := &guard{h: h, rules: rt.socket, base: in, opened: opened, rc: rc, caller: rc.Caller(r), kept: map[question]verdict{}}
 	g.masks.Store(&v.decision.Obligations.Mask)
 	tap.OnMessage(g.message)
 	tap.OnOpen(func(c *wsframe.Conn) func() {
 		return h.patrol.add(&post{
-			h: h, ctx: r.Context(), conn: c, in: handshake, verdict: v,
+			h: h, ctx: r.Context(), conn: c, in: opened, verdict: v,
 			allowed: func(d engine.Decision) { g.masks.Store(&d.Obligations.Mask) },
 			refused: func(reason string) { g.tell("socket-refused", reason) },
 		})
@@ -100,7 +101,7 @@ func (g *guard) in(ctx context.Context, m *wsframe.Message) error {
 // out leaves out what it can't read: the client gets nothing that was not decided.
 func (g *guard) out(ctx context.Context, m *wsframe.Message) error {
 	if g.rules == nil {
-		return g.cover(m, nil)
+		return g.passed(ctx, m, "")
 	}
 	if m.Binary {
 		return wsframe.Drop
@@ -116,22 +117,46 @@ func (g *guard) out(ctx context.Context, m *wsframe.Message) error {
 		return wsframe.Drop
 	}
 	if g.rules.pass[kind] {
-		return g.cover(m, nil)
+		return g.passed(ctx, m, kind)
 	}
 	rule := g.rules.out[kind]
 	if rule == nil {
 		return wsframe.Drop
 	}
-	asked := &said{direction: "out", kind: kind, doc: v, text: m.Data}
-	if rule.rule.permission != "" {
-		if err := g.ask(ctx, rule, asked); err != nil {
+	if rule.rule.permission == "" {
+		if err := g.passed(ctx, m, kind); err != nil {
 			return err
 		}
+		return g.effect(ctx, rule, v)
+	}
+	asked := &said{direction: "out", kind: kind, doc: v, text: m.Data}
+	if err := g.ask(ctx, rule, asked); err != nil {
+		return err
 	}
 	if err := g.cover(m, asked.masks); err != nil {
 		return err
 	}
 	return g.effect(ctx, rule, v)
+}
+
+// unasked is the rule of messages that pass without a question of their own.
+var unasked = &messageRule{}
+
+// passed masks a message that needs no permission. Where it may hold fields that are masked for some, who opened the socket is asked about again: with the
+// message, so that the policy says which. Fail closed: without an answer it is left out.
+func (g *guard) passed(ctx context.Context, m *wsframe.Message, kind string) error {
+	if !g.h.policy.Fields().Find(g.opened.Method, g.opened.Segments).MasksOut(kind) {
+		return g.cover(m, nil)
+	}
+	in := g.opened
+	in.Message = &engine.Message{Type: kind, Direction: "out"}
+	switch d := g.decide(ctx, unasked, &in); {
+	case d.Allow:
+		return g.cover(m, d.Obligations.Mask)
+	case d.Failure.Unavailable():
+		return busy()
+	}
+	return wsframe.Drop
 }
 
 // busy closes the socket for now.

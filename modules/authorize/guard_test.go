@@ -14,6 +14,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/modules/policy/classify"
 	"github.com/convosphere/gateway/modules/policy/engine"
 	"github.com/convosphere/gateway/modules/policy/grant"
 	_ "github.com/convosphere/gateway/modules/standard/xconnect"
@@ -263,6 +264,7 @@ func TestUndeclaredSocket(t *testing.T) {
 
 // counting is a policy that allows, and counts how often it is asked.
 type counting struct {
+	fields       *classify.Table
 	asked, stamp atomic.Uint64
 	decision     engine.Decision
 	applied      error
@@ -283,6 +285,7 @@ func (*counting) IDs(context.Context, *engine.Input, int) (ids []string, all, mo
 
 func (c *counting) Apply(context.Context, []grant.Grant, []grant.Grant) error { return c.applied }
 func (c *counting) Stamp(...string) uint64                                    { return c.stamp.Load() }
+func (c *counting) Fields() *classify.Table                                   { return c.fields }
 func (c *counting) Revision() string                                          { return fmt.Sprint("r", 1+c.revision.Load()) }
 
 func TestGuardRemembers(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/internal/route"
 	"github.com/convosphere/gateway/modules/internal/wsframe"
+	"github.com/convosphere/gateway/modules/policy/classify"
 	"github.com/convosphere/gateway/modules/policy/engine"
 )
 
@@ -36,7 +37,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.unread(w, r, rc, err)
 	}
 	vars := rt.vars(segs, &body)
-	in, err := input(r, rc, rt, vars)
+	in, err := input(r, rc, rt, segs, vars)
 	if err != nil {
 		return h.malformed(w, r, rc, err)
 	}
@@ -52,6 +53,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		body.decided()
 	}
 	h.incident(rc, &in, v.decision)
+	rc.Class = classify.Stricter(rt.rule.classification, v.decision.Fields.Class())
 	rc.Decision = told(v.decision)
 	if !v.decision.Allow {
 		return h.refuse(w, r, rc, v.decision)
@@ -94,13 +96,13 @@ func (h *Handler) pass(w http.ResponseWriter, r *http.Request, rc *reqctx.Reques
 
 // decide asks the policy.
 func (h *Handler) decide(ctx context.Context, in *engine.Input) engine.Decision {
-	return met(h.policy.Decide(ctx, in))
+	return h.met(h.policy.Decide(ctx, in))
 }
 
-// met refuses where an obligation is one that nothing here meets. Fail closed.
-func met(d engine.Decision) engine.Decision {
-	if unmet := d.Obligations.Unmet(); d.Allow && unmet != "" {
-		d.Allow, d.Reason = false, unmet
+// met refuses where what has to be done is something that nothing here does. Fail closed.
+func (h *Handler) met(d engine.Decision) engine.Decision {
+	if d.Allow && !h.Protected && (len(d.Obligations.Encrypt) > 0 || d.Fields.Encrypts()) {
+		d.Allow, d.Reason = false, "fields must be encrypted, which this gateway can't do"
 	}
 	return d
 }
@@ -114,7 +116,7 @@ func (h *Handler) remember(id *reqctx.Identity, d *engine.Decision) {
 
 // told is what other handlers learn of a decision.
 func told(d engine.Decision) *reqctx.Decision {
-	return &reqctx.Decision{Allow: d.Allow, Reason: d.Reason, Revision: d.Revision, Tier: d.Obligations.Tier, Mask: d.Obligations.Mask}
+	return &reqctx.Decision{Allow: d.Allow, Reason: d.Reason, Revision: d.Revision, Tier: d.Obligations.Tier, Mask: d.Obligations.Mask, Encrypt: d.Obligations.Encrypt}
 }
 
 // route finds what the request needs.
@@ -136,9 +138,9 @@ func (h *Handler) route(r *http.Request) (*compiled, []string, error) {
 	return rt, segs, nil
 }
 
-func input(r *http.Request, rc *reqctx.Request, rt *compiled, v values) (engine.Input, error) {
+func input(r *http.Request, rc *reqctx.Request, rt *compiled, segs []string, v values) (engine.Input, error) {
 	in := engine.Input{
-		RequestID: rc.ID, Method: r.Method, Path: r.URL.Path, Route: rt.name, Host: route.Hostname(r.Host), Query: r.URL.RawQuery,
+		RequestID: rc.ID, Method: r.Method, Path: r.URL.Path, Segments: segs, Route: rt.name, Host: route.Hostname(r.Host), Query: r.URL.RawQuery,
 		Identity: rc.Identity, Client: rc.Client,
 	}
 	return in, rt.rule.fill(&in, v)

@@ -17,6 +17,8 @@ var errMask = errors.New("the policy's mask is malformed")
 
 // masks are what policies have asked for so far, ready for use.
 type masks struct {
+	key func() []byte // of hashes and stand-ins
+
 	mu    sync.Mutex
 	known map[string]*jsonstream.Masks
 }
@@ -39,7 +41,14 @@ func (m *masks) of(lists ...[]string) (*jsonstream.Masks, error) {
 	if found := m.known[name]; found != nil {
 		return found, nil
 	}
-	made, err := jsonstream.NewMasks(all)
+	list := make([]jsonstream.Mask, len(all))
+	for i, text := range all {
+		var err error
+		if list[i], err = m.parse(text); err != nil {
+			return nil, fmt.Errorf("%w: %w", errMask, err)
+		}
+	}
+	made, err := jsonstream.MakeMasks(list)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errMask, err)
 	}

@@ -3,6 +3,7 @@ package authorize
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -12,6 +13,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/host"
 	_ "github.com/convosphere/gateway/modules/internal/order"
+	"github.com/convosphere/gateway/modules/policy/classify"
 	"github.com/convosphere/gateway/modules/policy/engine"
 	"github.com/convosphere/gateway/modules/policy/grant"
 )
@@ -40,6 +42,9 @@ type Handler struct {
 	// What WebSockets need.
 	Sockets []Socket `json:"sockets,omitempty"`
 
+	// Further in gw_protect encrypts, so that what asks for that may pass. Without it, it is refused.
+	Protected bool `json:"protected,omitempty"`
+
 	ground    *ground.Ground
 	policy    policy
 	router    *router
@@ -61,6 +66,8 @@ type policy interface {
 	IDs(ctx context.Context, in *engine.Input, limit int) (ids []string, all, more bool, err error)
 	Apply(ctx context.Context, add, remove []grant.Grant) error
 	Stamp(objects ...string) uint64
+	// Fields says what the fields of requests, answers and messages are.
+	Fields() *classify.Table
 	Revision() string
 }
 
@@ -120,7 +127,8 @@ func (h *Handler) setup(g *ground.Ground, p policy, logger *zap.Logger, now func
 		return fmt.Errorf("gw_authorize: %w", err)
 	}
 	h.ground, h.policy, h.logger, h.now = g, p, logger, now
-	h.incidents, h.masks, h.patrol = &incidents{}, &masks{}, newPatrol(patrolEvery)
+	h.incidents, h.patrol = &incidents{}, newPatrol(patrolEvery)
+	h.masks = &masks{key: sync.OnceValue(func() []byte { return g.Keys.Derive("masks of answers") })}
 	h.asserter = &asserter{issuer: h.Issuer, audience: h.Audience, signer: g.Keys.Signer, now: now}
 	return nil
 }

@@ -29,7 +29,7 @@ func (t *transform) stream(status int) *jsonstream.Stream {
 	}
 	decide, end := t.h.policy.Filter(t.ctx, t.question)
 	t.end = end
-	return jsonstream.New(t.filter.list, t.masks, t.filter.keep(t.ctx, t.question, decide, t.h.masks), t.limit)
+	return jsonstream.New(t.filter.list, t.masks, t.filter.keep(t.ctx, t.question, decide, t.h), t.limit)
 }
 
 // over tells the policy that the list is over, and counts.

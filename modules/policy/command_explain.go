@@ -92,7 +92,7 @@ func explainCommand() *cobra.Command {
 
 func anyDenied(list []explained) bool {
 	for _, x := range list {
-		if x.Unasked != "" || x.Decision != nil && (!x.Decision.Allow || x.Decision.Unmet != "") {
+		if x.Unasked != "" || x.Decision != nil && !x.Decision.Allow {
 			return true
 		}
 	}

@@ -30,6 +30,7 @@ type pastDecision struct {
 	Revision       string          `json:"gateway.decision.revision"`
 	Permission     string          `json:"gateway.decision.permission"`
 	Classification string          `json:"gateway.decision.classification"`
+	Fields         string          `json:"gateway.decision.fields"`
 	Resource       string          `json:"gateway.decision.resource"`
 	Parent         string          `json:"gateway.decision.parent"`
 	MessageType    string          `json:"gateway.decision.message_type"`
@@ -107,6 +108,7 @@ func (f *explainFlags) explainPast(cmd *cobra.Command, p *pastDecision) (x expla
 		w.Name, w.Subject, w.Roles, w.IP, w.BreakGlass = "", p.Subject, p.Roles, p.IP, p.BreakGlass
 		asked := &askedPast{
 			Method: p.Method, Path: p.Path, Route: p.Route, Host: p.Host, Permission: p.Permission, Classification: p.Classification,
+			Fields:   p.Fields,
 			Resource: p.Resource, Parent: p.Parent,
 		}
 		if p.MessageType != "" || p.Direction != "" {

@@ -69,8 +69,8 @@ func (x *explained) text(b *strings.Builder, s terminal.Style) {
 		fmt.Fprintf(b, "  %s\n", terminal.Clean(d.Error))
 	}
 	d.obligations(b)
-	if d.Unmet != "" {
-		fmt.Fprintf(b, "%s gw_authorize refuses it all the same: %s\n", s.In(terminal.Yellow, "note:"), d.Unmet)
+	if d.Allow && len(d.Encrypt) > 0 {
+		fmt.Fprintf(b, "%s gw_authorize refuses it all the same where no gw_protect stands behind it\n", s.In(terminal.Yellow, "note:"))
 	}
 	if x.Explanation != nil {
 		x.rules(b, s)

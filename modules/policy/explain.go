@@ -52,6 +52,7 @@ type askedPast struct {
 	Host           string          `json:"host,omitempty"`
 	Permission     string          `json:"permission,omitempty"`
 	Classification string          `json:"classification,omitempty"`
+	Fields         string          `json:"fields,omitempty"`
 	Resource       string          `json:"resource,omitempty"` // type:id
 	Parent         string          `json:"parent,omitempty"`
 	Message        *engine.Message `json:"message,omitempty"`
@@ -98,7 +99,6 @@ type toldDecision struct {
 	Log      string         `json:"log,omitempty"`
 	Expires  int64          `json:"expires,omitempty"`
 	Incident string         `json:"incident,omitempty"`
-	Unmet    string         `json:"unmet,omitempty"` // why gw_authorize refuses what the policy allows
 }
 
 func told(d engine.Decision, err error) *toldDecision {
@@ -106,9 +106,6 @@ func told(d engine.Decision, err error) *toldDecision {
 	t := &toldDecision{
 		Allow: d.Allow, Reason: d.Reason, Failure: d.Failure, StepUp: o.StepUp, MaxAge: int64(o.MaxAge / time.Second), Mask: o.Mask, Encrypt: o.Encrypt,
 		Tier: o.Tier, Log: o.Log, Expires: int64(o.Expires / time.Second), Incident: o.Incident,
-	}
-	if d.Allow {
-		t.Unmet = o.Unmet()
 	}
 	if err != nil {
 		t.Error = err.Error()
@@ -234,6 +231,7 @@ func (a *App) explainRequest(ctx context.Context, q *question, identity *reqctx.
 func (a *App) explainInput(ctx context.Context, q *question, x explained, in *engine.Input) explained {
 	d, early, err := a.prepare(ctx, in)
 	in.BreakGlass = in.BreakGlass || q.Who.BreakGlass && in.Identity != nil
+	a.engine.Snapshot().Classify(in)
 	if early {
 		x.Decision, x.Revision, x.From = told(d, err), d.Revision, a.keeper.State().From
 		if raw, err := documentJSON(in.Value()); err == nil {
@@ -332,7 +330,7 @@ func (readCloser) Close() error { return nil }
 
 func (p *askedPast) input() engine.Input {
 	return engine.Input{
-		Method: p.Method, Path: p.Path, Route: p.Route, Host: p.Host, Permission: p.Permission, Classification: p.Classification,
+		Method: p.Method, Path: p.Path, Route: p.Route, Host: p.Host, Permission: p.Permission, Classification: p.Classification, Fields: p.Fields,
 		Resource: object(p.Resource), Parent: object(p.Parent), Message: p.Message,
 	}
 }

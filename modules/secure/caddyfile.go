@@ -116,7 +116,22 @@ func parseParts(d *caddyfile.Dispenser) (map[string]json.RawMessage, error) {
 		}
 		parts[name] = raw
 	}
-	return parts, nil
+	return parts, tellProtected(parts)
+}
+
+// tellProtected has authorize know that protect stands behind it: what the policy wants encrypted may pass.
+func tellProtected(parts map[string]json.RawMessage) error {
+	if parts["protect"] == nil || parts["authorize"] == nil {
+		return nil
+	}
+	var members map[string]any
+	if err := json.Unmarshal(parts["authorize"], &members); err != nil {
+		return err
+	}
+	members["protected"] = true
+	raw, err := json.Marshal(members)
+	parts["authorize"] = raw
+	return err
 }
 
 // load lets the part's own handler read its tokens, whose first is the part's name.

@@ -3,6 +3,7 @@ package jsonstream
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/convosphere/gateway/modules/internal/strictjson"
@@ -14,15 +15,17 @@ func FuzzStream(f *testing.F) {
 	for _, seed := range []string{
 		`{"rooms":[{"id":"g","key":1},{"id":"b","key":"secret-b"}],"key":[1]}`, `[{"id":"g"},{"id":"b"}]`, `{"a":{"rooms":[{"id":"\u0067\ud83d\ude00"}]}}`,
 		`{"rooms":[],"Rooms":[]}`, `{"rooms":[{"id":"g","id":"b"}]}`, `-0.5e+10`, `"x`, ` null `, `{"rooms":[[[{"id":1}]]]}`, `{"rooms":[{"id":{"id":"g"}},1,"b",true]}`,
+		`{ "a" : 1 , "key":["x",{"y":2},[3,null]] ,"b":{} }`, `{"A":1}`, `{"rooms":[{ "key":"a\u00e4", "id":"g" , "x":1}], "\u0061":2 }`,
 	} {
-		for i := range 4 {
+		for i := range 40 {
 			f.Add([]byte(seed), []byte{1, 2, 3}, uint8(i))
 		}
 	}
 	lists := []string{"rooms", ".", "a.rooms", "/0", "-"}
-	maskings := [][]string{nil, {"rooms.key", "key"}, {"key.x", "a"}, {"rooms"}, {"."}}
+	maskings := [][]Mask{nil, plainMasks("rooms.key", "key"), plainMasks("key.x", "a"), plainMasks("rooms"), plainMasks("."), {{Path: "rooms.key", Drop: true}, {Path: "a", Drop: true}},
+		{{Path: "/rooms/*/key", Replace: length}, {Path: "key", Replace: length, Rank: 1}, {Path: "key"}}, {{Path: "/key/*", Replace: length}, {Path: "rooms.id", Drop: true, Rank: 2}, {Path: "rooms.id", Rank: 1}}}
 	f.Fuzz(func(t *testing.T, document, cuts []byte, choice uint8) {
-		list, texts := lists[int(choice)%len(lists)], maskings[int(choice)/len(lists)%len(maskings)]
+		list, masking := lists[int(choice)%len(lists)], maskings[int(choice)/len(lists)%len(maskings)]
 		fields := []Path{{"id"}, nil}
 		var filter *Filter
 		var at Path
@@ -35,10 +38,10 @@ func FuzzStream(f *testing.F) {
 			told = append(told, fmt.Sprint(fields))
 			return good(fields)
 		}
-		want, wantErr := reference(document, at, filter != nil, fields, paths(t, texts...), decide)
+		want, wantErr := reference(document, at, filter != nil, fields, refMasks(t, masking), decide)
 		wantTold := told
 		told = nil
-		masks, err := NewMasks(texts)
+		masks, err := MakeMasks(masking)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,6 +77,29 @@ func FuzzStream(f *testing.F) {
 			t.Fatalf("%q gives %q: %v", document, got, err)
 		}
 	})
+}
+
+func plainMasks(paths ...string) (out []Mask) {
+	for _, p := range paths {
+		out = append(out, Mask{Path: p})
+	}
+	return out
+}
+
+// length masks strings and numbers.
+func length(f Field) []byte {
+	if f.Kind != strictjson.String && f.Kind != strictjson.Number {
+		return nil
+	}
+	return fmt.Appendf(nil, "%d", len(f.Text))
+}
+
+func refMasks(t testing.TB, list []Mask) (out []refMask) {
+	for i := range list {
+		p := slices.DeleteFunc(paths(t, list[i].Path)[0], func(s string) bool { return s == "*" })
+		out = append(out, refMask{p, &list[i]})
+	}
+	return out
 }
 
 // FuzzRefused: an element that is refused never comes out, whatever stands around it, how it ends, and how it is cut into pieces.

@@ -36,26 +36,31 @@ func ParsePath(text string) (Path, error) {
 type node struct {
 	name     string
 	children []*node
-	end      int // which path ends here; -1 none
+	end      int   // which path ends here; -1 none
+	mask     *Mask // that lies over it; nil none
+	drops    bool  // masks leave children out
 }
 
 func newNode(name string) *node { return &node{name: name, end: -1} }
 
 // add puts a path below the node. same tells names that stand for one another.
 func (n *node) add(p Path, end int, same func(a, b string) bool) {
+	n.at(p, same).end = end
+}
+
+// at is the node at a path below, which is made where there is none.
+func (n *node) at(p Path, same func(a, b string) bool) *node {
 	if len(p) == 0 {
-		n.end = end
-		return
+		return n
 	}
 	for _, c := range n.children {
 		if same(c.name, p[0]) {
-			c.add(p[1:], end, same)
-			return
+			return c.at(p[1:], same)
 		}
 	}
 	c := newNode(p[0])
 	n.children = append(n.children, c)
-	c.add(p[1:], end, same)
+	return c.at(p[1:], same)
 }
 
 func equal(a, b string) bool { return a == b }

@@ -3,6 +3,7 @@ package jsonstream
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,7 +11,7 @@ import (
 )
 
 // reference does the same on the whole document at once.
-func reference(document []byte, list Path, filtered bool, fields []Path, masks []Path, keep func([]Field) (bool, error)) ([]byte, error) {
+func reference(document []byte, list Path, filtered bool, fields []Path, masks []refMask, keep func([]Field) (bool, error)) ([]byte, error) {
 	doc, err := strictjson.Parse(document)
 	if err != nil {
 		return nil, err
@@ -41,13 +42,13 @@ type referee struct {
 	data   []byte
 	list   *strictjson.Value
 	fields []Path
-	masks  []Path
+	masks  []refMask
 	keep   func([]Field) (bool, error)
 }
 
 // find goes to the list; hidden tells whether a mask lies over it.
-func (r *referee) find(v *strictjson.Value, p Path, masks []Path) (at *strictjson.Value, hidden bool, err error) {
-	hidden = ends(masks)
+func (r *referee) find(v *strictjson.Value, p Path, masks []refMask) (at *strictjson.Value, hidden bool, err error) {
+	hidden = ends(masks) != nil && (ends(masks).Replace == nil || v.Kind != strictjson.Array)
 	if len(p) == 0 {
 		return v, hidden, nil
 	}
@@ -75,36 +76,72 @@ func (r *referee) find(v *strictjson.Value, p Path, masks []Path) (at *strictjso
 	return nil, false, errors.New("no list")
 }
 
-func ends(masks []Path) bool {
-	for _, m := range masks {
-		if len(m) == 0 {
-			return true
-		}
-	}
-	return false
+// refMask is a mask, and what is left of its path.
+type refMask struct {
+	path Path
+	*Mask
 }
 
-func after(masks []Path, name string) (out []Path) {
+// ends is the mask over a value, nil for none.
+func ends(masks []refMask) (found *Mask) {
 	for _, m := range masks {
-		if len(m) > 0 && strings.EqualFold(m[0], name) {
-			out = append(out, m[1:])
+		if len(m.path) == 0 && (found == nil || found.Rank < m.Rank) {
+			found = m.Mask
+		}
+	}
+	return found
+}
+
+func after(masks []refMask, name string) (out []refMask) {
+	for _, m := range masks {
+		if len(m.path) > 0 && strings.EqualFold(m.path[0], name) {
+			out = append(out, refMask{m.path[1:], m.Mask})
 		}
 	}
 	return out
 }
 
+// instead is what stands in the place of a masked value.
+func instead(m *Mask, v *strictjson.Value) string {
+	if m.Replace == nil || v.Kind == strictjson.Object {
+		return "null"
+	}
+	text := v.Text
+	if v.Kind == strictjson.Null {
+		text = "null"
+	}
+	if out := m.Replace(Field{Given: true, Kind: v.Kind, Text: text}); out != nil {
+		return string(out)
+	}
+	return "null"
+}
+
 // write copies v, what came before it first.
-func (r *referee) write(out *bytes.Buffer, v *strictjson.Value, masks []Path, last *int) error {
-	if ends(masks) {
+func (r *referee) write(out *bytes.Buffer, v *strictjson.Value, masks []refMask, last *int) error {
+	if m := ends(masks); m != nil && (m.Replace == nil || v.Kind != strictjson.Array) {
 		out.Write(r.data[*last:v.Start])
-		out.WriteString("null")
+		out.WriteString(instead(m, v))
 		*last = v.End
 		return nil
 	}
 	if v == r.list {
 		return r.writeList(out, v, masks, last)
 	}
+	dropping := slices.ContainsFunc(masks, func(m refMask) bool { return len(m.path) == 1 && m.Drop })
+	kept := false
 	for i := range v.Members {
+		m := &v.Members[i]
+		if dropping {
+			r.comma(out, v, i, last)
+			if over := ends(after(masks, m.Name)); over != nil && over.Drop {
+				*last = m.Value.End
+				continue
+			}
+			if kept {
+				out.WriteByte(',')
+			}
+			kept = true
+		}
 		if err := r.write(out, &v.Members[i].Value, after(masks, v.Members[i].Name), last); err != nil {
 			return err
 		}
@@ -117,7 +154,19 @@ func (r *referee) write(out *bytes.Buffer, v *strictjson.Value, masks []Path, la
 	return nil
 }
 
-func (r *referee) writeList(out *bytes.Buffer, v *strictjson.Value, masks []Path, last *int) error {
+// comma copies what comes before the i-th member of an object and the comma before it, and takes that comma away.
+func (r *referee) comma(out *bytes.Buffer, v *strictjson.Value, i int, last *int) {
+	at := v.Start
+	if i > 0 {
+		at = v.Members[i-1].Value.End + bytes.IndexByte(r.data[v.Members[i-1].Value.End:], ',')
+		out.Write(r.data[*last:at])
+	} else {
+		out.Write(r.data[*last : at+1])
+	}
+	*last = at + 1
+}
+
+func (r *referee) writeList(out *bytes.Buffer, v *strictjson.Value, masks []refMask, last *int) error {
 	out.Write(r.data[*last : v.Start+1])
 	first := true
 	for i := range v.Items {

@@ -93,7 +93,11 @@ func (s *Stream) comma(i int, c byte) error {
 	object := s.stack[len(s.stack)-1].object
 	switch {
 	case c == ',' && object:
-		s.state = wantName
+		if s.state = wantName; s.drops() {
+			s.pass(i) // the comma comes with the next member that stays
+			s.mark = i + 1
+			s.hold()
+		}
 	case c == ',':
 		s.state = wantValue
 	case c == '}' && object, c == ']' && !object:
@@ -160,11 +164,11 @@ func (s *Stream) value(i int, c byte) (int, error) {
 
 // note keeps a byte of a value that is asked for.
 func (s *Stream) note(c byte) error {
-	if s.field < 0 {
+	if s.field < 0 && !s.grab {
 		return nil
 	}
 	if len(s.text) >= maxText {
-		return errMany
+		return s.tooLong()
 	}
 	s.text = append(s.text, c)
 	return nil

@@ -3,7 +3,6 @@ package jsonstream
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/convosphere/gateway/modules/internal/strictjson"
 )
@@ -63,32 +62,3 @@ func NewFilter(list Path, fields []Path) *Filter {
 func NewRewriter(list Path, f func(element []byte) ([]byte, error)) *Filter {
 	return &Filter{list: list, fields: newNode(""), rewrite: f}
 }
-
-// Masks are members whose values are not to be seen, in whatever case their names are written. A list on the way means each of its elements.
-type Masks struct{ root *node }
-
-// NewMasks reads paths as ParsePath does. There are none where texts is empty.
-func NewMasks(texts []string) (*Masks, error) {
-	if len(texts) == 0 {
-		return nil, nil
-	}
-	m := &Masks{newNode("")}
-	for _, text := range texts {
-		p, err := ParsePath(text)
-		if err != nil {
-			return nil, fmt.Errorf("mask: %w", err)
-		}
-		m.root.add(p, 0, strings.EqualFold)
-	}
-	return m, nil
-}
-
-// Apply masks a whole document.
-func (m *Masks) Apply(document []byte) ([]byte, error) {
-	if m == nil {
-		return document, nil
-	}
-	return New(nil, m, nil, 0).Whole(document)
-}
-
-var null = []byte("null")

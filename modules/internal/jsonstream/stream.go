@@ -24,6 +24,7 @@ type Stream struct {
 	at      int64 // bytes before the chunk
 
 	scanner
+	covering
 	stack []frame
 	names names
 	next  place // of the value that comes next
@@ -35,10 +36,11 @@ type Stream struct {
 	element []byte
 	fields  []Field
 	field   int // that the value being read goes to; -1 none
-	masking int // levels above the value that is masked; -1 none is
 	listAt  int // levels of an element, while the list is open; -1 it is not
 	inside  bool
-	listed  bool // the list has been found
+	holding bool   // it is not yet known whether what comes is left out
+	held    []byte // what has come of it
+	listed  bool   // the list has been found
 	kept    int
 	removed int
 }
@@ -57,11 +59,12 @@ type frame struct {
 	names  int // how many there were before
 	bytes  int
 	large  map[string]struct{}
+	kept   bool // of an object from which members may be left out, one was not
 }
 
 // New makes a stream. filter and masks may be nil. An element of more than largest bytes ends it.
 func New(filter *Filter, masks *Masks, keep Keep, largest int) *Stream {
-	s := &Stream{filter: filter, keep: keep, largest: largest, field: -1, masking: -1, listAt: -1, next: place{list: -1}}
+	s := &Stream{filter: filter, keep: keep, largest: largest, field: -1, covering: covering{masking: -1}, listAt: -1, next: place{list: -1}}
 	if masks != nil {
 		s.next.masks = masks.root
 	}
@@ -86,8 +89,12 @@ func (s *Stream) Write(chunk []byte) error {
 		}
 	}
 	if s.err == nil {
-		if s.pass(len(chunk)); s.inside && len(s.element) > s.largest {
+		s.pass(len(chunk))
+		switch {
+		case s.inside && len(s.element) > s.largest:
 			s.err = errElement
+		case len(s.held) > maxBytes:
+			s.err = errMany
 		}
 	}
 	s.at += int64(len(chunk))
@@ -160,6 +167,8 @@ func (s *Stream) pass(i int) {
 	s.mark = i
 	switch {
 	case s.masking >= 0:
+	case s.holding:
+		s.held = append(s.held, part...)
 	case s.inside:
 		s.element = append(s.element, part...)
 	case s.listAt >= 0: // between elements
@@ -194,10 +203,7 @@ func (s *Stream) begin(i int) error {
 	if s.next.fields != nil {
 		s.field = s.next.fields.end
 	}
-	if s.masking < 0 && s.next.masks != nil && s.next.masks.end >= 0 {
-		s.pass(i)
-		s.masking = len(s.stack)
-	}
+	s.mayCover(i)
 	return nil
 }
 
@@ -223,6 +229,10 @@ func (s *Stream) open(i int, object bool) error {
 	}
 	s.capture(object)
 	s.stack = append(s.stack, f)
+	if s.drops() {
+		s.pass(i + 1)
+		s.hold()
+	}
 	return nil
 }
 
@@ -245,12 +255,20 @@ func (s *Stream) scalar(i int, kind strictjson.Kind) error {
 		s.fields[s.field] = Field{Given: true, Kind: kind, Text: string(s.text)}
 		s.field = -1
 	}
+	if s.masking == len(s.stack) {
+		s.kind, s.covering.scalar = kind, true
+	}
 	return s.end(i)
 }
 
 // close is called at the closing bracket.
 func (s *Stream) close(i int) error {
 	top := &s.stack[len(s.stack)-1]
+	if s.holding { // it is empty
+		s.pass(i)
+		s.holding = false
+		s.emit(s.held)
+	}
 	s.names.cut(top.names, top.bytes)
 	if s.listAt == len(s.stack) && !s.inside {
 		s.pass(i)
@@ -263,13 +281,7 @@ func (s *Stream) close(i int) error {
 // end is called behind the last byte of a value.
 func (s *Stream) end(i int) error {
 	if s.masking == len(s.stack) {
-		s.pass(i)
-		s.masking = -1
-		if s.inside {
-			s.element = append(s.element, null...)
-		} else {
-			s.out = append(s.out, null...)
-		}
+		s.uncover(i)
 	}
 	if s.inside && s.listAt == len(s.stack) {
 		s.pass(i)
@@ -319,8 +331,8 @@ func (s *Stream) change() error {
 	return nil
 }
 
-// name is called behind the name of a member.
-func (s *Stream) name() (err error) {
+// name is called behind the name of a member, at i.
+func (s *Stream) name(i int) (err error) {
 	f := &s.stack[len(s.stack)-1]
 	if err := s.names.add(f, s.text); err != nil {
 		return err
@@ -328,6 +340,9 @@ func (s *Stream) name() (err error) {
 	s.next = place{list: -1, masks: f.masks.folded(s.text)}
 	if s.next.fields, err = f.fields.exactly(s.text); err != nil {
 		return err
+	}
+	if s.holding {
+		s.member(i)
 	}
 	return s.towardsList(f)
 }

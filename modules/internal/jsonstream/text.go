@@ -42,13 +42,22 @@ func (s *Stream) string(i int) (int, error) {
 
 // add keeps a part of a string, where somebody wants to know it.
 func (s *Stream) add(part []byte) error {
-	if !s.isName && s.field < 0 {
+	if !s.isName && s.field < 0 && !s.grab {
 		return nil
 	}
 	if len(s.text)+len(part) > maxText {
-		return errMany
+		return s.tooLong()
 	}
 	s.text = append(s.text, part...)
+	return nil
+}
+
+// tooLong is an error but of what is masked only: that becomes null.
+func (s *Stream) tooLong() error {
+	if s.isName || s.field >= 0 {
+		return errMany
+	}
+	s.grab, s.long = false, true
 	return nil
 }
 
@@ -61,7 +70,7 @@ func (s *Stream) addRune(r rune) error {
 func (s *Stream) quote(i int) error {
 	if s.isName {
 		s.state = wantColon
-		return s.name()
+		return s.name(i)
 	}
 	err := s.scalar(i, strictjson.String)
 	s.after()

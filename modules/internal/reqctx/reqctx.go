@@ -32,6 +32,7 @@ type Request struct {
 	Inspected  bool      // gw_waf: one of its handlers has decided, the ones further in pass the request on
 	Invalid    []Invalid // gw_validate: what was not as it must be, at most 8
 	Decision   *Decision // gw_authorize, or gw_portal for its own routes
+	Class      string    // gw_authorize: the strictest class of the route and of its fields; "" none is said
 	Route      string    // gw_authorize, gw_portal: the matched route template, bounded in number; "" unknown
 	Problem    string    // internal/problem: the type of the problem answered, "" none
 	Socket     *Socket   // internal/wsframe: what passed, once a socket is open; nil for plain requests
@@ -137,6 +138,7 @@ type Decision struct {
 	Revision string   // of the policy that said it; "" it was not asked
 	Tier     string   // for rate limits, from the next request on
 	Mask     []string // members of the answer that must be masked
+	Encrypt  []string // members of the body that must be encrypted before the back end gets them
 }
 
 // Socket counts what passed on a WebSocket. Set when it has ended.

@@ -28,7 +28,7 @@ var (
 	errTunnel       = errors.New("the request asks for a tunnel that is no WebSocket")
 )
 
-// Segments returns the decoded segments of the path that the back end will see. A slash at the end counts for nothing.
+// Segments returns the decoded segments of the path that the back end will see, never nil. A slash at the end counts for nothing.
 func Segments(u *url.URL) ([]string, error) {
 	p := u.EscapedPath() // what the reverse proxy sends
 	if u.Opaque != "" || !strings.HasPrefix(p, "/") {
@@ -38,7 +38,7 @@ func Segments(u *url.URL) ([]string, error) {
 		if u.EscapedPath() == "//" {
 			return nil, errPathEmpty
 		}
-		return nil, nil
+		return []string{}, nil
 	}
 	segs := make([]string, 0, 1+strings.Count(p, "/"))
 	for more := true; more; {

@@ -83,6 +83,7 @@ func (t *Table) sum(r *Route) {
 	for f := range r.All() {
 		r.class = Stricter(r.class, f.Class)
 		r.encrypts = r.encrypts || f.Encrypted
+		r.particular = r.particular || f.Masked || rank(f.Class) == len(Known)
 	}
 }
 
@@ -144,6 +145,10 @@ func (r *Route) Class() string {
 	}
 	return r.class
 }
+
+// Particular tells whether the fields ask for more than the strictest of the known classes: some are masked for some people, or of a class of the policy's
+// own. Then policies are told the route's name, to look the fields up.
+func (r *Route) Particular() bool { return r != nil && r.particular }
 
 // Encrypts tells whether fields of the route are to be encrypted.
 func (r *Route) Encrypts() bool { return r != nil && r.encrypts }

@@ -37,6 +37,8 @@ type Route struct {
 	asked    string             // see Asked
 	class    string             // see Class
 	encrypts bool
+	// See Particular.
+	particular bool
 }
 
 // Field is one field.

@@ -48,10 +48,10 @@ func TestFieldsOfARoute(t *testing.T) {
 	if want := []Field{{Pointer: "/phone", Class: "personal", Masked: true}, {Pointer: "/text", Class: "confidential", Encrypted: true}}; !slices.Equal(r.Response, want) {
 		t.Errorf("%+v", r.Response)
 	}
-	if r.Asked() != "confidential" || r.Class() != "personal" || !r.Encrypts() {
-		t.Errorf("%q %q %v", r.Asked(), r.Class(), r.Encrypts())
+	if r.Asked() != "confidential" || r.Class() != "personal" || !r.Encrypts() || !r.Particular() {
+		t.Errorf("%q %q %v %v", r.Asked(), r.Class(), r.Encrypts(), r.Particular())
 	}
-	if head := tab.Find("HEAD", []string{"things", "7"}); head == nil || head.Asked() != "restricted" || head.Encrypts() {
+	if head := tab.Find("HEAD", []string{"things", "7"}); head == nil || head.Asked() != "restricted" || head.Encrypts() || head.Particular() {
 		t.Errorf("%+v", head)
 	}
 	ws := tab.Find("GET", []string{"ws"})

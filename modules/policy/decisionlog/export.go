@@ -62,7 +62,7 @@ var customs = map[string]string{
 	"http.request.id": "request_id", "gateway.route": "route", "user.id": "user_id", "gateway.session": "session",
 	"gateway.decision.permission": "permission", "gateway.decision.resource": "resource", "gateway.decision.parent": "parent", "gateway.decision.rule": "rule",
 	"gateway.decision.failure": "failure", "gateway.decision.input_digest": "input_digest", "gateway.decision.kept": "kept", "gateway.decision.removed": "removed",
-	"gateway.decision.message_type": "message_type", "gateway.decision.classification": "classification", "gateway.decision.input_withheld": "input_withheld",
+	"gateway.decision.message_type": "message_type", "gateway.decision.classification": "classification", "gateway.decision.fields": "fields", "gateway.decision.input_withheld": "input_withheld",
 	"gateway.events_dropped": "events_dropped",
 }
 

@@ -131,6 +131,7 @@ func (r *record) subject() []zap.Field {
 	f.text("resource", event.Cut(redact.Tokens(in.Resource.String()), 256))
 	f.text("parent", event.Cut(redact.Tokens(r.parent().String()), 256))
 	f.text("classification", in.Classification)
+	f.text("fields", in.Fields)
 	if m := in.Message; m != nil {
 		f.text("message_type", event.Cut(redact.Tokens(m.Type), 64))
 		f.text("message_direction", m.Direction)

@@ -12,6 +12,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/metrics"
 	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/open-policy-agent/opa/v1/topdown/builtins"
+
+	"github.com/convosphere/gateway/modules/policy/classify"
 )
 
 // DefaultTimeout of one decision. A timeout that load can reach refuses good people, so it is far above what a decision takes.
@@ -24,9 +26,10 @@ type Decision struct {
 	Obligations Obligations
 	Revision    string // of the snapshot that decided
 	Failure     Failure
-	Parent      Object // of the resource: the one in the input, or else the one that grants know
-	Steady      bool   // it read nothing but input and data: it holds until one of these changes
-	truncated   bool   // it holds although the body was not seen
+	Parent      Object          // of the resource: the one in the input, or else the one that grants know
+	Fields      *classify.Route // what the data say of the route's fields; nil: nothing, or the question did not ask (Input.Segments)
+	Steady      bool            // it read nothing but input and data: it holds until one of these changes
+	truncated   bool            // it holds although the body was not seen
 }
 
 // Obligations bind who enforces the decision.
@@ -39,14 +42,6 @@ type Obligations struct {
 	Log      string        // detail of the event: LogNone, LogBrief (also ""), LogFull
 	Expires  time.Duration // how long the decision may be kept; 0: the policy does not say
 	Incident string        // names what the decision is an incident of: "break-glass"; "" none
-}
-
-// Unmet says what of o no gateway can do yet, so that what is allowed is refused; "" where there is nothing.
-func (o *Obligations) Unmet() string {
-	if len(o.Encrypt) > 0 {
-		return "fields must be encrypted, which this gateway can't do"
-	}
-	return ""
 }
 
 // How much of a decision is logged.
@@ -110,9 +105,13 @@ func (e *Engine) Snapshot() *Snapshot { return e.current.Load() }
 // Revision is that of the current snapshot.
 func (e *Engine) Revision() string { return e.current.Load().Revision }
 
-// Decide evaluates the policy. It never fails: what goes wrong refuses. err says what went wrong, for the log.
+// Decide evaluates the policy. Fields and Classification of in are filled in. It never fails: what goes wrong refuses. err says what went wrong, for the log.
 func (e *Engine) Decide(ctx context.Context, in *Input) (d Decision, err error) {
-	return e.decide(ctx, e.current.Load(), in)
+	s := e.current.Load()
+	carries := in.classify(s.fields)
+	d, err = e.decide(ctx, s, in)
+	d.Fields = carries
+	return d, err
 }
 
 // decide is Decide by one snapshot.

@@ -300,7 +300,7 @@ func TestInputDocument(t *testing.T) {
 		`"identity": {"acr": "aal2", "amr": ["pwd"], "auth_time": 1700000000, "break_glass": false, "issuer": "https://op.example", "kind": "foreign", "mfa_time": 1700000500, ` +
 		`"name": "ursula", "risk": ["new-device"], "roles": ["user"], "scopes": [], "session": "s", "subject": "01J", "trusted_device": true}, ` +
 		`"message": {"direction": "in", "type": "join"}, "parent": {"id": "x:y", "type": "space"}, ` +
-		`"request": {"host": "chat.example.com", "method": "POST", "path": "/api/rooms/general/messages", "permission": "message:post", "query": {"q": ["ä 1"], "to": ["b", "a"]}, "route": "POST /api/rooms/{room}/messages"}, ` +
+		`"request": {"fields": "", "host": "chat.example.com", "method": "POST", "path": "/api/rooms/general/messages", "permission": "message:post", "query": {"q": ["ä 1"], "to": ["b", "a"]}, "route": "POST /api/rooms/{room}/messages"}, ` +
 		`"resource": {"id": "general", "type": "room"}, "target": "petra"}`
 	if got := in.Value().String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -36,7 +36,7 @@ type Message struct {
 // Input is what a decision is made from. Rego sees it as
 //
 //	{
-//	  "request":  {"method", "path", "route", "host", "permission", "classification", "query": {name: [value]}},
+//	  "request":  {"method", "path", "route", "host", "permission", "classification", "fields", "query": {name: [value]}},
 //	  "identity": {"subject", "name", "roles", "kind", "issuer", "scopes", "amr", "acr", "auth_time", "mfa_time",
 //	               "session", "trusted_device", "risk", "created", "break_glass"},             absent: nobody is signed in
 //	  "client":   {"ip", "country"},
@@ -47,16 +47,18 @@ type Message struct {
 //	}
 //
 // Times are seconds since 1970; mfa_time is absent where no second factor was given in the session, scopes where the token is not
-// limited to any, issuer where it is this gateway, country where it is not known, classification where the route says none, created
+// limited to any, issuer where it is this gateway, country where it is not known, classification where neither the route nor the fields say one, created
 // where the account is not one of this gateway. truncated is true where the body was too large to be seen: what is allowed then is
 // refused all the same, unless the decision says allow_truncated. query is {} without parameters; parseQuery says how it is read. On sockets it
 // is that of the handshake, as the path is.
 type Input struct {
 	RequestID                 string // for the decision log: no part of the document
 	Method, Path, Route, Host string
-	Query                     string // as it was sent, without the ?
-	Permission                string // what the route asks for
-	Classification            string // of what the route answers: public, internal, confidential, restricted; "" it does not say
+	Query                     string   // as it was sent, without the ?
+	Permission                string   // what the route asks for
+	Segments                  []string // of the path, decoded: the engine finds by them what the data say of fields, and fills in the next two; nil: it does not look
+	Classification            string   // of what the route answers: public, internal, confidential, restricted; "" it does not say. Where fields ask for more, that
+	Fields                    string   // the name in data.fields of the route, where its fields ask for more than Classification says: see classify.Route.Particular
 	Identity                  *reqctx.Identity
 	Client                    reqctx.Client
 	Resource, Parent          Object
@@ -67,6 +69,9 @@ type Input struct {
 	BreakGlass                bool      // the session has emergency access
 	Body                      ast.Value // JSON that the client sent; nil where the route does not ask for it
 	Truncated                 bool      // the route asks for the body, but it is larger than may be seen
+
+	own        string // Classification before it was filled in
+	classified bool
 }
 
 // Keys of the document, made once: terms are immutable and shared.
@@ -81,6 +86,7 @@ var (
 	kKind, kIssuer, kScopes       = ast.StringTerm("kind"), ast.StringTerm("issuer"), ast.StringTerm("scopes")
 	kACR, kTrusted, kRisk         = ast.StringTerm("acr"), ast.StringTerm("trusted_device"), ast.StringTerm("risk")
 	kCountry, kClassification     = ast.StringTerm("country"), ast.StringTerm("classification")
+	kFields                       = ast.StringTerm("fields")
 	kCreated, kBreakGlass         = ast.StringTerm("created"), ast.StringTerm("break_glass")
 	kBody, kTruncated, kQuery     = ast.StringTerm("body"), ast.StringTerm("truncated"), ast.StringTerm("query")
 	kAuthTime, kMFATime, kSession = ast.StringTerm("auth_time"), ast.StringTerm("mfa_time"), ast.StringTerm("session")
@@ -132,20 +138,21 @@ func (in *Input) value(r reads, t *terms) ast.Value {
 }
 
 func (in *Input) request(r reads, t *terms) *ast.Term {
-	if r&inRequest&^(readPermission|readClassification|readRequest) != 0 { // these come from clients, or are many
+	if r&inRequest&^(readPermission|readClassification|readFields|readRequest) != 0 { // these come from clients, or are many
 		return in.newRequest(r, t)
 	}
-	return t.composed(aRequest, func() *ast.Term { return in.newRequest(r, t) }, []string{in.Permission, in.Classification})
+	return t.composed(aRequest, func() *ast.Term { return in.newRequest(r, t) }, []string{in.Permission, in.Classification, in.Fields})
 }
 
 func (in *Input) newRequest(r reads, t *terms) *ast.Term {
-	pairs := make([]pair, 0, 7)
+	pairs := make([]pair, 0, 8)
 	pairs = appendText(pairs, r.any(readMethod), kMethod, nil, in.Method)
 	pairs = appendText(pairs, r.any(readPath), kPath, nil, in.Path)
 	pairs = appendText(pairs, r.any(readRoute), kRoute, t, in.Route)
 	pairs = appendText(pairs, r.any(readHost), kHost, nil, in.Host)
 	pairs = appendText(pairs, r.any(readPermission), kPermission, t, in.Permission)
 	pairs = appendText(pairs, r.any(readClassification) && in.Classification != "", kClassification, t, in.Classification)
+	pairs = appendText(pairs, r.any(readFields), kFields, t, in.Fields)
 	if r.any(readQuery) {
 		// One that servers read differently is in no document: who decides on it refuses before (Snapshot.query).
 		if q, err := parseQuery(in.Query); err == nil {

@@ -34,7 +34,7 @@ type lists struct {
 }
 
 // listKey tells questions apart, roughly. What it is made of comes from configuration.
-type listKey struct{ permission, classification, kind string }
+type listKey struct{ permission, classification, fields, kind string }
 
 // The rules that partial evaluation makes stand in a package of this name, and what was found out is bounded.
 const (
@@ -62,7 +62,7 @@ func (p *partialProgram) compile(caps *ast.Capabilities) (err error) {
 }
 
 func (in *Input) listKey() listKey {
-	return listKey{in.Permission, in.Classification, in.Resource.Type}
+	return listKey{in.Permission, in.Classification, in.Fields, in.Resource.Type}
 }
 
 // needs returns what of an element seems to matter for the question that base asks: its element is empty but for the type of the resource.

@@ -18,6 +18,7 @@ const (
 	readHost
 	readPermission
 	readClassification
+	readFields
 	readQuery
 	readRequest // presence
 	readSubject
@@ -61,7 +62,7 @@ const (
 // paths say which part is where in the document; schema_test holds them to the schema.
 var paths = map[string]reads{
 	"request": readRequest, "request.method": readMethod, "request.path": readPath, "request.route": readRoute, "request.host": readHost,
-	"request.permission": readPermission, "request.classification": readClassification, "request.query": readQuery,
+	"request.permission": readPermission, "request.classification": readClassification, "request.fields": readFields, "request.query": readQuery,
 	"identity": readIdentity, "identity.subject": readSubject, "identity.name": readName, "identity.roles": readRoles, "identity.kind": readKind,
 	"identity.issuer": readIssuer, "identity.scopes": readScopes, "identity.amr": readAMR, "identity.acr": readACR,
 	"identity.auth_time": readAuthTime, "identity.mfa_time": readMFATime, "identity.session": readSession,

@@ -98,6 +98,7 @@ func (in *Input) key(b []byte, r reads) ([]byte, bool) {
 	}
 	b = appendRead(b, r, readPermission, in.Permission)
 	b = appendRead(b, r, readClassification, in.Classification)
+	b = appendRead(b, r, readFields, in.Fields)
 	b = appendRead(b, r, readMethod, in.Method)
 	b = appendRead(b, r, readPath, in.Path)
 	b = appendRead(b, r, readRoute, in.Route)

@@ -49,6 +49,7 @@ func (in *Input) appendJSON(b []byte) (_ []byte, err error) {
 	w.object("parent", in.Parent)
 	w.open("request")
 	w.text("classification", in.Classification, in.Classification != "")
+	w.text("fields", in.Fields, true)
 	w.text("host", in.Host, true)
 	w.text("method", in.Method, true)
 	w.text("path", in.Path, true)

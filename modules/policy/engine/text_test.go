@@ -37,7 +37,7 @@ func TestTheDigestIsTheDocuments(t *testing.T) {
 		}
 		in := Input{
 			RequestID: text("id"), Method: text("method"), Path: text("path"), Route: text("route"), Host: text("host"), Permission: text("permission"),
-			Classification: text("classification"), Query: rapid.SampledFrom(queries).Draw(t, "query"), Resource: Object{text("resource type"), text("resource")}, Parent: Object{text("parent type"), text("parent")},
+			Classification: text("classification"), Fields: text("fields"), Query: rapid.SampledFrom(queries).Draw(t, "query"), Resource: Object{text("resource type"), text("resource")}, Parent: Object{text("parent type"), text("parent")},
 			Target: text("target"), Relations: list("relations"), ParentRelations: list("parent relations"), BreakGlass: flag("break glass"), Truncated: flag("truncated"),
 		}
 		if flag("client") {
