@@ -114,6 +114,71 @@ func TestNothingFailsWhileKeysRotate(t *testing.T) {
 	t.Logf("%d values were encrypted and decrypted", done.Load())
 }
 
+// deaf is a feed that brings nothing, as one does for its first fifth of a second.
+type deaf struct{ Feed }
+
+func (deaf) Subscribe(string, func(string)) func() { return func() {} }
+
+// A gateway under load that meets a version it has not heard of reads the set again, once, and fails nobody.
+func TestManyMeetANewVersionAtOnce(t *testing.T) {
+	config, key := dbtest.New(t), ringKey(t)
+	a := openNode(t, config, key)
+	o := ground(t, config)
+	o.Master, o.Feed = key, deaf{o.Feed}
+	b := openWith(t, o)
+	id := use(t, a, "room").ID()
+	for range 5 {
+		held, err := b.ByID(t.Context(), id) // a request that has begun
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.Rotate(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		sealed := seal(t, use(t, a, "room"), "text", "x", "")
+		before, _, _ := b.Counts()
+		var wg sync.WaitGroup
+		for range 200 {
+			wg.Go(func() {
+				if plain, _, err := held.Open(nil, "text", sealed, nil); err != nil || string(plain) != "x" {
+					t.Errorf("%q %v", plain, err)
+				}
+			})
+		}
+		wg.Wait()
+		if after, _, _ := b.Counts(); after-before > 5 {
+			t.Errorf("it was read %d times", after-before)
+		}
+	}
+}
+
+// Versions that never were, which whoever writes the back end's data can make up, cost a bounded number of questions.
+func TestVersionsThatNeverWere(t *testing.T) {
+	var now atomic.Int64
+	o := ground(t, dbtest.NewSQLite(t))
+	o.Master, o.Now = ringKey(t), func() time.Time { return time.Unix(now.Load(), 0) }
+	n := openWith(t, o)
+	s := use(t, n, "room")
+	forged := seal(t, s, "text", "x", "")
+	forged[0] ^= 1
+	before, _, _ := n.Counts()
+	refused := 0
+	for range 10 * renewBudget {
+		if _, _, err := use(t, n, "room").Open(nil, "text", forged, nil); errors.Is(err, ErrUnavailable) {
+			refused++
+		} else if !errors.Is(err, ErrSealed) {
+			t.Fatal(err)
+		}
+	}
+	if after, _, _ := n.Counts(); after-before > 2*renewBudget || refused == 0 {
+		t.Errorf("it was read %d times, and refused %d times", after-before, refused)
+	}
+	now.Add(1)
+	if _, _, err := use(t, n, "room").Open(nil, "text", forged, nil); !errors.Is(err, ErrSealed) {
+		t.Error(err)
+	}
+}
+
 // Two who rotate the same set at once both do.
 func TestRotationsDoNotOverwriteEachOther(t *testing.T) {
 	config, key := dbtest.New(t), ringKey(t)

@@ -171,7 +171,7 @@ func TestRewrapCountsWhatIsLost(t *testing.T) {
 
 // A service that is away for a while holds the job up, and nothing else that is in memory.
 func TestAMasterKeyThatIsAway(t *testing.T) {
-	config := dbtest.New(t)
+	config := dbtest.NewSQLite(t)
 	s := transit.Start(t, "gateway")
 	v := vault(t, s, "gateway")
 	n := openNode(t, config, v)

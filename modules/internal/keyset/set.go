@@ -107,14 +107,16 @@ func (s *Set) knowing(version uint32) (*Set, error) {
 	}
 	ctx, cancel := context.WithTimeout(s.sets.run, loadTime)
 	defer cancel()
-	fresh, err := s.sets.renew(ctx, s)
-	if err != nil {
-		return nil, err
+	for range 2 { // the first time it may share what another began to read before the version was there
+		fresh, err := s.sets.renew(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		if s = fresh; s.m.versions[version] != nil {
+			return s, nil
+		}
 	}
-	if fresh.m.versions[version] == nil {
-		return nil, ErrSealed
-	}
-	return fresh, nil
+	return nil, ErrSealed
 }
 
 // Index is the blind index of a value: HMAC-SHA256 under a key of the field, the same for the same value for as long as the set is. Nil where the set

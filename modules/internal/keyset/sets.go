@@ -166,7 +166,8 @@ func (s *Sets) get(ctx context.Context, known *Set, what string, read func(conte
 	}
 	if known == nil {
 		var err error
-		if known, err = s.load(ctx, what, read); err != nil {
+		known, err = s.once(ctx, what, func(ctx context.Context) (*Set, error) { return s.load(ctx, read) })
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -176,18 +177,18 @@ func (s *Sets) get(ctx context.Context, known *Set, what string, read func(conte
 	return known, nil
 }
 
-// load reads and opens a set once for all who ask for it at the time.
-func (s *Sets) load(ctx context.Context, what string, read func(context.Context) (row, error)) (*Set, error) {
+// once does something once for all who ask for it at the time.
+func (s *Sets) once(ctx context.Context, what string, do func(context.Context) (*Set, error)) (*Set, error) {
 	if s.run.Err() != nil {
 		return nil, fmt.Errorf("%w: the gateway stops", ErrUnavailable)
 	}
-	loaded := s.flight.DoChan(what, func() (any, error) {
+	done := s.flight.DoChan(what, func() (any, error) {
 		ctx, cancel := context.WithTimeout(s.run, loadTime) // not that of the first who asks: others wait too
 		defer cancel()
-		return s.loadNow(ctx, read)
+		return do(ctx)
 	})
 	select {
-	case r := <-loaded:
+	case r := <-done:
 		if r.Err != nil {
 			return nil, r.Err
 		}
@@ -197,7 +198,8 @@ func (s *Sets) load(ctx context.Context, what string, read func(context.Context)
 	}
 }
 
-func (s *Sets) loadNow(ctx context.Context, read func(context.Context) (row, error)) (*Set, error) {
+// load opens what read finds, and keeps it in memory.
+func (s *Sets) load(ctx context.Context, read func(context.Context) (row, error)) (*Set, error) {
 	for try := 0; ; try++ {
 		changes := s.cache.changes.Load() // before the read: what changes after it is seen
 		r, err := read(ctx)
@@ -246,15 +248,22 @@ func (s *Sets) confirm(ctx context.Context, known *Set) error {
 	return nil
 }
 
-// renew reads a set anew that may be out of date.
+// renew reads a set anew that may be out of date: once for all who find that at the time.
 func (s *Sets) renew(ctx context.Context, known *Set) (*Set, error) {
-	if !s.budget.take(s.now()) {
-		return nil, fmt.Errorf("%w: too many are out of date", ErrUnavailable)
-	}
-	if fresh := s.cache.byID(known.id); fresh == known {
+	fresh, err := s.once(ctx, "r:"+known.id, func(ctx context.Context) (*Set, error) {
+		if since := s.cache.byID(known.id); since != nil && since != known {
+			return since, nil
+		}
+		if !s.budget.take(s.now()) {
+			return nil, fmt.Errorf("%w: too many are out of date", ErrUnavailable)
+		}
 		s.cache.forget(known.id)
+		return s.load(ctx, func(ctx context.Context) (row, error) { return s.row(ctx, known.id) })
+	})
+	if err != nil {
+		return nil, err
 	}
-	return s.ByID(ctx, known.id)
+	return fresh, fresh.refusal()
 }
 
 // Size is how many sets are in memory, at most.
