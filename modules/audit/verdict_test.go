@@ -40,3 +40,14 @@ func TestEventIsSilentOfCleanRequests(t *testing.T) {
 		}
 	}
 }
+
+func TestEventTellsWhatIsNotAsItMustBe(t *testing.T) {
+	_, e, _ := serve(t, httptest.NewRequest("POST", "/x", nil), func(w http.ResponseWriter, r *http.Request) error {
+		reqctx.From(r.Context()).Invalid = []reqctx.Invalid{{In: "body", Place: "/text", Reason: "is missing"}, {In: "path", Reason: "is not described"}}
+		w.WriteHeader(422)
+		return nil
+	})
+	if got, err := json.Marshal(e["gateway.invalid"]); err != nil || string(got) != `["body /text is missing","path is not described"]` {
+		t.Errorf("%s (%v)", got, err)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/convosphere/gateway/test/golden"
@@ -46,5 +47,38 @@ func TestRevision(t *testing.T) {
 		if _, err := read(text); err == nil || !strings.Contains(strings.ToLower(err.Error()), want) {
 			t.Errorf("%v, want %s", err, want)
 		}
+	}
+}
+
+// A document that fails leaves what runs as it is; an edited one is taken up.
+func TestReload(t *testing.T) {
+	raw, err := os.ReadFile("testdata/small.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "api.yaml")
+	load := func(text string) (*Handler, error) {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
+		t.Cleanup(cancel)
+		h := &Handler{OpenAPI: name, Responses: Off}
+		return h, h.Provision(ctx)
+	}
+	asked := func(h *Handler, path string) int { return do(t, h, request("GET", path, "", ""), nil).status }
+	running, err := load(string(raw))
+	if err != nil || asked(running, "/things/1") != 200 || asked(running, "/others/1") != 404 {
+		t.Fatal(err)
+	}
+	if _, err := load("openapi: 3.1.0\ninfo: {}\n"); err == nil || !strings.Contains(err.Error(), "not valid") {
+		t.Error(err)
+	}
+	if asked(running, "/things/1") != 200 {
+		t.Error("a failed reload changed what runs")
+	}
+	edited, err := load(strings.Replace(string(raw), "things", "others", 1))
+	if err != nil || asked(edited, "/things/1") != 404 || asked(edited, "/others/1") != 200 || asked(running, "/things/1") != 200 {
+		t.Error(err)
 	}
 }

@@ -12,9 +12,15 @@ func modernize(v any) {
 		}
 	case map[string]any:
 		for name, member := range v {
-			switch name {
-			case "example", "examples", "default", "enum", "const":
+			named, ok := member.(map[string]any)
+			switch {
+			case name == "example", name == "examples", name == "default", name == "enum":
 				continue // data
+			case ok && name == "properties": // which may have any name
+				for _, schema := range named {
+					modernize(schema)
+				}
+				continue
 			}
 			modernize(member)
 		}

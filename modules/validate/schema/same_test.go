@@ -175,3 +175,63 @@ func value(t *rapid.T, depth int) string {
 	}
 	return rapid.SampledFrom(scalars).Draw(t, "scalar")
 }
+
+// On whatever comes, too. The schema speaks of all members, as in the test above.
+func FuzzCheck(f *testing.F) {
+	const text = `{
+		"$defs": {"tree": {"type": "object", "properties": {"a": {"$ref": "#/$defs/tree"}, "n": {"type": "integer", "multipleOf": 3}}, "additionalProperties": false}},
+		"type": ["object", "array", "string", "number"], "required": [], "minLength": 1, "maxLength": 4, "pattern": "^[^x]*$", "exclusiveMaximum": 1e3,
+		"properties": {
+			"tree": {"$ref": "#/$defs/tree"}, "s": {"enum": ["a", 1, null, {"b": [1.0]}]}, "u": {"type": "array", "uniqueItems": true, "contains": {"const": 1}},
+			"one": {"oneOf": [{"minimum": 5}, {"multipleOf": 2}, {"type": "string"}]}
+		},
+		"patternProperties": {"^p": {"type": "boolean"}}, "additionalProperties": {"not": {"type": "object"}},
+		"prefixItems": [{"type": "string"}], "items": {"if": {"type": "number"}, "then": {"minimum": 0}, "else": {"type": ["null", "string"]}}
+	}`
+	doc := document(f, text)
+	s := compiled(f, text, Sent)
+	library := jsonschema.NewCompiler()
+	if err := library.AddResource("urn:x", doc); err != nil {
+		f.Fatal(err)
+	}
+	want, err := library.Compile("urn:x")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, v := range []string{
+		`{"tree":{"a":{"n":3}},"s":{"b":[1]},"u":[1,2],"p1":true}`, `{"one":6,"x":{}}`, `["a",1,null,-1]`, `"ab"`, `1e2`, `{"u":[1,1.0]}`, `{"tree":{"n":-0.0}}`, `{"s":1.00}`,
+	} {
+		f.Add(v)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		// Names that differ only in case are refused here alone.
+		if v, err := strictjson.Parse([]byte(value)); err != nil || folds(v) {
+			return
+		}
+		same(t, s, want, text, value)
+	})
+}
+
+// folds tells whether a name in it differs from one of the schema's only in case, or a number is one that is refused before.
+func folds(v *strictjson.Value) bool {
+	if v.Kind == strictjson.Number {
+		return !strictjson.PlainNumber(v.Text)
+	}
+	for i := range v.Items {
+		if folds(&v.Items[i]) {
+			return true
+		}
+	}
+	for i := range v.Members {
+		m := &v.Members[i]
+		for _, name := range []string{"tree", "s", "u", "one", "a", "n"} {
+			if m.Name != name && strings.EqualFold(m.Name, name) {
+				return true
+			}
+		}
+		if folds(&m.Value) {
+			return true
+		}
+	}
+	return false
+}
