@@ -130,12 +130,14 @@ func (f *file) sealing(method string) bool {
 	return f != nil && (method == http.MethodPost || method == http.MethodPut)
 }
 
-// without leaves out the whole body, "", of what must be encrypted: the file is that.
+// without leaves out, of what must be encrypted, what the file is: the whole body, "", or the field of a form that is one.
 func (f *file) without(pointers []string) []string {
 	if f == nil {
 		return pointers
 	}
-	return slices.DeleteFunc(pointers, func(p string) bool { return p == "" })
+	return slices.DeleteFunc(pointers, func(p string) bool {
+		return p == "" || slices.Contains(f.parts, strings.TrimPrefix(p, "/"))
+	})
 }
 
 // opening tells whether a request asks for one.

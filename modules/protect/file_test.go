@@ -36,7 +36,7 @@ file GET,PUT /rooms/{room}/pages/{page} {
 }
 `
 	shelfFields = `{
-	"POST /rooms/{room}/files": {"request": {"": "secret", "/name": "open"}},
+	"POST /rooms/{room}/files": {"request": {"/file": "secret", "/name": "open"}},
 	"GET /files/{id}": {"response": {"": "secret"}},
 	"PUT /rooms/{room}/pages/{page}": {"request": {"": "secret"}}
 }`
