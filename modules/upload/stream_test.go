@@ -1,0 +1,73 @@
+package upload
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"runtime"
+	"testing"
+
+	"github.com/dustin/go-humanize"
+)
+
+// long is a body of so many bytes of text, that takes no memory. It notes the most heap that is in use while it is read.
+type long struct {
+	left int64
+	peak uint64
+}
+
+func (l *long) Read(p []byte) (int, error) {
+	if l.left == 0 {
+		return 0, io.EOF
+	}
+	n := int(min(int64(len(p)), l.left))
+	for i := range p[:n] {
+		p[i] = "streams. "[i%9]
+	}
+	if l.left/(32<<20) != (l.left-int64(n))/(32<<20) {
+		l.look()
+	}
+	l.left -= int64(n)
+	return n, nil
+}
+
+func (l *long) look() {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	l.peak = max(l.peak, m.HeapAlloc)
+}
+
+// A long upload takes the memory of a short one. GW_UPLOAD=2GiB has it take long.
+func TestLongUploadsStreamInLittleMemory(t *testing.T) {
+	size := int64(192 << 20)
+	if s := os.Getenv("GW_UPLOAD"); s != "" {
+		n, err := humanize.ParseBytes(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size = int64(n)
+	}
+	h := provision(t, &Handler{Rules: Rules{MaxSize: size}, Spool: &Spool{Quota: 3 * size}})
+	in, out := &long{left: size}, new(long)
+	r := httptest.NewRequest(http.MethodPost, "/files", in)
+	r.Header.Set("Content-Type", octets)
+	r.ContentLength = -1
+	runtime.GC()
+	var passed int64
+	err := h.ServeHTTP(httptest.NewRecorder(), r, nextFunc(func(_ http.ResponseWriter, r *http.Request) error {
+		out.look()
+		n, err := io.Copy(io.Discard, r.Body)
+		out.look()
+		passed = n
+		return err
+	}))
+	if err != nil || passed != size {
+		t.Fatalf("%d bytes of %d passed, %v", passed, size, err)
+	}
+	if peak := max(in.peak, out.peak); peak > 64<<20 {
+		t.Errorf("%s took %s of heap", humanize.IBytes(uint64(size)), humanize.IBytes(peak))
+	} else {
+		t.Logf("%s took %s of heap", humanize.IBytes(uint64(size)), humanize.IBytes(peak))
+	}
+}
