@@ -55,11 +55,12 @@ bench: build ## Requests per second as ratios to plain Caddy, by wrk, and what s
 	@test/scripts/deps wrk
 	GATEWAY_BIN_DIR=$(BIN) go run ./test/bench $(BENCH_FLAGS)
 
-measure: bench ## What takes long: the benchmark, what the WAF refuses and should not, logins and lookups among a million accounts, the screen held against Coraza and limits against their model for minutes, every fuzz target for a minute
+measure: bench ## What takes long: the benchmark, what the WAF refuses and should not, logins and lookups among a million accounts, an upload of 2 GiB, the screen held against Coraza and limits against their model for minutes, every fuzz target for a minute
 	@test/scripts/deps npm
 	GATEWAY_BIN_DIR=$(BIN) go run ./test/measure $(MEASURE_FLAGS)
 	GW_CAMPAIGN=5m go test -count=1 -timeout 60m -v -run 'Sound|Program' ./modules/waf/screen
 	GW_CAMPAIGN=1m go test -count=1 -timeout 30m -v -run 'Model|Nobody|Refunds' ./modules/ratelimit/limit
+	GW_UPLOAD=2GiB go test -count=1 -timeout 30m -v -run LongUploads ./modules/upload
 	@test/scripts/fuzz 60s modules backend
 
 clean: ## Removes what was built
