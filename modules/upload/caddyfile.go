@@ -32,6 +32,7 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		opaque       <type>…                    # archives that may pass though nobody can look into them
 //		allow        <finding>…                 # that refuse nothing
 //		refuse       <finding>…                 # that refuse, though they would only be reported
+//		strip_location                          # takes out of pictures and videos where they were made
 //		image {
 //			pixels   <count>                    # 100000000
 //			side     <pixels>                   # 32768
@@ -134,15 +135,16 @@ func (h *Handler) setting(d *caddyfile.Dispenser, name string) error {
 // settings are the lines that rules are made of. Their blocks are at the level.
 func (r *Rules) settings(d *caddyfile.Dispenser, level int) map[string]func() error {
 	return map[string]func() error{
-		"max_size":   func() error { return size(d, &r.MaxSize) },
-		"max_file":   func() error { return size(d, &r.MaxFile) },
-		"max_files":  func() error { return count(d, &r.MaxFiles) },
-		"max_fields": func() error { return count(d, &r.MaxFields) },
-		"max_field":  func() error { return size(d, &r.MaxField) },
-		"types":      func() error { return some(d, &r.Types) },
-		"opaque":     func() error { return some(d, &r.Opaque) },
-		"allow":      func() error { return some(d, &r.Allow) },
-		"refuse":     func() error { return some(d, &r.Refuse) },
+		"max_size":       func() error { return size(d, &r.MaxSize) },
+		"max_file":       func() error { return size(d, &r.MaxFile) },
+		"max_files":      func() error { return count(d, &r.MaxFiles) },
+		"max_fields":     func() error { return count(d, &r.MaxFields) },
+		"max_field":      func() error { return size(d, &r.MaxField) },
+		"types":          func() error { return some(d, &r.Types) },
+		"opaque":         func() error { return some(d, &r.Opaque) },
+		"allow":          func() error { return some(d, &r.Allow) },
+		"refuse":         func() error { return some(d, &r.Refuse) },
+		"strip_location": func() error { return flag(d, &r.StripLocation) },
 		"image": func() error {
 			return block(d, level, map[string]func() error{
 				"pixels": func() error { return count(d, &r.ImagePixels) },

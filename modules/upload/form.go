@@ -47,7 +47,7 @@ func (x *exchange) lookAtForm() (v finding, number int, err error) {
 		if part.File && part.Filename == "" && size == 0 {
 			continue // an input of a page for which nothing was chosen
 		}
-		v, err := x.one(file{name: part.Filename, declared: part.Type, content: io.NewSectionReader(x.file, part.Offset, size), size: size})
+		v, err := x.one(file{name: part.Filename, declared: part.Type, offset: part.Offset, content: io.NewSectionReader(x.file, part.Offset, size), size: size})
 		if err != nil || v.refuses {
 			return v, files, err
 		}

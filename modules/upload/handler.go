@@ -14,6 +14,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/internal/route"
 	"github.com/convosphere/gateway/modules/internal/wsframe"
+	"github.com/convosphere/gateway/modules/upload/inspect"
 	"github.com/convosphere/gateway/modules/upload/spool"
 )
 
@@ -76,8 +77,9 @@ type exchange struct {
 	rc    *reqctx.Request
 	kind  kind
 
-	file *spool.File // the body; nil: it was not received
-	cut  bool        // the body was not read to its end
+	file    *spool.File     // the body; nil: it was not received
+	cut     bool            // the body was not read to its end
+	patches []inspect.Patch // what is taken out of it before it passes
 }
 
 func (x *exchange) end() {
@@ -166,6 +168,7 @@ func (x *exchange) one(f file) (finding, error) {
 	if err == nil && v.refuses {
 		v.file = &f
 	}
+	x.patches = append(x.patches, v.patches...)
 	return v, err
 }
 
@@ -217,7 +220,7 @@ func (x *exchange) pass() {
 		return // nothing was read
 	}
 	size := x.file.Size()
-	b := &body{Reader: io.NewSectionReader(x.file, 0, size), from: x.r.Body}
+	b := &body{Reader: io.NewSectionReader(inspect.Patched(x.file, x.patches), 0, size), from: x.r.Body}
 	if x.cut { // in mode report
 		b.Reader = io.MultiReader(b.Reader, x.r.Body)
 		x.r.Body = b

@@ -42,8 +42,9 @@ type finding struct {
 	refuses   bool
 	kind      string // the type by content; "" not known
 	signature string
-	sum       string // SHA-256 in hex, of a file that would be refused
-	file      *file  // what it is of; nil: a whole body
+	sum       string          // SHA-256 in hex, of a file that would be refused
+	file      *file           // what it is of; nil: a whole body
+	patches   []inspect.Patch // what must be taken out of a file that passes
 }
 
 // note adds a rule.
@@ -62,6 +63,7 @@ func whole(r Rules, rule string) finding {
 // file is one that is to be looked at.
 type file struct {
 	name, declared string
+	offset         int64 // in the body
 	content        io.ReaderAt
 	size           int64
 }
@@ -91,10 +93,31 @@ func (h *Handler) judge(ctx context.Context, r *rule, f file) (finding, error) {
 			return v, err
 		}
 	}
+	if !v.refuses && r.StripLocation {
+		if err := v.strip(ctx, r, f); err != nil {
+			return v, err
+		}
+	}
 	if v.refuses {
 		return v, h.pardon(ctx, f, &v)
 	}
 	return v, nil
+}
+
+// strip finds what tells where a picture was made.
+func (v *finding) strip(ctx context.Context, r *rule, f file) (err error) {
+	v.patches, err = inspect.Location(ctx, inspect.File{Name: f.name, Declared: f.declared, Size: f.size, Content: f.content}, v.kind)
+	if errors.Is(err, inspect.ErrLocation) {
+		v.note(r.Rules, location)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("looking where a picture was made: %w", err)
+	}
+	for i := range v.patches {
+		v.patches[i].Off += f.offset
+	}
+	return nil
 }
 
 // scan has the scanner look at a file.

@@ -42,6 +42,9 @@ type Rules struct {
 	Allow  []string `json:"allow,omitempty"`
 	Refuse []string `json:"refuse,omitempty"`
 
+	// Takes out of pictures and videos where they were made.
+	StripLocation bool `json:"strip_location,omitempty"`
+
 	// Bounds of images: pixels of one, of a side, frames of an animation. Default: 100 million, 32768, 1000.
 	ImagePixels int64 `json:"image_pixels,omitempty"`
 	ImageSide   int64 `json:"image_side,omitempty"`
@@ -64,6 +67,7 @@ func (r Rules) over(base Rules) Rules {
 			*l.own = *l.base
 		}
 	}
+	r.StripLocation = r.StripLocation || base.StripLocation
 	r.ImagePixels, r.ImageSide, r.ImageFrames = cmp.Or(r.ImagePixels, base.ImagePixels), cmp.Or(r.ImageSide, base.ImageSide), cmp.Or(r.ImageFrames, base.ImageFrames)
 	r.ArchiveDepth, r.ArchiveEntries = cmp.Or(r.ArchiveDepth, base.ArchiveDepth), cmp.Or(r.ArchiveEntries, base.ArchiveEntries)
 	r.ArchiveSize, r.ArchiveRatio = cmp.Or(r.ArchiveSize, base.ArchiveSize), cmp.Or(r.ArchiveRatio, base.ArchiveRatio)
@@ -135,9 +139,10 @@ const (
 	partial    = "partial"    // a piece of a file
 	badType    = "media-type" // a declared type that can't be read, or several
 	binaryText = "binary"     // a field of a form that is no text
+	location   = "location"   // a picture that may say where it was made, in a way that can't be taken out
 )
 
-var own = []string{malware, unscanned, tooLarge, tooMany, badForm, notForm, encoded, partial, badType, binaryText}
+var own = []string{malware, unscanned, tooLarge, tooMany, badForm, notForm, encoded, partial, badType, binaryText, location}
 
 // findings are all there are.
 var findings = func() []string {

@@ -3,10 +3,12 @@ package upload
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/internal/wsframe"
+	"github.com/convosphere/gateway/modules/upload/inspect"
 )
 
 // The reasons of a close, as far as a client is told.
@@ -70,6 +72,14 @@ func (s *socket) message(ctx context.Context, m *wsframe.Message) error {
 	case result == refused:
 		return errMessage
 	}
+	if len(v.patches) == 0 {
+		return nil
+	}
+	stripped := make([]byte, len(m.Data))
+	if _, err := inspect.Patched(bytes.NewReader(m.Data), v.patches).ReadAt(stripped, 0); err != nil {
+		return fmt.Errorf("taking out where a picture was made: %w", err) // closed with 1011
+	}
+	m.Data = stripped
 	return nil
 }
 
