@@ -23,6 +23,7 @@ func (admin) CaddyModule() caddy.ModuleInfo {
 // adminRoutes are the routes, by the pattern of an http.ServeMux.
 var adminRoutes = map[string]func(*App, http.ResponseWriter, *http.Request) error{
 	"GET /gateway/policy":                (*App).serveStatus,
+	"GET /gateway/policy/fields":         (*App).serveFields,
 	"POST /gateway/policy/reload":        (*App).serveReload,
 	"GET /gateway/grants":                (*App).serveGrants,
 	"GET /gateway/grants/check":          (*App).serveGrantCheck,

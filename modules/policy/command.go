@@ -18,7 +18,7 @@ func init() {
 const policyHelp = `
 Tools for who writes the policy that the gateway decides by.
 
-The exit code is 0 when nothing is amiss, 1 on an error, and 3 where a command found something: a test that fails, a decision that flips.`
+The exit code is 0 when nothing is amiss, 1 on an error, and 3 where a command found something: a test that fails, a decision that flips, a field that is not classified.`
 
 // commands are those below `convosphere policy`.
 var commands = []func() *cobra.Command{
@@ -32,6 +32,7 @@ var commands = []func() *cobra.Command{
 	logCommand,
 	buildCommand,
 	dataCommand,
+	fieldsCommand,
 	statusCommand,
 	reloadCommand,
 }

@@ -89,6 +89,19 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+// What the policy wants encrypted passes authorize where protect stands behind it, and only there.
+func TestAuthorizeKnowsWhetherProtectIsThere(t *testing.T) {
+	for text, want := range map[string]bool{"gw_secure": true, "gw_secure {\n authorize {\n  audience chat\n }\n}": true, "gw_secure {\n without protect\n}": false} {
+		_, raw, err := handlers(t, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(raw, `"handler":"gw_authorize","protected":true`); got != want {
+			t.Errorf("%s: %s", text, raw)
+		}
+	}
+}
+
 func TestPartsCanBeConfiguredAndLeftOut(t *testing.T) {
 	names, raw, err := handlers(t, "gw_secure {\n authorize {\n  audience chat\n }\n without waf encode\n headers {\n  referrer-policy no-referrer\n }\n}")
 	if err != nil {
