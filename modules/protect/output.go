@@ -10,6 +10,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/redact"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/modules/internal/route"
 	"github.com/convosphere/gateway/modules/internal/wsframe"
 	"github.com/convosphere/gateway/modules/protect/output"
 )
@@ -88,7 +89,7 @@ func about(r *http.Request, rc *reqctx.Request, o output.Outcome) string {
 func outputEvent(r *http.Request, rc *reqctx.Request, o output.Outcome) *event.Event {
 	e := &event.Event{
 		Category: "web", Action: "data-detected", Outcome: event.Success, Reason: "a back end sent what is looked for",
-		RequestID: rc.ID, Method: r.Method, Host: r.Host, Path: redact.Path(r.URL.EscapedPath(), rc.Route), Route: rc.Route, Status: o.Status,
+		RequestID: rc.ID, Method: r.Method, Host: route.Hostname(r.Host), Path: redact.Path(r.URL.EscapedPath(), rc.Route), Route: rc.Route, Status: o.Status,
 	}
 	if o.Refused != "" {
 		e.Action, e.Outcome, e.Reason = "answer-withheld", event.Failure, "what a back end sent was not passed on"

@@ -31,6 +31,28 @@ var class = func() (t [256]byte) {
 	return t
 }()
 
+// begins are the kinds that can begin with a letter or digit.
+var begins = func() (t [256]Set) {
+	for c, is := range class {
+		if is&digit != 0 {
+			t[c] |= numbers
+		}
+		if is&letter != 0 {
+			t[c] |= 1 << IBAN
+		}
+		if is&upper != 0 {
+			for _, id := range lettered {
+				t[c] |= 1 << id.kind
+			}
+		}
+		if len(first[c]) > 0 {
+			t[c] |= 1 << APIKey
+		}
+	}
+	t['e'] |= 1 << JWT
+	return t
+}()
+
 func is(text []byte, i int, classes byte) bool {
 	return i >= 0 && i < len(text) && class[text[i]]&classes != 0
 }
@@ -48,7 +70,7 @@ func (s Set) Find(text []byte, from int, found []Match) []Match {
 		switch {
 		case c&other != 0:
 			m, ok = s.sign(text, i, last)
-		case !is(text, i-1, word):
+		case s&begins[text[i]] != 0 && !is(text, i-1, word):
 			m, ok = s.word(text, i)
 		}
 		if ok {
@@ -88,9 +110,6 @@ func (s Set) sign(text []byte, i, last int) (Match, bool) {
 // word looks at what begins where a word does.
 func (s Set) word(text []byte, i int) (Match, bool) {
 	if class[text[i]]&digit != 0 {
-		if s&numbers == 0 {
-			return Match{}, false
-		}
 		return s.number(text, i)
 	}
 	if s.Has(IBAN) && is(text, i+1, letter) && is(text, i+2, digit) && is(text, i+3, digit) {

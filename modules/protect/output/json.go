@@ -161,6 +161,9 @@ func (s *inspector) endNumber(dst []byte) ([]byte, error) {
 	if len(number) < shortestNumber {
 		return append(dst, number...), nil
 	}
+	if s.none(number) {
+		return append(dst, number...), nil
+	}
 	s.reset()
 	s.text = append(s.text, number...)
 	at, masks := len(dst), s.masks
@@ -181,29 +184,37 @@ func (s *inspector) endString(dst []byte) ([]byte, error) {
 		s.name = false
 		return append(dst, '"'), err
 	}
-	s.reset()
+	text := raw
 	if s.escaped {
+		s.reset()
 		s.text = unescape(s.text, raw)
-	} else {
+		text = s.text
+	}
+	dst = append(dst, '"')
+	found := !s.none(text)
+	if s.name {
+		s.name = false
+		defer s.point(clean(text, found)) // what is found in a name is in the object that has it
+	}
+	if !found {
+		return append(s.verbatim(dst, raw), '"'), nil
+	}
+	if !s.escaped {
+		s.reset()
 		s.text = append(s.text, raw...)
 	}
-	clean := s.clean()
-	at, masks, count := len(dst), s.masks, s.look.count
-	dst, err := s.upTo(append(dst, '"'), len(s.text), s.pointer, s.encode)
-	if err != nil {
-		return dst, err
+	at, masks := len(dst), s.masks
+	dst, err := s.upTo(dst, len(s.text), s.pointer, s.encode)
+	if err == nil && s.masks == masks {
+		dst = s.verbatim(dst[:at], raw)
 	}
-	if s.masks == masks {
-		dst = s.verbatim(append(dst[:at], '"'), raw)
-	}
-	if s.name {
-		if s.look.count > count {
-			clean = unnamed
-		}
-		s.name = false
-		s.point(clean)
-	}
-	return append(dst, '"'), nil
+	return append(dst, '"'), err
+}
+
+// none tells that nothing is found in a text, as in most.
+func (s *inspector) none(text []byte) bool {
+	s.look.place = s.look.kinds.Find(text, 0, s.look.place[:0])
+	return len(s.look.place) == 0
 }
 
 // verbatim appends a string as it was written.
@@ -220,13 +231,13 @@ func (s *inspector) verbatim(dst, raw []byte) []byte {
 // unnamed stands for a name that is not told.
 const unnamed = "?"
 
-// clean is the name, where it can be told in an event: one that a programmer chose, not a person's or a number's.
-func (s *inspector) clean() string {
-	if !s.name || len(s.text) == 0 || len(s.text) > mostName {
+// clean is a name, where it can be told in an event: one that a programmer chose, not a person's or a number's.
+func clean(name []byte, found bool) string {
+	if found || len(name) == 0 || len(name) > mostName {
 		return unnamed
 	}
 	digits := 0
-	for _, c := range s.text {
+	for _, c := range name {
 		switch {
 		case c >= '0' && c <= '9':
 			if digits++; digits > mostDigits {
@@ -237,7 +248,7 @@ func (s *inspector) clean() string {
 			return unnamed
 		}
 	}
-	return string(s.text)
+	return string(name)
 }
 
 // part lets some of a long string go on. Its escapes are written anew.

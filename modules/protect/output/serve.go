@@ -52,6 +52,7 @@ func (w *writer) finish(err error) error {
 			status = http.StatusRequestedRangeNotSatisfiable
 		}
 		w.base.restore(h, none)
+		w.f.hidden.remove(h)
 		problem.Write(w.ResponseWriter, w.r, problem.Problem{Status: status})
 	case ended:
 		panic(http.ErrAbortHandler)
@@ -120,7 +121,9 @@ func (w *writer) end(why string) { w.state, w.outcome.Refused = ended, why }
 
 // replace answers with a problem in the place of what the back end has to say.
 func (w *writer) replace(status int, why string) {
-	w.base.restore(w.ResponseWriter.Header(), spared)
+	h := w.ResponseWriter.Header()
+	w.base.restore(h, spared)
+	w.f.hidden.remove(h)
 	w.state, w.outcome.Replaced = replaced, why
 	w.header = http.Header{}
 	problem.Write(w.ResponseWriter, w.r, problem.Problem{Status: status})

@@ -286,7 +286,7 @@ func (w *writer) complete(body []byte) error {
 	}
 	h := w.ResponseWriter.Header()
 	if _, plain := w.sieve.(*markup); w.sieve != nil && (!plain || unsafe(body)) {
-		out, err := w.sieve.write(w.out[:0], body)
+		out, err := w.sieve.write(make([]byte, 0, len(body)+len(body)/8), body)
 		if err == nil {
 			out, err = w.sieve.close(out)
 		}
