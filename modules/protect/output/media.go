@@ -21,6 +21,12 @@ func isJSON(media string) bool {
 	return strings.HasSuffix(media, "+json")
 }
 
+// isFile tells whether a browser saves it: nothing shows it in a page, and its bytes are somebody's.
+func isFile(h http.Header) bool {
+	disposition, _, _ := strings.Cut(h.Get("Content-Disposition"), ";")
+	return strings.EqualFold(strings.TrimSpace(disposition), "attachment")
+}
+
 // isLive tells whether whoever asked waits for every line.
 func isLive(media string) bool {
 	switch media {

@@ -279,7 +279,11 @@ func TestJSONIsEscaped(t *testing.T) {
 			}
 		}
 	}
-	g := start(t, Options{Escape: Off}, nil, answer(200, "application/json", `"<"`))
+	g := start(t, Options{}, nil, answer(200, "application/json", `"<"`, "Content-Disposition", `Attachment; filename="a.json"`))
+	if resp, body := g.ask(t, "GET", "/"); body != `"<"` || resp.ContentLength != 3 {
+		t.Errorf("a file is changed: %q %v", body, resp.Header)
+	}
+	g = start(t, Options{Escape: Off}, nil, answer(200, "application/json", `"<"`))
 	if _, body := g.ask(t, "GET", "/"); body != `"<"` {
 		t.Error(body)
 	}

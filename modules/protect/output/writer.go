@@ -105,7 +105,7 @@ var nosniff = []string{"nosniff"}
 
 // body decides by what kind the body is of.
 func (w *writer) body(h http.Header, media string) {
-	correct := w.f.options.Types == Correct && (media == "" || media == "text/html")
+	correct := w.f.options.Types == Correct && (media == "" || media == "text/html" && !isFile(h))
 	if e := h.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
 		if w.look.strict() && (media == "" || isText(media) || isJSON(media)) {
 			w.withhold(refusedEncoded) // fail closed: it can't be looked through
@@ -135,8 +135,8 @@ func (w *writer) choose(h http.Header, media string) {
 		return
 	case json && partial:
 	case json && w.look != nil:
-		w.sieve = newInspector(w.look, w.f.options.Escape == HTML)
-	case json && w.f.options.Escape == HTML:
+		w.sieve = newInspector(w.look, w.f.options.Escape == HTML && !isFile(h))
+	case json && w.f.options.Escape == HTML && !isFile(h):
 		w.sieve = &markup{}
 	case text && w.look != nil:
 		w.sieve = &plain{window{look: w.look}}
