@@ -28,12 +28,14 @@ func TestUploadsAreScannedAndRefusedOnesKept(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	shipped, err := os.ReadFile(filepath.Join(kit.Root(t), "caddyfiles", "demo.Caddyfile"))
+	n := kit.Demo(t, kit.DemoOptions{})
+	files := filepath.Join(n.Data, "caddyfiles")
+	shipped, err := os.ReadFile(filepath.Join(files, "demo.Caddyfile"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := kit.Demo(t, kit.DemoOptions{})
-	n.Load(t, strings.Replace(string(shipped), "gw_secure {\n", "gw_secure {\n\t\tupload {\n\t\t\tscanner "+daemon.Unix+"\n\t\t\tquarantine\n\t\t}\n", 1)).Want(t, http.StatusOK)
+	text := strings.ReplaceAll(string(shipped), "import chat-", "import "+files+"/chat-") // what is posted has no folder of its own
+	n.Load(t, strings.Replace(text, "gw_secure {\n", "gw_secure {\n\t\tupload {\n\t\t\tscanner "+daemon.Unix+"\n\t\t\tquarantine\n\t\t}\n", 1)).Want(t, http.StatusOK)
 	c := n.Client(t).Login(t, n.Users["ursula"])
 	upload := func(name string, content []byte) *kit.Answer {
 		t.Helper()
