@@ -6,6 +6,8 @@ import (
 	"strings"
 )
 
+const maxStyle = 1 << 20
+
 var (
 	cssComment = regexp.MustCompile(`(?s)/\*.*?\*/`)
 	cssEscape  = regexp.MustCompile(`\\([0-9a-fA-F]{1,6}[ \t\r\n\f]?|.)`)
@@ -14,6 +16,10 @@ var (
 
 // css looks for what a style loads or runs.
 func (w *walker) css(s string) {
+	if len(s) > maxStyle {
+		w.find(MarkupSize, "a style that is longer than is read")
+		return
+	}
 	s = cssComment.ReplaceAllString(s, "")
 	s = cssEscape.ReplaceAllStringFunc(s, func(e string) string {
 		if n, err := strconv.ParseUint(strings.TrimSpace(e[1:]), 16, 32); err == nil {

@@ -3,6 +3,7 @@ package inspect
 import (
 	"bytes"
 	"net/http"
+	"path"
 	"strings"
 
 	"github.com/gabriel-vasile/mimetype"
@@ -102,9 +103,32 @@ func textual(kind string) bool {
 	return false
 }
 
-// sniffsAsHTML tells whether a browser that is not told nosniff takes the file for HTML.
+// sniffsAsHTML tells whether a browser that is told neither a type nor nosniff takes the file for HTML. Browsers skip more white space than
+// Go's library does.
 func sniffsAsHTML(head []byte) bool {
-	return strings.HasPrefix(http.DetectContentType(head), typeHTML)
+	return strings.HasPrefix(http.DetectContentType(bytes.TrimLeft(head, " \t\r\n\f")), typeHTML)
+}
+
+// prose tells the names of texts that may begin with a tag, as a heading in Markdown does: what they hold is shown as text by their name.
+func prose(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".md", ".markdown", ".txt", ".rst":
+		return true
+	}
+	return false
+}
+
+// pages begin what is a page whatever its name is.
+var pages = []string{"<!doctype html", "<html", "<head", "<script", "<iframe", "<body", "<style"}
+
+func beginsPage(head []byte) bool {
+	s := strings.ToLower(string(bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n\f")))
+	for _, p := range pages {
+		if strings.HasPrefix(s, p) {
+			return true
+		}
+	}
+	return false
 }
 
 // executable tells the types that are run by those who open them.

@@ -66,8 +66,11 @@ func (t *task) kind(f File, head []byte, depth int) (kind string, dir *directory
 		if kind != typeXHTML {
 			kind = typeHTML
 		}
-	case sniffsAsHTML(head):
+	case kind != typeHTML && !sniffsAsHTML(head):
+	case beginsPage(head) || !prose(f.Name):
 		kind = typeHTML
+	default:
+		kind = typeText
 	}
 	return kind, nil, nil
 }

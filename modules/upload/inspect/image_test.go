@@ -33,12 +33,14 @@ func TestPicturesOfTooManyPixels(t *testing.T) {
 		kind, found := check(t, Limits{}, "a", "", content)
 		finds(t, what+" ("+kind+")", found, ImageSize)
 	}
+	_, found := check(t, Limits{}, "a", "", pngWith(t, strings.Repeat(pngChunk("zTXt", "Comment\x00\x00"+deflated(t, strings.Repeat("\x00", 4<<20))), 8)))
+	finds(t, "many texts that unpack", found, ArchiveRatio)
 	for what, content := range map[string]string{"GIF": gifFile(t, 30), "APNG": pngWith(t, pngChunk("acTL", "\x00\x00\x00\x1e\x00\x00\x00\x00"), strings.Repeat(pngChunk("fcTL", "\x00\x00\x00\x00\x00\x00\x00\x08\x00\x00\x00\x06"+strings.Repeat("\x00", 14)), 30)),
 		"WebP": webpFile(strings.Repeat(webpChunkOf("ANMF", strings.Repeat("\x00", 16)), 30))} {
 		_, found := check(t, Limits{Frames: 20}, "a", "", content)
 		finds(t, what, found, ImageFrames)
 	}
-	_, found := check(t, Limits{AllPixels: 8 * 6 * 20}, "a", "", gifFile(t, 30))
+	_, found = check(t, Limits{AllPixels: 8 * 6 * 20}, "a", "", gifFile(t, 30))
 	finds(t, "all pixels", found, ImageFrames)
 }
 

@@ -18,7 +18,7 @@ func TestOrdinaryFilesPass(t *testing.T) {
 		{"a.tar.gz", "application/gzip", gzipped(t, tarFile(t)+strings.Repeat("\x00", 512)), typeGzip},
 		{"a.txt", "text/plain", "hello", typeText}, {"a.txt", "text/plain; charset=utf-8", "MZ is how programs begin, BM how bitmaps do", typeText}, {"empty.txt", "", "", typeText},
 		{"notes.txt", "text/plain", "A PDF begins with %PDF-1.7, a page with <html>", typeText}, {"a.csv", "text/csv", "a,b\n1,2\n", "text/csv"}, {"main.go", "text/x-go", "package main\n", typeText},
-		{"a.md", "text/markdown", "# Title\n\n<script> is what pages run\n", typeText}, {"a.json", "application/json", `{"a":1}`, "application/json"},
+		{"a.md", "text/markdown", "# Title\n\n<script> is what pages run\n", typeText}, {"a.json", "application/json", `{"a":1}`, "application/json"}, {"README.md", "text/markdown", "<h1 align=center>Title</h1>\n\nText", typeText},
 		{"a.bin", "application/octet-stream", "\x00\x01\x02\x03", typeUnknown}, {"Screenshot 12:30:00.png", typePNG, pngFile(t), typePNG}, {"a.xml", "application/xml", `<?xml version="1.0"?><a><script/></a>`, typeXML},
 		{"größe 👨‍👩‍👧.png", typePNG, pngFile(t), typePNG}, {"a.foo", "application/vnd.foo+zip", zipFile(t, "a", "b"), typeZip}, {"", "", pngFile(t), typePNG},
 	} {
@@ -38,7 +38,7 @@ func TestTypeAgainstNameAndDeclaredType(t *testing.T) {
 		rule                    Rule
 	}{
 		{"a.png", typePNG, jpegFile(t), DeclaredType}, {"a.png", "", jpegFile(t), NameType}, {"a.png", typePNG, page, DeclaredType}, {"a.txt", typeText, page, DeclaredType}, {"a.txt", "", page, NameType},
-		{"a.unknown", "", page, NameType}, {"a", "", page, Active}, {"a.html", typeHTML, page, Active}, {"a.txt", typeText, " \n<svg xmlns='http://www.w3.org/2000/svg'/>", DeclaredType},
+		{"a.md", "text/markdown", page, DeclaredType}, {"a", "", strings.Repeat(" ", 1000) + page, Active}, {"a", "", "<p>x", Active}, {"a.unknown", "", page, NameType}, {"a", "", page, Active}, {"a.html", typeHTML, page, Active}, {"a.txt", typeText, " \n<svg xmlns='http://www.w3.org/2000/svg'/>", DeclaredType},
 		{"a.txt", typeText, "<!--" + strings.Repeat("x", 9000) + "--><svg xmlns='http://www.w3.org/2000/svg'/>", DeclaredType},
 		{"a.txt", typeText, "\xff\xfe" + string(wide16("<html><script>")), DeclaredType}, {"a.xml", typeXML, `<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"/>`, Active},
 		{"a.png", typePNG, exe, Executable}, {"a", "", exe, Executable}, {"a", "application/x-msdownload", exe, Executable}, {"a", "", "\x7fELF\x02\x01\x01" + strings.Repeat("\x00", 100), Executable},
