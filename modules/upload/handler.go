@@ -221,6 +221,11 @@ func (x *exchange) pass() {
 	}
 	size := x.file.Size()
 	b := &body{Reader: io.NewSectionReader(inspect.Patched(x.file, x.patches), 0, size), from: x.r.Body}
+	if len(x.patches) > 0 {
+		for _, name := range digests {
+			x.r.Header.Del(name) // of a body that does not pass
+		}
+	}
 	if x.cut { // in mode report
 		b.Reader = io.MultiReader(b.Reader, x.r.Body)
 		x.r.Body = b
@@ -230,6 +235,9 @@ func (x *exchange) pass() {
 	x.r.Header.Set("Content-Length", strconv.FormatInt(size, 10))
 	x.r.Header.Del("Trailer")
 }
+
+// digests are the headers that say what the bytes of a body are.
+var digests = []string{"Content-Digest", "Repr-Digest", "Digest", "Content-Md5"}
 
 // body is what the next handlers read.
 type body struct {

@@ -86,7 +86,8 @@ func (h *Handler) judge(ctx context.Context, r *rule, f file) (finding, error) {
 	}
 	v.kind = kind
 	for _, s := range seen {
-		v.note(r.Rules, string(s.Rule))
+		v.rules = append(v.rules, string(s.Rule))
+		v.refuses = v.refuses || r.refusesSeen(s)
 	}
 	if !v.refuses { // what is refused anyway is not for the scanner to unpack
 		if err := h.scan(ctx, r, f, &v); err != nil {

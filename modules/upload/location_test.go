@@ -47,7 +47,16 @@ func TestWhereAPictureWasMadeIsTakenOut(t *testing.T) {
 		kind, body string
 		left       int // places that are no picture's
 	}{{"image/jpeg", p, 0}, {kind, form, 1}} {
-		o := do(t, h, post(c.kind, c.body))
+		r := post(c.kind, c.body)
+		for _, name := range digests {
+			r.Header.Set(name, "of what was sent")
+		}
+		o := do(t, h, r)
+		for _, name := range digests {
+			if r.Header.Get(name) != "" {
+				t.Errorf("%s is still of what was sent", name)
+			}
+		}
 		if !o.reached || len(o.body) != len(c.body) || o.length != int64(len(c.body)) {
 			t.Errorf("%s: %d %v, %d bytes of %d", c.kind, o.status, o.findings, len(o.body), len(c.body))
 		}

@@ -127,6 +127,12 @@ func (r Rules) refuses(f string) bool {
 	return slices.Contains(own, f) || inspect.Rule(f).Refuses()
 }
 
+// refusesSeen is refuses for what inspect has found, which may matter less within an archive.
+func (r Rules) refusesSeen(f inspect.Finding) bool {
+	rule := string(f.Rule)
+	return !slices.Contains(r.Allow, rule) && (slices.Contains(r.Refuse, rule) || f.Refuses())
+}
+
 // Findings of this package, beside those of inspect. They refuse.
 const (
 	malware    = "malware"    // the scanner found something
