@@ -101,4 +101,22 @@ func TestReportedAnswersStream(t *testing.T) {
 	if o.status != 200 || o.answer != long || len(o.invalid) != 0 {
 		t.Errorf("%d %+v", o.status, o.invalid)
 	}
+	// A proxy copies by ReadFrom, where a writer has it: what is looked at must not get round us.
+	copied := func(text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			from, ok := w.(io.ReaderFrom)
+			if !ok {
+				t.Fatal("no ReadFrom")
+			}
+			_, _ = from.ReadFrom(strings.NewReader(text)) // a test's recorder, or refused
+		}
+	}
+	for _, mode := range []string{Report, Enforce} {
+		h := ready(t, &Handler{OpenAPI: chatDocument, Responses: mode})
+		o := do(t, h, request("GET", "/api/rooms", "", ""), copied(`{"rooms":[],"secret":1}`))
+		if len(o.invalid) != 1 || (o.status == 502) != (mode == Enforce) {
+			t.Errorf("%s: %d %+v", mode, o.status, o.invalid)
+		}
+	}
 }
