@@ -71,6 +71,9 @@ https://localhost:{$GW_PORT} {
 			audience chat
 			import {$GW_FILES}/chat-routes.caddy
 		}
+		protect {
+			import {$GW_FILES}/chat-protect.caddy
+		}
 	}
 	reverse_proxy {$GW_UPSTREAM}
 }
