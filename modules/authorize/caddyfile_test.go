@@ -53,7 +53,7 @@ func chatRoutes(t testing.TB) *Handler {
 	if formatted := caddyfile.Format(raw); !bytes.Equal(formatted, raw) {
 		t.Errorf("caddy fmt gives\n%s", formatted)
 	}
-	out, err := golden.Adapt(":8080\ngw_authorize {\n\taudience chat\n\timport " + file + "\n}\n")
+	out, err := golden.Adapt(":8080\ngw_authorize {\n\taudience chat\n\tprotected\n\timport " + file + "\n}\n")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -328,7 +328,7 @@ func importChat(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return "audience chat\nimport " + file
+	return "audience chat\nprotected\nimport " + file
 }
 
 // newGround is one that lends nothing.
