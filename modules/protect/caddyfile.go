@@ -35,6 +35,18 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //			}]
 //			id, mint, encrypt, index: as in a record's braces, where there is one record alone
 //			index query <parameter> [<member>]
+//			size    <pointer>…
+//		}
+//		socket <path> {
+//			type <member>
+//			in   <type>… { as a route, but for queries and sizes }
+//			out  <type>… { as a route, but for queries }
+//		}
+//		file <methods> <path> {
+//			key_set <template>
+//			record  <type> [<id>]
+//			mint    header <name> ulid
+//			part    <field>…
 //		}
 //	}
 //

@@ -11,7 +11,7 @@
 // data names the tenant, the record and the field (Place). The version of the key is found by the head; it is not bound, nor is the key that wraps it.
 //
 // Every segment ends at a multiple of 64 KiB of the whole, the head included. So of the lengths of a plaintext and its stream each can be
-// told from the other (PlainSize, SealedSize), and so can where a byte of the plaintext lies (SpanOf).
+// told from the other (PlainSize, SealedSize).
 //
 // Nothing that was not authenticated is given out. Memory: one segment, about 64 KiB, for each stream.
 package stream

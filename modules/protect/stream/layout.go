@@ -15,19 +15,3 @@ func PlainSize(sealed int64) (plain int64, ok bool) {
 
 // segmentOf is the number of the segment that a byte of the plaintext lies in.
 func segmentOf(at int64) int64 { return (at + HeadSize) / perSegment }
-
-// Span is which part of a stream must be read for some bytes of the plaintext: whole segments.
-type Span struct {
-	From, Until int64  // bytes of the stream, the second not among them; the stream may end before it
-	Segment     uint32 // the number of the first
-	Skip        int64  // bytes of its plaintext that come before the first one wanted
-}
-
-// SpanOf is that of the bytes first to last, both among them.
-func SpanOf(first, last int64) Span {
-	s := Span{From: HeadSize, Until: (segmentOf(last) + 1) * Segment, Skip: first}
-	if n := segmentOf(first); n > 0 {
-		s.From, s.Segment, s.Skip = n*Segment, uint32(n), first+HeadSize-n*perSegment
-	}
-	return s
-}

@@ -27,16 +27,6 @@ type Opener struct {
 // NewOpener opens a stream from its beginning.
 func NewOpener(dst io.Writer, find Find) *Opener { return &Opener{dst: dst, find: find} }
 
-// From opens the same stream again from the segment of that number on: what is written to the new one begins there. Its head must have come.
-func (o *Opener) From(dst io.Writer, segment uint32) *Opener {
-	n := &Opener{dst: dst, head: o.head, aead: o.aead, number: segment, failed: o.failed}
-	n.ready()
-	return n
-}
-
-// Known tells whether the head has come, and its key was found.
-func (o *Opener) Known() bool { return o.aead != nil }
-
 // Begin is what has come of the head, or of what is none.
 func (o *Opener) Begin() []byte { return o.begin }
 
@@ -129,13 +119,4 @@ func (o *Opener) Close() error {
 		o.failed = errors.New("the encrypted stream is closed")
 	}
 	return err
-}
-
-// Stop ends where a part of the stream was read: the segment that has come is opened, as the stream's last one or not.
-func (o *Opener) Stop(last bool) error {
-	if o.failed != nil || len(o.buf) == 0 {
-		return o.failed
-	}
-	o.failed = o.open(last)
-	return o.failed
 }

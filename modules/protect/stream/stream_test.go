@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"pgregory.net/rapid"
 )
 
 // sizes are those at which something may go wrong: around the ends of segments.
@@ -146,34 +144,6 @@ func TestWhatIsNoStreamIsToldApart(t *testing.T) {
 	if !IsSealed(sealed(t, nil)[:MagicSize]) || IsSealed([]byte("\xf1GWSTRM")) {
 		t.Error("it can't be told by its beginning")
 	}
-}
-
-// Any part of the plaintext can be read from where its segment begins.
-func TestFrom(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
-		n := rapid.SampledFrom([]int{1, 1000, Segment, 2*Segment + 5, 4 * Segment}).Draw(r, "size")
-		plain := bytesOf(n)
-		b := sealed(t, plain)
-		at := rapid.IntRange(0, n-1).Draw(r, "from")
-		end := rapid.IntRange(at, n-1).Draw(r, "to")
-		whole := NewOpener(io.Discard, find(testPlace))
-		if _, err := whole.Write(b[:HeadSize]); err != nil || !whole.Known() {
-			r.Fatal(err)
-		}
-		span := SpanOf(int64(at), int64(end))
-		until := min(span.Until, int64(len(b)))
-		var out bytes.Buffer
-		o := whole.From(&out, span.Segment)
-		if _, err := o.Write(b[span.From:until]); err != nil {
-			r.Fatal(err)
-		}
-		if err := o.Stop(until == int64(len(b))); err != nil {
-			r.Fatal(err)
-		}
-		if got := out.Bytes()[span.Skip:]; !bytes.HasPrefix(got, plain[at:end+1]) {
-			r.Fatalf("%d–%d of %d: something else", at, end, n)
-		}
-	})
 }
 
 func TestTheKeyAndTheSetMustFit(t *testing.T) {
