@@ -96,8 +96,8 @@ func TestRanges(t *testing.T) {
 			t.Errorf("%s %s: %d, %d bytes of %d, %q, %v", c.asked, c.ifRange, a.StatusCode, len(a.body), a.ContentLength, a.Header.Get("Content-Range"), a.err)
 		}
 	}
-	if len(g.ended) > 0 {
-		t.Errorf("answers ended early: %v", g.ended)
+	if ended := g.endings(); len(ended) > 0 {
+		t.Errorf("answers ended early: %v", ended)
 	}
 }
 
@@ -168,7 +168,7 @@ func TestWhatCantBeOpenedIsWithheld(t *testing.T) {
 			}
 		}
 	}
-	if len(g.ended) == 0 {
+	if len(g.endings()) == 0 {
 		t.Error("nobody was told")
 	}
 }
@@ -207,7 +207,7 @@ func TestOtherAnswers(t *testing.T) {
 			panic(http.ErrAbortHandler)
 		}, 502, "withheld\n"},
 	} {
-		g.back.odd = c.odd
+		g.back.behave(c.odd)
 		client := *http.DefaultClient
 		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 		resp, err := client.Get(g.url + "/f")

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -70,6 +71,13 @@ func (b *backEnd) set(path string, body []byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stored[path] = body
+}
+
+// behave has something else answer.
+func (b *backEnd) behave(odd http.HandlerFunc) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.odd = odd
 }
 
 func (b *backEnd) get(path string) []byte {
@@ -137,6 +145,13 @@ func (g *gateway) serve(proxy http.Handler, w http.ResponseWriter, r *http.Reque
 	if failed || err != nil {
 		http.Error(w, "withheld", http.StatusBadGateway)
 	}
+}
+
+// endings are why answers were ended after their beginning was sent.
+func (g *gateway) endings() []error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.ended)
 }
 
 type answered struct {
