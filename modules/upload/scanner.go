@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/upload/clamd"
@@ -132,7 +133,7 @@ func (h *Handler) scannerChanged(up bool) {
 	e := &event.Event{Time: time.Now(), Category: "process", Action: "scanner-lost", Outcome: event.Failure, Reason: "the scanner of uploads does not answer"}
 	if up {
 		e.Action, e.Outcome, e.Reason = "scanner-back", event.Success, "the scanner of uploads answers again"
-		h.logger.Info(e.Reason)
+		h.logger.Info(e.Reason, zap.String("version", h.scanner.Version()))
 	} else {
 		h.logger.Error(e.Reason)
 	}
