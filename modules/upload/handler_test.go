@@ -297,6 +297,7 @@ func TestConfigurationsThatCanNotBe(t *testing.T) {
 		"quarantine":    {Quarantine: &Quarantine{Keep: 1}},
 		"told apart":    {Routes: []*Route{{Path: "/a/{b}"}, {Path: "/a/{c}"}}},
 		"raw and off":   {Routes: []*Route{{Path: "/a", Raw: true, Off: true}}},
+		"raise it":      {Rules: Rules{MaxSize: 3 << 30}},
 		"spool":         {Spool: &Spool{Quota: 1}},
 	} {
 		if err := h.settle(); err == nil || !strings.Contains(err.Error(), want) {

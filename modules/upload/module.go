@@ -1,6 +1,7 @@
 package upload
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -170,6 +171,9 @@ const leastQuota = 1 << 20
 // routes checks the routes: their rules stand over the handler's.
 func (h *Handler) routes() error {
 	base, seen := h.Rules.over(defaults), new(route.Router[bool])
+	if err := h.holds(base); err != nil {
+		return err
+	}
 	for _, r := range h.Routes {
 		p, err := r.pattern()
 		if err == nil && r.Off && r.Raw {
@@ -179,11 +183,26 @@ func (h *Handler) routes() error {
 			err = r.Rules.over(base).validate()
 		}
 		if err == nil {
+			err = h.holds(r.Rules.over(base))
+		}
+		if err == nil {
 			err = each(r.Methods, func(m string) error { return seen.Add(m, p, r.Path, true) })
 		}
 		if err != nil {
 			return fmt.Errorf("route %s: %w", r.Path, err)
 		}
+	}
+	return nil
+}
+
+// holds refuses a size for which there will never be room.
+func (h *Handler) holds(r Rules) error {
+	quota := int64(spool.DefaultQuota)
+	if h.Spool != nil {
+		quota = cmp.Or(h.Spool.Quota, quota)
+	}
+	if h.Mode != Off && !spool.Holds(quota, r.MaxSize) {
+		return fmt.Errorf("max_size %d: one client's uploads may take half of the spool's quota, which is %d: raise it (spool { quota … })", r.MaxSize, quota)
 	}
 	return nil
 }

@@ -149,6 +149,20 @@ func TestRoomIsBoundedForAllAndForOne(t *testing.T) {
 	}
 }
 
+// What Holds says is what happens, to the byte.
+func TestHolds(t *testing.T) {
+	const quota = 4 * step
+	largest := int64(2*step/(Chunk+overhead)+1) * Chunk // the last chunk is never on disk
+	for size, want := range map[int64]bool{0: true, 1: true, Chunk: true, step: true, largest: true, largest + 1: false, 3 * step: false} {
+		if got := Holds(quota, size); got != want {
+			t.Errorf("%d: %t, want %t", size, got, want)
+		}
+		if _, err := file(t, store(t, Options{Quota: quota}), "a").Write(make([]byte, size)); (err == nil) != want {
+			t.Errorf("%d: %v, want %t", size, err, want)
+		}
+	}
+}
+
 func TestTheDiskIsLeftRoom(t *testing.T) {
 	s := store(t, Options{Free: 1 << 60})
 	if _, err := file(t, s, "a").Write(make([]byte, 3*Chunk)); !errors.Is(err, ErrNoDisk) {

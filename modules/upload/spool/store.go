@@ -25,8 +25,19 @@ type Options struct {
 	Free  int64  // bytes of the disk that stay free; default 512 MiB
 }
 
+// DefaultQuota is where none is given.
+const DefaultQuota = 4 << 30
+
 // step is in how large pieces room is taken.
 const step = 1 << 20
+
+// Holds tells whether one client's file of so many bytes can ever have room in a store with that quota.
+func Holds(quota, size int64) bool {
+	if size <= Chunk {
+		return true
+	}
+	return (Offset((size-1)/Chunk)+step-1)/step*step <= max(quota/2, step) // the last chunk is never on disk
+}
 
 // Store is where files are kept. It is safe for use by many.
 type Store struct {
@@ -40,7 +51,7 @@ type Store struct {
 // Open makes the folder.
 func Open(o Options) (*Store, error) {
 	if o.Quota == 0 {
-		o.Quota = 4 << 30
+		o.Quota = DefaultQuota
 	}
 	if o.Free == 0 {
 		o.Free = 512 << 20
