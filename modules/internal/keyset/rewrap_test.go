@@ -44,7 +44,7 @@ func rewrap(t *testing.T, n *node) Progress {
 func TestRewrapMovesAllSetsToAnotherMasterKey(t *testing.T) {
 	config, ring := dbtest.New(t), ringKey(t)
 	n := openNode(t, config, ring)
-	const many = 2*rewrapBatch + 7
+	const many = rewrapBatch + 7
 	values := map[string][]byte{}
 	for i := range many {
 		s := use(t, n, fmt.Sprint("room/", i))
