@@ -26,9 +26,12 @@ type sort struct {
 	mediaType string // in lower case, without parameters; "" none
 	json      bool
 	form      bool
-	text      bool   // or nothing is said: back ends may look for JSON in it
+	text      bool   // or nothing, or something close to JSON, is said: back ends may look for JSON in it
+	foreign   bool   // its charset is not UTF-8
 	wrong     string // why it can't be read as what it says
 }
+
+const notUTF8 = "the body must be UTF-8"
 
 func sortOf(h http.Header) (s sort) {
 	declared := h["Content-Type"]
@@ -42,11 +45,13 @@ func sortOf(h http.Header) (s sort) {
 		}
 		s.mediaType = mediaType
 		s.json, s.form = openapi.IsJSON(mediaType), mediaType == "application/x-www-form-urlencoded"
-		if c := params["charset"]; (s.json || s.form) && (err != nil || c != "" && !strings.EqualFold(c, "utf-8") && !strings.EqualFold(c, "us-ascii")) {
-			s.wrong = "the body must be UTF-8"
+		c := params["charset"]
+		s.foreign = err != nil || c != "" && !strings.EqualFold(c, "utf-8") && !strings.EqualFold(c, "us-ascii")
+		if s.json && s.foreign {
+			s.wrong = notUTF8
 		}
 	}
-	s.text = s.mediaType == "" || strings.HasPrefix(s.mediaType, "text/") && !s.json
+	s.text = s.mediaType == "" || s.form || !s.json && (strings.HasPrefix(s.mediaType, "text/") || strings.Contains(s.mediaType, "json"))
 	for _, e := range h["Content-Encoding"] {
 		if e = strings.TrimSpace(e); e != "" && !strings.EqualFold(e, "identity") && (s.json || s.form) {
 			s.wrong = "the body must not be compressed" // what it holds can't be told without unpacking it
@@ -86,6 +91,8 @@ func (h *Handler) body(w http.ResponseWriter, r *http.Request, rc *reqctx.Reques
 		b.faults = []openapi.Fault{fault(openapi.InBody, kindMedia, "the media type is not one of those that are taken")}
 	case s.json:
 		err = h.json(r, rc, media, &b)
+	case s.form && media.Schema != nil && s.foreign:
+		b.faults = []openapi.Fault{fault(openapi.InBody, kindMedia, notUTF8)}
 	case s.form && media.Schema != nil:
 		err = h.form(r, rc, media, &b)
 	case s.text && !described:
