@@ -37,6 +37,7 @@ func TestArchivesThatUnpackToTooMuch(t *testing.T) {
 		{"zip of zips of zeros", zipFile(t, "a.zip", zipFile(t, "zeros", zeros), "b.zip", zipFile(t, "zeros", zeros)), Limits{}, ArchiveRatio},
 		{"docx of zeros", docx(t, "word/media/image1.png", zeros), Limits{}, ArchiveRatio},
 		{"more bytes", zipFile(t, "zeros", zeros), Limits{Bytes: 1 << 20, Ratio: 1 << 20}, ArchiveSize},
+		{"bzip2", slowZeros(t), Limits{Bytes: 4 << 20}, ArchiveSize},
 		{"sparse tar", sparseTar(t), Limits{}, ArchiveRatio},
 		{"depth", nested, Limits{}, ArchiveDepth},
 		{"depth of gzip", gzipped(t, gzipped(t, gzipped(t, gzipped(t, gzipped(t, "x"))))), Limits{}, ArchiveDepth},
@@ -50,6 +51,15 @@ func TestArchivesThatUnpackToTooMuch(t *testing.T) {
 	}
 	_, found := check(t, Limits{}, "a.log.gz", "", gzipped(t, strings.Repeat("a line of a log\n", 50_000)))
 	clean(t, "a log that compresses well", found)
+	_, found = check(t, Limits{}, "a.bz2", "", slowZeros(t))
+	clean(t, "bzip2", found)
+}
+
+// slowZeros are two million zeros in 50 bytes of bzip2.
+func slowZeros(t testing.TB) string {
+	b, err := base64.StdEncoding.DecodeString("QlpoOTFBWSZTWYK4WkIAD1HgAMAAAACACCAAMMwJqmmKkhtVKSHi7kinChIQVwtIQA==")
+	must(t, err)
+	return string(b)
 }
 
 // quine is Russ Cox's zip that holds itself (https://research.swtch.com/zip): who unpacks what was unpacked never ends.

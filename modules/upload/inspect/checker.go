@@ -48,6 +48,7 @@ type task struct {
 	failed   error // of reading
 	entries  int
 	unpacked int64
+	slowly   int64 // of those, what a slow decoder gave
 }
 
 // find notes the first finding of a rule.

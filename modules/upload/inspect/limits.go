@@ -18,7 +18,7 @@ type Limits struct {
 
 	Depth   int   // archives within archives, the outermost being 1, default 3
 	Entries int   // of all levels together, default 10,000
-	Bytes   int64 // unpacked, of all levels together, default 1 GiB
+	Bytes   int64 // unpacked, of all levels together, beside as many as the file has; default 1 GiB; of bzip2 a quarter
 	Ratio   int64 // unpacked bytes for one of the file, default 200; what unpacks to 16 MiB at most may have any
 
 	Markup int64 // bytes of SVG or XML that are read, default 8 MiB

@@ -55,7 +55,7 @@ func (t *task) objects(f File, at int64, depth int) error {
 		return t.failed
 	}
 	defer func() { _ = z.Close() }() // it was only read
-	p := &pdfScan{t: t, depth: depth, in: bufio.NewReaderSize(&compressed{t, z, depth}, 32<<10)}
+	p := &pdfScan{t: t, depth: depth, in: bufio.NewReaderSize(&compressed{t, z, depth, false}, 32<<10)}
 	return t.pdfEnd(p.run())
 }
 

@@ -107,7 +107,7 @@ func (p *picture) pngText(kind string, off, n int64) error {
 		return p.t.broken(err)
 	}
 	defer func() { _ = z.Close() }() // it was only read
-	got, err := io.Copy(io.Discard, io.LimitReader(&compressed{p.t, z, p.depth}, maxText+1))
+	got, err := io.Copy(io.Discard, io.LimitReader(&compressed{p.t, z, p.depth, false}, maxText+1))
 	if got > maxText {
 		p.t.find(ImageSize, p.depth, "metadata of an image unpacks to too much")
 		return nil

@@ -43,7 +43,7 @@ func (t *task) stream(f File, kind string, depth int) error {
 		defer z.Close()
 		out = z
 	}
-	return t.unpackedFile(name, &compressed{t, out, depth}, depth+1)
+	return t.unpackedFile(name, &compressed{t, out, depth, kind == typeBzip2}, depth+1)
 }
 
 // tar looks into a tape archive.
@@ -92,7 +92,7 @@ func (t *task) tarEntry(h *tar.Header, r io.Reader, seen *set, depth int) error 
 			return errMalformed
 		}
 		// A sparse file is longer than what the archive has of it.
-		return t.unpackedFile(h.Name, &compressed{t, r, depth}, depth+1)
+		return t.unpackedFile(h.Name, &compressed{t, r, depth, false}, depth+1)
 	case tar.TypeDir:
 		return nil
 	}

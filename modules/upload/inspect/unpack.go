@@ -23,6 +23,7 @@ type compressed struct {
 	t     *task
 	r     io.Reader
 	depth int
+	slow  bool // bzip2, whose decoder takes many times as long as others: a quarter of the bytes is the most
 }
 
 // Read implements io.Reader.
@@ -30,7 +31,12 @@ func (c *compressed) Read(p []byte) (int, error) {
 	t := c.t
 	n, err := c.r.Read(p)
 	t.unpacked += int64(n)
+	if c.slow {
+		t.slowly += int64(n)
+	}
 	switch {
+	case t.slowly > (t.limits.Bytes+t.whole)/4:
+		return 0, t.enough(ArchiveSize, c.depth, "an archive unpacks to too many bytes, slowly")
 	case t.unpacked > t.limits.Bytes+t.whole:
 		return 0, t.enough(ArchiveSize, c.depth, "an archive unpacks to too many bytes")
 	case t.unpacked > freeRatio && t.unpacked/max(1, t.whole) > t.limits.Ratio:

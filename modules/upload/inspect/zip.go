@@ -171,16 +171,16 @@ func (t *task) zipContent(f File, e *zipEntry, document bool, depth int) error {
 	var r io.Reader = in
 	switch e.method {
 	case 8:
-		r = &compressed{t, flate.NewReader(in), depth}
+		r = &compressed{t, flate.NewReader(in), depth, false}
 	case 12:
-		r = &compressed{t, bzip2.NewReader(in), depth}
+		r = &compressed{t, bzip2.NewReader(in), depth, true}
 	case 93:
 		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(8<<20))
 		if err != nil {
 			return t.broken(err)
 		}
 		defer z.Close()
-		r = &compressed{t, z, depth}
+		r = &compressed{t, z, depth, false}
 	}
 	sum := crc32.NewIEEE()
 	content := &tally{r: io.TeeReader(r, sum)}
