@@ -1,6 +1,7 @@
 package authorize
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -119,5 +120,34 @@ func BenchmarkList10000(b *testing.B) {
 		if err := h.ServeHTTP(w, r, next); err != nil || strings.Count(w.Body.String(), `"id"`) != 1000 {
 			b.Fatal(err, w.Code, w.Body.Len())
 		}
+	}
+}
+
+// BenchmarkMasks is what masking a list of 50 messages takes, by method.
+func BenchmarkMasks(b *testing.B) {
+	var list bytes.Buffer
+	list.WriteString(`{"messages":[`)
+	for i := range 50 {
+		if i > 0 {
+			list.WriteByte(',')
+		}
+		fmt.Fprintf(&list, `{"id":"01JD%022d","author":"anna@example.org","text":%q,"at":"2026-11-27T00:00:00Z"}`, i, strings.Repeat("Nothing of it. ", 20))
+	}
+	list.WriteString(`]}`)
+	m := &masks{key: func() []byte { return []byte("key") }}
+	for _, mask := range []string{"/messages/*/author", "drop:/messages/*/author", "mail:/messages/*/author", "hash:/messages/*/author", "token:/messages/*/author", "truncate(0,4):/messages/*/text"} {
+		found, err := m.of([]string{mask})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(mask, func(b *testing.B) {
+			b.SetBytes(int64(list.Len()))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := found.Apply(list.Bytes()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -24,6 +24,7 @@ type fieldsFlags struct {
 	policy          string
 	running, asJSON bool
 	openapi, events []string
+	except          []string
 }
 
 func fieldsCommand() *cobra.Command {
@@ -39,6 +40,7 @@ members that a document describes, and routes that were asked for and answered; 
 	cmd.Flags().BoolVar(&f.running, "running", false, "Ask the running gateway: its policy, with the data that were pushed to it")
 	cmd.Flags().StringArrayVar(&f.openapi, "openapi", nil, "An OpenAPI document; may be given again")
 	cmd.Flags().StringArrayVar(&f.events, "events", nil, "A file of events, a folder of them, or -; may be given again")
+	cmd.Flags().StringSliceVar(&f.except, "except", []string{"/auth/", "/.well-known/"}, "Paths that events may have and the table need not: all that begins so. The default is what the gateway answers itself")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "Print JSON")
 	cmd.RunE = host.Finds(f.run)
 	return cmd
@@ -123,7 +125,9 @@ func (f *fieldsFlags) seen(cmd *cobra.Command) ([]string, error) {
 			if _, pattern, ok := strings.Cut(e.Route, " "); ok && !strings.Contains(pattern, "...}") {
 				path = pattern // one for all ids
 			}
-			found[e.Method+" "+path] = true
+			if !slices.ContainsFunc(f.except, func(prefix string) bool { return strings.HasPrefix(path, prefix) }) {
+				found[e.Method+" "+path] = true
+			}
 			return true
 		})
 		if err != nil {

@@ -33,6 +33,7 @@ func TestFieldsCommand(t *testing.T) {
 	events := write("events.jsonl", `{"http.request.method":"GET","url.path":"/api/rooms","gateway.route":"GET /api/rooms","http.response.status_code":200}
 {"http.request.method":"GET","url.path":"/notes/7","http.response.status_code":200}
 {"http.request.method":"GET","url.path":"/wp-admin","http.response.status_code":404}
+{"http.request.method":"POST","url.path":"/auth/api/login","http.response.status_code":200}
 {"event.action":"login"}
 `)
 	out, err := try("", "fields", "--openapi", openapi, "--events", events, "--json")
