@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"strings"
 
@@ -115,6 +116,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 func (a *App) defaults() error {
 	repl := caddy.NewReplacer()
 	for option, s := range map[string]*string{"data_dir": &a.DataDir, "store": &a.Store, "database": &a.Database, "keys": &a.Keys, "geoip": &a.GeoIP} {
+		a.tellPassword(option, *s)
 		v, err := repl.ReplaceOrErr(*s, true, true)
 		if err != nil {
 			return fmt.Errorf("gateway: %s: %w", option, err)
@@ -153,6 +155,18 @@ func (a *App) defaults() error {
 		a.Database = "sqlite:" + path
 	}
 	return nil
+}
+
+// tellPassword warns of an address that holds a password in the configuration itself.
+func (a *App) tellPassword(option, address string) {
+	if a.logger == nil { // a command's
+		return
+	}
+	if u, err := url.Parse(address); err == nil && u.User != nil {
+		if password, _ := u.User.Password(); password != "" && !strings.ContainsAny(password, "{}") {
+			a.logger.Warn("the configuration holds a password, which the admin API and the autosaved configuration show: write {env.NAME} or {file.PATH} for the address", zap.String("option", option))
+		}
+	}
 }
 
 // Ground returns what handlers and apps stand on.

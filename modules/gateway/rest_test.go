@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/convosphere/gateway/modules/internal/event"
 )
@@ -87,5 +89,25 @@ func TestEventsAreSealedAsConfigured(t *testing.T) {
 	lines := strings.Split(string(raw), "\n")
 	if !event.IsSealed([]byte(lines[0])) || !strings.Contains(lines[1], "number 1") || !event.IsSealed([]byte(lines[2])) || strings.Contains(string(raw), "number 0") {
 		t.Error(string(raw))
+	}
+}
+
+// A password that stands in the configuration is told of, without telling it; one that is filled in at load is not.
+func TestPasswordsInTheConfiguration(t *testing.T) {
+	core, logs := observer.New(zap.WarnLevel)
+	for address, warned := range map[string]bool{
+		"redis://:hunter2@127.0.0.1:1/0": true, "postgres://u:hunter2@h/n": true,
+		"redis://127.0.0.1:1/0": false, "postgres://u@h/n": false, "{env.GW_REDIS}": false, "redis://:{env.GW_PASSWORD}@h:1": false, "memory": false,
+	} {
+		(&App{logger: zap.New(core)}).tellPassword("store", address)
+		all := logs.TakeAll()
+		if (len(all) == 1) != warned {
+			t.Error(address, all)
+		}
+		for _, e := range all {
+			if strings.Contains(e.Message, "hunter2") || len(e.Context) != 1 {
+				t.Error(e)
+			}
+		}
 	}
 }

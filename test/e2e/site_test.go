@@ -19,6 +19,9 @@ type site struct {
 	chat  string // the back end's own address
 	keys  string // the folder of the key ring
 
+	redis    *kit.Redis // nil in the demo
+	database string     // of PostgreSQL; "" in the demo
+
 	mu      sync.Mutex
 	clients map[string]*kit.Client
 }
@@ -54,12 +57,13 @@ func startFleet(t kit.T) *site {
 		return kit.Gateway(t, kit.Options{
 			Name: name, File: filepath.Join(kit.Root(t), "caddyfiles", "demo.Caddyfile"),
 			Env: []string{
-				"GW_STORE=redis " + redis.URL(), "GW_DATABASE=postgres " + database,
+				// As in production: what holds a password is filled in at load, so that no configuration shows it.
+				"GW_STORE=redis {env.TEST_REDIS}", "GW_DATABASE=postgres {env.TEST_POSTGRES}", "TEST_REDIS=" + redis.URL(), "TEST_POSTGRES=" + database,
 				"GW_KEYS=" + filepath.Join(shared, "keys"), "GW_UPSTREAM=" + chat,
 			},
 		})
 	}
-	s := &site{name: "redis", a: start("node-a"), chat: chat, keys: filepath.Join(shared, "keys"), users: map[string]kit.User{}}
+	s := &site{name: "redis", redis: redis, database: database, a: start("node-a"), chat: chat, keys: filepath.Join(shared, "keys"), users: map[string]kit.User{}}
 	s.b = start("node-b")
 	kit.Chat(t, s.a, chat)
 	for name, role := range map[string]string{"ursula": "user", "petra": "premium", "mona": "moderator", "ada": "admin"} {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/url"
@@ -129,22 +130,21 @@ func TestNothingSecretIsWritten(t *testing.T) {
 		abortDownload(t, s.as(t, "ursula"))
 		time.Sleep(500 * time.Millisecond) // the events are on their way
 
+		outputs := map[string]string{"answers that refuse": kit.Refusals()}
 		for _, n := range s.nodes() {
 			n.Events(t) // every line is JSON
-			for where, text := range n.Written(t) {
-				for _, secret := range kit.Secrets() {
-					if i := strings.Index(text, secret); i >= 0 {
-						t.Errorf("%s holds a secret (%.12s…): …%.160s…", where, secret, text[max(0, i-80):])
-					}
+			maps.Copy(outputs, n.Written(t))
+		}
+		maps.Copy(outputs, s.stored(t))
+		for where, text := range outputs {
+			for _, secret := range kit.Secrets() {
+				if i := strings.Index(text, secret); i >= 0 {
+					t.Errorf("%s holds a secret (%.12s…): …%.160q…", where, secret, text[max(0, i-80):])
 				}
 			}
-		}
-		// No token of any kind: what an assertion proves, whoever reads the log could prove too.
-		for _, n := range s.nodes() {
-			for where, text := range n.Written(t) {
-				if m := regexp.MustCompile(`eyJ[\w-]+\.[\w-]+\.[\w-]+`).FindString(text); m != "" {
-					t.Errorf("%s holds a token: %.40s…", where, m)
-				}
+			// No token of any kind: what an assertion proves, whoever reads the log could prove too.
+			if m := regexp.MustCompile(`eyJ[\w-]+\.[\w-]+\.[\w-]+`).FindString(text); m != "" {
+				t.Errorf("%s holds a token: %.40s…", where, m)
 			}
 		}
 		for _, n := range s.nodes() {

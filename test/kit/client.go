@@ -182,7 +182,9 @@ func (c *Client) Try(method, path string, body any, opts ...Opt) (*Answer, error
 	}
 	defer res.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(res.Body, 16<<20))
-	return &Answer{Status: res.StatusCode, Header: res.Header, Body: b, about: method + " " + path}, err
+	a := &Answer{Status: res.StatusCode, Header: res.Header, Body: b, about: method + " " + path}
+	noteRefusal(a)
+	return a, err
 }
 
 // Want fails the test where the status is another, and returns the answer.

@@ -51,17 +51,3 @@ func (n *Node) EventFiles(t T) []string {
 	}
 	return files
 }
-
-// Written returns everything that the node wrote for people to read: its log and its events.
-func (n *Node) Written(t T) map[string]string {
-	t.Helper()
-	w := map[string]string{n.Name + " log": n.Process.Output()}
-	for _, f := range n.EventFiles(t) {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatalf("events: %v", err)
-		}
-		w[n.Name+" "+filepath.Base(f)] = string(b)
-	}
-	return w
-}
