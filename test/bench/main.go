@@ -51,6 +51,7 @@ type profile struct {
 	file  string // the Caddyfile
 	base  string // the profile it is compared to
 	login bool   // requests carry a token
+	keeps bool   // its back end gives back what it was sent last, which is encrypted there
 
 	limits *limited // in place of a file
 
@@ -69,6 +70,7 @@ func profiles(root string) []*profile {
 		{name: "guard", title: "authenticate + authorize + rate limit", file: filepath.Join(here, "guard.Caddyfile"), base: "plain", login: true},
 		{name: "without-waf", title: "the whole path but the WAF", file: filepath.Join(here, "without-waf.Caddyfile"), base: "plain", login: true},
 		{name: "whole", title: "the whole path", file: filepath.Join(here, "whole.Caddyfile"), base: "plain", login: true},
+		{name: "encrypted", title: "the whole path, messages encrypted", file: filepath.Join(here, "encrypted.Caddyfile"), base: "plain", login: true, keeps: true},
 		{name: "plain-http", title: "plain Caddy, no TLS", file: filepath.Join(shipped, "plain.Caddyfile"), base: "plain-http"},
 		{name: "waf-only", title: "the WAF alone, no TLS", file: filepath.Join(shipped, "waf-only.Caddyfile"), base: "plain-http"},
 	}, limitProfiles()...)
@@ -119,6 +121,9 @@ func run(t kit.T, o options) {
 
 // start runs the gateway of the profile, signs in where it must, and sees that both requests are answered well.
 func (p *profile) start(t kit.T, upstream string, o options) {
+	if p.keeps {
+		upstream = startKeeper(t)
+	}
 	env := []string{"GW_UPSTREAM=" + upstream}
 	if p.limits != nil {
 		p.file = p.limits.write(t, p.base)
