@@ -12,8 +12,9 @@ import (
 // Chat starts the chat back end on addr behind the node, whose keys it trusts.
 func Chat(t T, n *Node, addr string) *Process {
 	t.Helper()
+	n.Kept = filepath.Join(t.TempDir(), "chat")
 	p := Start(t, Command{Name: "chat", Path: Binaries(t).Chat, Args: []string{
-		"--listen", addr, "--data", filepath.Join(t.TempDir(), "chat"),
+		"--listen", addr, "--data", n.Kept,
 		"--jwks", n.URL + "/.well-known/jwks.json", "--jwks-ca", n.root,
 	}})
 	p.WaitLine(t, "ready", ReadyWithin)

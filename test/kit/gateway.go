@@ -28,6 +28,7 @@ type Node struct {
 	Roots   *x509.CertPool
 	Users   map[string]User // by name
 	Config  string          // its Caddyfile, "" for the demo
+	Kept    string          // the folder of the chat that Chat has started behind it; "" none
 
 	env  []string
 	root string // file with the root certificate

@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// Written returns everything that the node wrote, by where: its log, what its admin API shows, and all files below its data folder but those whose purpose is to hold
-// a secret: the key ring, and the demo's passwords.
+// Written returns everything that the node and the chat behind it wrote, by where: its log, what its admin API shows, and all files below its data folder but those
+// whose purpose is to hold a secret: the key ring, and the demo's passwords.
 func (n *Node) Written(t T) map[string]string {
 	t.Helper()
 	w := map[string]string{n.Name + " log": n.Process.Output()}
@@ -19,7 +19,18 @@ func (n *Node) Written(t T) map[string]string {
 			w[n.Name+" admin "+path] = string(a.Body)
 		}
 	}
-	err := filepath.WalkDir(n.Data, func(path string, d fs.DirEntry, err error) error {
+	err := n.files(n.Data, w)
+	if err == nil && n.Kept != "" {
+		err = n.files(n.Kept, w)
+	}
+	if err != nil || len(w) < 4 {
+		t.Fatalf("what %s has written can't be read: %d outputs, %v", n.Name, len(w), err)
+	}
+	return w
+}
+
+func (n *Node) files(root string, w map[string]string) error {
+	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return nil // it has just gone
@@ -29,14 +40,10 @@ func (n *Node) Written(t T) map[string]string {
 			return nil
 		}
 		if b, err := os.ReadFile(path); err == nil {
-			w[n.Name+" file "+strings.TrimPrefix(path, n.Data)] = string(b)
+			w[n.Name+" file "+strings.TrimPrefix(path, root)] = string(b)
 		}
 		return nil
 	})
-	if err != nil || len(w) < 4 {
-		t.Fatalf("what %s has written can't be read: %d outputs, %v", n.Name, len(w), err)
-	}
-	return w
 }
 
 // refusals are answers to clients that say that something went wrong.
