@@ -131,3 +131,40 @@ func BenchmarkElsewhere(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkSeal is the encryption of the message alone, its JSON read and written; BenchmarkOpen the other way.
+func BenchmarkSeal(b *testing.B) {
+	env, seal, _ := documents(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, err := seal.Seal(b.Context(), env, []byte(message300)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkOpen(b *testing.B) {
+	env, seal, open := documents(b)
+	sealed, _, err := seal.Seal(b.Context(), env, []byte(message300))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, err := open.Open(b.Context(), env, sealed); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func documents(b *testing.B) (env *record.Env, seal, open *record.Plan) {
+	b.Helper()
+	h := benchHandler(b)
+	segs := []string{"rooms", "general", "messages"}
+	at, err := h.router.Find("POST", segs)
+	if err != nil {
+		b.Fatal(err)
+	}
+	p := h.planner.plans().of(at, nil, "POST", segs)
+	return h.env(at.vars(segs)), p.seal, p.open
+}
