@@ -81,7 +81,7 @@ func (f *filter) keep(ctx context.Context, question *engine.Input, decide decide
 		if err := f.rule.fill(&in, values); err != nil {
 			return false, nil, fmt.Errorf("%w: an element can't be named: %w", errAnswer, err)
 		}
-		d := h.met(decide(ctx, &in))
+		d := h.met(decide(ctx, &in), &in)
 		switch {
 		case d.Failure.Unavailable():
 			return false, nil, errUnavailable

@@ -344,8 +344,16 @@ func TestGuardTellsDownFromRefused(t *testing.T) {
 
 func TestObligationsThatNobodyMeetsRefuse(t *testing.T) {
 	p := &counting{decision: engine.Decision{Allow: true, Obligations: engine.Obligations{Encrypt: []string{"text"}}}}
-	if d := (&Handler{policy: p}).decide(context.Background(), &engine.Input{}); d.Allow {
-		t.Errorf("%+v", d)
+	for _, c := range []struct {
+		protected bool
+		message   *engine.Message
+		allow     bool
+	}{
+		{false, nil, false}, {true, nil, true}, {true, &engine.Message{Direction: "in"}, false}, {true, &engine.Message{Direction: "out"}, true},
+	} {
+		if d := (&Handler{policy: p, Protected: c.protected}).decide(context.Background(), &engine.Input{Message: c.message}); d.Allow != c.allow {
+			t.Errorf("%+v: %+v", c, d)
+		}
 	}
 }
 

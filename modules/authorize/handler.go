@@ -96,12 +96,14 @@ func (h *Handler) pass(w http.ResponseWriter, r *http.Request, rc *reqctx.Reques
 
 // decide asks the policy.
 func (h *Handler) decide(ctx context.Context, in *engine.Input) engine.Decision {
-	return h.met(h.policy.Decide(ctx, in))
+	return h.met(h.policy.Decide(ctx, in), in)
 }
 
-// met refuses where what has to be done is something that nothing here does. Fail closed.
-func (h *Handler) met(d engine.Decision) engine.Decision {
-	if d.Allow && !h.Protected && (len(d.Obligations.Encrypt) > 0 || d.Fields.Encrypts()) {
+// met refuses where what has to be done is something that nobody does. Fail closed. What is to be encrypted of a request, gw_protect is told where it stands
+// further in; of a message of the client nobody is told, so only the classification can say it.
+func (h *Handler) met(d engine.Decision, in *engine.Input) engine.Decision {
+	told := h.Protected && (in.Message == nil || in.Message.Direction != "in")
+	if d.Allow && (len(d.Obligations.Encrypt) > 0 && !told || d.Fields.Encrypts() && !h.Protected) {
 		d.Allow, d.Reason = false, "fields must be encrypted, which this gateway can't do"
 	}
 	return d

@@ -29,6 +29,10 @@ func (h *Handler) inside(w http.ResponseWriter, r *http.Request, rc *reqctx.Requ
 		w, r = h.watchOutput(w, r)
 	}
 	if !h.encrypts() {
+		if f := owed(r, rc, nothing); f != nil {
+			h.refuse(w, r, rc, rc.Route, f)
+			return nil
+		}
 		return next.ServeHTTP(w, r)
 	}
 	r = h.disown(r)

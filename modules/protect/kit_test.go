@@ -144,7 +144,7 @@ func (testDecision) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 	rc.Client = reqctx.Client{IP: netip.MustParseAddr("192.0.2.1")}
 	rc.Identity = &reqctx.Identity{Subject: "id-ursula", Name: "ursula", Roles: []string{"user"}}
 	if r.Header.Get("Test-Undecided") == "" {
-		rc.Decision = &reqctx.Decision{Allow: true}
+		rc.Decision = &reqctx.Decision{Allow: true, Encrypt: r.Header.Values("Test-Encrypt")}
 	}
 	return next.ServeHTTP(w, r)
 }

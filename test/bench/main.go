@@ -68,9 +68,8 @@ func profiles(root string) []*profile {
 	return append([]*profile{
 		{name: "plain", title: "plain Caddy, TLS", file: filepath.Join(here, "plain.Caddyfile"), base: "plain"},
 		{name: "guard", title: "authenticate + authorize + rate limit", file: filepath.Join(here, "guard.Caddyfile"), base: "plain", login: true},
-		{name: "without-waf", title: "the whole path but the WAF", file: filepath.Join(here, "without-waf.Caddyfile"), base: "plain", login: true},
-		{name: "whole", title: "the whole path", file: filepath.Join(here, "whole.Caddyfile"), base: "plain", login: true},
-		{name: "encrypted", title: "the whole path, messages encrypted", file: filepath.Join(here, "encrypted.Caddyfile"), base: "plain", login: true, keeps: true},
+		{name: "without-waf", title: "the whole path but the WAF", file: filepath.Join(here, "without-waf.Caddyfile"), base: "plain", login: true, keeps: true},
+		{name: "whole", title: "the whole path, messages encrypted", file: filepath.Join(here, "whole.Caddyfile"), base: "plain", login: true, keeps: true},
 		{name: "plain-http", title: "plain Caddy, no TLS", file: filepath.Join(shipped, "plain.Caddyfile"), base: "plain-http"},
 		{name: "waf-only", title: "the WAF alone, no TLS", file: filepath.Join(shipped, "waf-only.Caddyfile"), base: "plain-http"},
 	}, limitProfiles()...)

@@ -175,6 +175,31 @@ func (n *node) any() bool {
 	return n.each.any()
 }
 
+// Encrypts tells whether the member is encrypted, by itself or as a part of one that is. A list on the way means each of its elements.
+func (p *Plan) Encrypts(member jsonstream.Path) bool {
+	if p == nil {
+		return false
+	}
+	n := p.root
+	for _, name := range member {
+		for n.each != nil && name != star && n.field == "" {
+			n = n.each
+		}
+		if n.field != "" {
+			return true
+		}
+		if name == star {
+			n = n.each
+		} else {
+			n, _ = n.find(name)
+		}
+		if n == nil {
+			return false
+		}
+	}
+	return n.field != ""
+}
+
 // find is the child of a name. twisted tells that a name differs only in case: some servers would take that one.
 func (n *node) find(name string) (found *node, twisted bool) {
 	for i := range n.names {
