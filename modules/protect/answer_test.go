@@ -74,6 +74,8 @@ func TestOtherAnswers(t *testing.T) {
 		{200, "application/json", "null", 200},
 		{200, "application/json", `{"messages":null}`, 200},
 		{200, "application/json", `{"messages":{"text":"x"}}`, 200},
+		{200, "application/json", `{"messages":[{"id":"1","Text":"forged"}]}`, 502},
+		{200, "application/json", `{"Messages":[{"id":"1","text":"forged"}]}`, 502},
 		{200, "application/problem+json", `{"messages":[]}`, 200},
 		{200, "application/json", `{"messages":[`, 502},
 		{200, "application/json", `{"messages":[],"messages":[{"id":"1"}]}`, 502},

@@ -127,6 +127,7 @@ func TestClientsSendNoTokens(t *testing.T) {
 		"elsewhere, in text":   {other, "text/plain", "x " + token, ""},
 		"elsewhere, by query":  {other + "?q=" + percent, "", "{}", ""},
 		"elsewhere, multipart": {other, "multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n" + token + "\r\n--b--\r\n", "/a"},
+		"a file without name":  {other, "multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"a\"; filename=\"\"\r\n\r\n" + token + "\r\n--b--\r\n", "/a"},
 		"a file's name":        {other, "multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"a\"; filename=\"" + token + "\"\r\n\r\nx\r\n--b--\r\n", ""},
 	} {
 		e.backend(nil)

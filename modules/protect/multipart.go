@@ -20,8 +20,13 @@ func (h *Handler) sealMultipart(r *http.Request, p *plan, env *record.Env) *faul
 		return &fault{http.StatusUnsupportedMediaType, wordInvalid, errors.New("a form that streams can't have an index")}
 	}
 	return h.reframe(r, form, func(part *reframe.Part, dst io.Writer) (io.WriteCloser, error) {
-		if part.IsFile {
-			return nil, nil
+		if part.IsFile { // which some servers take for a field, as Go does where it has no name
+			if err := form.File(part.Name); err != nil {
+				return nil, err
+			}
+			if part.File != "" {
+				return nil, nil
+			}
 		}
 		return reframe.NewValue(dst, int(h.MaxBody), func(b []byte) ([]byte, error) {
 			v, err := form.Value(part.Name, string(b))
@@ -36,7 +41,7 @@ func (h *Handler) sealMultipart(r *http.Request, p *plan, env *record.Env) *faul
 // guardMultipart looks for tokens in a form that has nothing to encrypt.
 func (h *Handler) guardMultipart(r *http.Request) *fault {
 	return h.reframe(r, nil, func(part *reframe.Part, dst io.Writer) (io.WriteCloser, error) {
-		if part.IsFile {
+		if part.IsFile && part.File != "" {
 			return nil, nil
 		}
 		return reframe.NewValue(dst, int(h.MaxBody), func(b []byte) ([]byte, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 
 	"github.com/convosphere/gateway/modules/protect/field"
 	"github.com/convosphere/gateway/modules/protect/record"
@@ -70,16 +71,27 @@ func (b *guarded) Read(p []byte) (int, error) {
 type watched struct {
 	io.Reader
 	closer io.Closer
-	err    error
+
+	mu    sync.Mutex // the proxy may still read while its answer is there
+	fault error
 }
 
 // Read implements io.Reader.
 func (b *watched) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
 	if err != nil && err != io.EOF {
-		b.err = err
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.fault = err
 	}
 	return n, err
+}
+
+// why is what it ended with before its end; nil where it did not.
+func (b *watched) why() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.fault
 }
 
 // Close implements io.Closer.
@@ -91,16 +103,20 @@ func blame(body io.Reader) *fault {
 		return f.blame()
 	}
 	b, ok := body.(*watched)
-	if !ok || b.err == nil {
+	if !ok {
+		return nil
+	}
+	why := b.why()
+	if why == nil {
 		return nil
 	}
 	var form *reframe.Error
 	var doc *record.Error
 	switch {
-	case errors.As(b.err, &doc):
+	case errors.As(why, &doc):
 		return refusal(doc)
-	case errors.As(b.err, &form):
+	case errors.As(why, &form):
 		return &fault{http.StatusBadRequest, wordInvalid, form}
 	}
-	return &fault{readStatus(b.err), wordInvalid, errRead}
+	return &fault{readStatus(why), wordInvalid, errRead}
 }

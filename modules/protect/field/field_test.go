@@ -9,6 +9,9 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 	"testing/quick"
 )
 
@@ -118,6 +121,20 @@ func TestRoundTrips(t *testing.T) {
 
 // The guard is wide: whatever a server might make a token of.
 func TestIsToken(t *testing.T) {
+	plain := map[string]bool{}
+	for r := rune(0x80); r <= unicode.MaxRune; r++ { // every letter that normalization makes one of a token
+		switch c := strings.ToLower(norm.NFKC.String(string(r))); c {
+		case "e", "n", "c", ":", "v":
+			plain[strings.Replace("enc:v1:", c, string(r), 1)] = true
+		case "0", "1", "2", "3", "4", "5", "6", "7", "8", "9":
+			plain["enc:v"+string(r)+":"] = true
+		}
+	}
+	for s := range plain {
+		if !IsToken(s) {
+			t.Errorf("%q is no token", s)
+		}
+	}
 	for s, want := range map[string]bool{
 		"enc:v1:abc:AAAA": true, "ENC:V1:": true, "eNc:v0012:": true, "see enc:v1:x": true, "eenc:v1:": true, "enc:v1enc:v1:": true, "e\u200bnc\u00ad:v1:": true, "enc\x00:v1:": true,
 		"\uff45\uff4e\uff43\uff1a\uff56\uff11\uff1a": true, "\U0001d41e\U0001d427\U0001d41c:v1:": true, "e\u0301nc:v1:": true, "\u24d4\u24dd\u24d2:v\u2460:": true,

@@ -202,7 +202,7 @@ func (g *Guard) wide(r rune) {
 	switch {
 	case unicode.Is(unicode.Cf, r), unicode.Is(unicode.Mn, r), unicode.Is(unicode.Variation_Selector, r): // it shows nothing, and some servers drop it
 		return
-	case r >= 0x2000 && r <= 0x24ff, r >= 0xfe00 && r <= 0xffff, r >= 0x1d400 && r <= 0x1d7ff, r >= 0x1f100 && r <= 0x1fbff, r < 0x300:
+	case r >= 0x1d00 && r <= 0x1dbf, r >= 0x2000 && r <= 0x24ff, r >= 0x2c60 && r <= 0x2c7f, r >= 0xa700 && r <= 0xa7ff, r >= 0xfe00 && r <= 0xffff, r >= 0x1d400 && r <= 0x1d7ff, r >= 0x1f100 && r <= 0x1fbff, r < 0x300:
 		for _, c := range norm.NFKC.String(string(r)) {
 			if c < utf8.RuneSelf {
 				g.rune(c)

@@ -75,6 +75,19 @@ func (f *Form) Value(name, value string) (string, error) {
 	return token, nil
 }
 
+// File tells whether a part that is a file has a name of its own: that of a field would take the field past the encryption.
+func (f *Form) File(name string) error {
+	f.j.trail = append(f.j.trail[:0], step{name: name})
+	node, err := f.field(name)
+	if err == nil && node != nil {
+		err = ErrShape
+	}
+	if err != nil {
+		return f.j.at(err)
+	}
+	return nil
+}
+
 // field finds what is done with a field; nil passes it on. Servers take text, text[], text[0] and text.a for the same name, or for members of it.
 func (f *Form) field(name string) (*node, error) {
 	if field.IsToken(name) {

@@ -67,11 +67,14 @@ func (j *job) open(n *node, v *strictjson.Value, o *owner) error {
 	case v.Kind == strictjson.Object && len(n.names) > 0:
 		for i := range v.Members {
 			m := &v.Members[i]
-			child, _ := n.find(m.Name)
-			if child == nil {
+			child, twisted := n.find(m.Name)
+			if child == nil && !twisted {
 				continue
 			}
 			j.enter(step{name: m.Name})
+			if child == nil { // some clients would take it for the member, and nothing tells who wrote it
+				return j.at(ErrCase)
+			}
 			if err := j.open(child, &m.Value, o); err != nil {
 				return err
 			}
