@@ -149,7 +149,9 @@ func TestSocketMessagesAreDecided(t *testing.T) {
 
 	// Out of rooms that are not theirs nothing is heard, nor what has no rule; the socket stays.
 	for _, s := range []string{
-		`{"type":"message","room":"secret","message":{}}`, `{"type":"deleted","room":"secret","id":"1"}`, `{"type":"unheard-of"}`, `{"type":"message"}`,
+		`{"type":"message","room":"secret","message":{}}`, `{"type":"message","room":"general","message":{"id":"1","text":"whose room?"}}`,
+		`{"type":"message","room":"general","message":{"id":"1","room":"secret","text":"decrypted by the keys of its own room"}}`,
+		`{"type":"ack","room":"general","message":{"id":"2","room":"secret","text":"decrypted by the keys of its own room"}}`, `{"type":"deleted","room":"secret","id":"1"}`, `{"type":"unheard-of"}`, `{"type":"message"}`,
 		`{"type":"message","room":"general","room":"secret"}`, `{"type":"message","room":"general","Room":"secret"}`, `not JSON`, `[]`, `{}`, "b:{}", "b:\x00",
 	} {
 		l.send <- s
@@ -217,7 +219,8 @@ func TestAckIsWithheldWithoutTheGrant(t *testing.T) {
 	l.closes(websocket.StatusTryAgainLater, "ack")
 
 	e = newEnv(t, importChat(t), "")
-	for _, s := range []string{`{"type":"ack","message":{}}`, `{"type":"ack","message":{"id":"a","id":"b","room":"general"}}`} {
+	grantRoom(t, e, "general")
+	for _, s := range []string{`{"type":"ack","message":{"room":"general"}}`, `{"type":"ack","message":{"id":"a","id":"b","room":"general"}}`} {
 		l = dial(t, e, "/api/ws", "ursula/user")
 		go func() { l.send <- s }()
 		if strings.Contains(s, `"b"`) { // can't be read at all: dropped
@@ -236,7 +239,7 @@ func TestSocketFollowsGrants(t *testing.T) {
 	e := newEnv(t, importChat(t), "")
 	grantRoom(t, e, "general", "secret")
 	l := dial(t, e, "/api/ws", "ursula/user")
-	const message = `{"type":"message","room":"secret","message":{}}`
+	const message = `{"type":"message","room":"secret","message":{"room":"secret"}}`
 	l.hears(message)
 	l.hears(message)
 	s := grant.New(e.ground().DB, e.ground().Feed, time.Now)
