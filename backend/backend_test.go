@@ -1,11 +1,15 @@
 package backend
 
 import (
+	"crypto/rand"
 	"errors"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
+	"github.com/oklog/ulid/v2"
 )
 
 var now = time.Date(2026, 11, 21, 10, 0, 0, 123456789, time.UTC)
@@ -103,8 +107,16 @@ func TestIDsSort(t *testing.T) {
 		}
 		last = id
 	}
-	if IsID("~") || IsID(strings.ToUpper(last)) || IsID("{"+last+"}") {
-		t.Error("IsID takes what newID does not make")
+	if IsID("~") || IsID(strings.ToLower(last)) || IsID("{"+last+"}") || IsID(strings.ToUpper(uuid.NewString())) {
+		t.Error("IsID takes what nobody makes")
+	}
+	if before := uuid.Must(uuid.NewV7()).String(); !IsID(before) {
+		t.Errorf("%s, an id of before, is none", before)
+	}
+	// Among what the gateway makes.
+	early, late := time.Now().Add(-time.Second), time.Now().Add(time.Second)
+	if id := newID(); id <= ulid.MustNew(ulid.Timestamp(early), rand.Reader).String() || id >= ulid.MustNew(ulid.Timestamp(late), rand.Reader).String() {
+		t.Errorf("%s does not sort among the gateway's of this time", id)
 	}
 }
 
@@ -114,10 +126,10 @@ func TestGivenIDs(t *testing.T) {
 	if got, err := givenID(id); got != id || err != nil || !IsID(id) {
 		t.Errorf("%q, %v", got, err)
 	}
-	if got, err := givenID(""); !isUUID(got) || err != nil {
+	if got, err := givenID(""); !isULID(got) || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}
-	for _, bad := range []string{strings.ToLower(id), id[1:], id + "0", "8" + id[1:], "01KAZ4T3M5N6P7Q8R9S0TVWXYU", newID(), "../" + id[3:], " "} {
+	for _, bad := range []string{strings.ToLower(id), id[1:], id + "0", "8" + id[1:], "01KAZ4T3M5N6P7Q8R9S0TVWXYU", uuid.NewString(), "../" + id[3:], " "} {
 		if _, err := givenID(bad); err == nil {
 			t.Errorf("%q is taken", bad)
 		}

@@ -5,10 +5,11 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// newID is a UUID of version 7: ids made later sort later, and nobody can guess one.
-func newID() string { return uuid.Must(uuid.NewV7()).String() }
+// newID is a ULID: ids made later sort later, beside those that the gateway has made, and nobody can guess one. Its bytes are those of a UUID of
+// version 7, which begins with the same milliseconds.
+func newID() string { return ulid.ULID(uuid.Must(uuid.NewV7())).String() }
 
-// IsID says whether s has the form of a message's or file's id: ours, or a ULID, as the gateway makes them.
+// IsID says whether s has the form of a message's or file's id: a ULID, or a UUID, as they were before. Whoever sorts them puts UUIDs first.
 func IsID(s string) bool { return isUUID(s) || isULID(s) }
 
 func isUUID(s string) bool {

@@ -57,11 +57,13 @@ func (s *Store) Messages(ctx context.Context, room, before string, limit int) ([
 	if err := s.HasRoom(ctx, room); err != nil {
 		return nil, "", err
 	}
-	if before == "" {
-		before = "~" // sorts after every id
+	kind := 2 // after every id
+	if before != "" {
+		kind = kindOf(before)
 	}
 	rows, err := s.read.QueryContext(ctx, `SELECT m.id, m.author, m.text, m.at, f.id, f.name, f.type, f.size
-		FROM messages m LEFT JOIN files f ON f.id = m.file WHERE m.room = ? AND m.id < ? ORDER BY m.id DESC LIMIT ?`, room, before, limit+1)
+		FROM messages m LEFT JOIN files f ON f.id = m.file WHERE m.room = ? AND (m.ulid, m.id) < (?, ?)
+		ORDER BY m.ulid DESC, m.id DESC LIMIT ?`, room, kind, before, limit+1)
 	if err != nil {
 		return nil, "", fmt.Errorf("listing messages: %w", err)
 	}
@@ -93,6 +95,14 @@ func (s *Store) Messages(ctx context.Context, room, before string, limit int) ([
 		found[i], found[j] = found[j], found[i]
 	}
 	return found, next, nil
+}
+
+// kindOf is what the table calls ulid: the ids of before, UUIDs, sort before all ULIDs.
+func kindOf(id string) int {
+	if len(id) == 26 {
+		return 1
+	}
+	return 0
 }
 
 // DeleteMessage removes a message of this room, and the file that it carried.

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"os"
@@ -13,6 +14,8 @@ import (
 	"testing/iotest"
 	"time"
 
+	"github.com/google/uuid"
+	"github.com/oklog/ulid/v2"
 	"go.uber.org/goleak"
 
 	"github.com/convosphere/gateway/backend"
@@ -127,6 +130,50 @@ func TestMessagePages(t *testing.T) {
 	}
 	if _, _, err := s.Messages(t.Context(), "x", "", 3); !is(err, backend.NotFound) {
 		t.Errorf("a room that is not there: %v", err)
+	}
+}
+
+// A database of before holds ids that were UUIDs; today's, and those that a gateway makes, are ULIDs. Lists and pages are in the order of time.
+func TestPagesOfOldAndNewIDs(t *testing.T) {
+	s := open(t, t.TempDir())
+	r := room(t, s, "a")
+	var want []string
+	for i := range 6 {
+		m, err := backend.NewMessage("", r.ID, "ursula", "x", "", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case i < 3:
+			m.ID = uuid.Must(uuid.NewV7()).String()
+		case i%2 == 0: // a gateway's, of a clock that is a little ahead
+			m.ID = ulid.MustNew(ulid.Timestamp(time.Now().Add(time.Duration(i)*time.Millisecond)), rand.Reader).String()
+		default: // without a gateway that makes ids
+			time.Sleep(10 * time.Millisecond)
+			if m, err = backend.NewMessage("", r.ID, "ursula", "x", "", time.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.CreateMessage(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, m.ID)
+	}
+	var got []string
+	for before := ""; ; {
+		page, next, err := s.Messages(t.Context(), r.ID, before, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := len(page) - 1; i >= 0; i-- {
+			got = append([]string{page[i].ID}, got...)
+		}
+		if before = next; before == "" {
+			break
+		}
+	}
+	if strings.Join(got, " ") != strings.Join(want, " ") {
+		t.Errorf("got\n%s, want\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 

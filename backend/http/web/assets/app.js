@@ -2,7 +2,7 @@
 import { call, signOut } from './api.js';
 import { $, announce, hue, icon, openDialog, toast } from './dom.js';
 import { Live } from './live.js';
-import { Messages } from './messages.js';
+import { Messages, isBefore } from './messages.js';
 import { Members, roomLink, roomPath, setUpNewRoom, showRooms } from './rooms.js';
 import { setUpComposer } from './composer.js';
 
@@ -101,7 +101,7 @@ async function open(id, mine) {
 async function loadNewest(mine) {
   const page = await call('GET', `${roomPath(room.id)}/messages?limit=50`);
   if (mine !== turn) return;
-  const gap = page.next && page.messages.length > 0 && messages.newest < page.messages[0].id;
+  const gap = page.next && page.messages.length > 0 && isBefore(messages.newest, page.messages[0].id);
   if (gap || messages.newest === '') {
     messages.clear(me.username);
     setCursor(page.next ?? '');

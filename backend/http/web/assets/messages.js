@@ -4,6 +4,9 @@ import { $, avatar, dayOf, el, icon, sizeOf, timeOf } from './dom.js';
 const togetherFor = 5 * 60 * 1000;
 const pictures = /^image\/(png|jpeg|gif|webp|avif)$/;
 
+// isBefore says whether a message of the id a is the older one. Ids of before are UUIDs, which are longer; ULIDs come behind them.
+export const isBefore = (a, b) => (a.length === b.length ? a < b : a.length > b.length);
+
 export class Messages {
   // on: {remove(message, node), resend(pending)}; canRemove(message) says where a delete button makes sense
   constructor(on, canRemove) {
@@ -42,7 +45,7 @@ export class Messages {
     if (this.sorted.some((s) => s.message.id === message.id)) return false;
     const stay = !this.atEnd() && message.author !== this.me;
     const last = this.sorted.at(-1);
-    if (last && last.message.id > message.id) {
+    if (last && isBefore(message.id, last.message.id)) {
       this.merge([message], false);
     } else {
       const entry = this.#entry(message);
@@ -62,7 +65,7 @@ export class Messages {
     const known = new Map(this.sorted.map((s) => [s.message.id, s]));
     if (whole && page.length > 0) {
       const here = new Set(page.map((m) => m.id));
-      for (const id of known.keys()) if (id >= page[0].id && !here.has(id)) known.delete(id);
+      for (const id of known.keys()) if (!isBefore(id, page[0].id) && !here.has(id)) known.delete(id);
     }
     for (const m of page) {
       if (known.has(m.id)) continue;
@@ -70,7 +73,7 @@ export class Messages {
       const lost = this.pending.find((p) => p.failed && m.author === this.me && p.text === m.text && Date.parse(m.at) >= p.began);
       if (lost) this.dropPending(lost); // it had arrived after all: only the answer was lost
     }
-    this.sorted = [...known.values()].sort((a, b) => (a.message.id < b.message.id ? -1 : 1));
+    this.sorted = [...known.values()].sort((a, b) => (isBefore(a.message.id, b.message.id) ? -1 : 1));
     this.#layOut();
   }
 
