@@ -46,6 +46,7 @@ const (
 	copies               // it passes, and is checked at its end
 	holds                // it is kept until it was checked
 	refuses              // it is not what the document says
+	own                  // it is the gateway's and not the back end's
 )
 
 // errWithheld ends the back end's writing.
@@ -88,6 +89,9 @@ func (a *answer) serve(r *http.Request, next caddyhttp.Handler) (err error) {
 func (a *answer) finish(rc *reqctx.Request) error {
 	if a.state == waiting && wsframe.IsHandshake(a.r) {
 		return nil // a socket was opened, whose 101 comes by no writer
+	}
+	if a.state == own {
+		return nil
 	}
 	if a.state == waiting {
 		a.WriteHeader(http.StatusOK) // as net/http would
@@ -132,6 +136,10 @@ func (a *answer) Header() http.Header {
 
 // WriteHeader takes the status and with it decides what is done.
 func (a *answer) WriteHeader(status int) {
+	if a.state == own {
+		a.ResponseWriter.WriteHeader(status)
+		return
+	}
 	if a.state != waiting {
 		return
 	}
@@ -150,6 +158,21 @@ func (a *answer) WriteHeader(status int) {
 	if a.state == streams || a.state == copies {
 		a.commit()
 	}
+}
+
+// OwnAnswer says that a handler further in answers by itself (gw_upload, gw_protect): the document speaks of the back end, so there is nothing to check.
+// What stands in the headers so far is the handler's, too.
+func (a *answer) OwnAnswer() {
+	if a.state != waiting {
+		return
+	}
+	if a.header != nil {
+		h := a.ResponseWriter.Header()
+		clear(h)
+		maps.Copy(h, a.header)
+		a.header = nil
+	}
+	a.state = own
 }
 
 // decide looks at status and media type.
@@ -215,7 +238,7 @@ func (a *answer) Write(b []byte) (int, error) {
 		a.WriteHeader(http.StatusOK)
 	}
 	switch a.state {
-	case streams:
+	case streams, own:
 		return a.ResponseWriter.Write(b)
 	case refuses:
 		return 0, errWithheld
@@ -242,7 +265,7 @@ func (a *answer) ReadFrom(src io.Reader) (int64, error) {
 	if a.state == waiting {
 		a.WriteHeader(http.StatusOK)
 	}
-	if a.state == streams {
+	if a.state == streams || a.state == own {
 		return a.ResponseWriterWrapper.ReadFrom(src)
 	}
 	return io.Copy(struct{ io.Writer }{a}, src)

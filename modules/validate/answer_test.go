@@ -5,6 +5,10 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/convosphere/gateway/modules/internal/problem"
 )
 
 const (
@@ -58,6 +62,29 @@ func TestAnswers(t *testing.T) {
 			if o.status == 502 && (strings.Contains(o.answer, "rooms") || strings.Contains(o.answer, "panic") || strings.Contains(o.answer, "hash")) {
 				t.Errorf("%s: some of it is told: %s", c.name, o.answer)
 			}
+		}
+	}
+}
+
+// What the gateway itself answers further in (an upload or a token that is refused) is not the back end's: the document does not speak of it, and the client gets it.
+func TestTheGatewaysOwnAnswersPass(t *testing.T) {
+	for _, mode := range []string{Enforce, Report} {
+		h := ready(t, &Handler{OpenAPI: chatDocument, Responses: mode})
+		o := do(t, h, request("GET", "/api/rooms", "", ""), func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Retry-After", "7")
+			problem.Write(&caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, r, problem.Problem{Status: http.StatusUnprocessableEntity, Type: "upload-refused"})
+		})
+		if o.status != 422 || !strings.Contains(o.answer, "upload-refused") || o.header.Get("Retry-After") != "7" || o.header.Get("Content-Type") != "application/problem+json" || len(o.invalid) != 0 {
+			t.Errorf("%s: %d %v %s %v", mode, o.status, o.header, o.answer, o.invalid)
+		}
+		// After the back end has begun, nothing of it becomes one.
+		o = do(t, h, request("GET", "/api/rooms", "", ""), func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, `{"password_hash":"x"}`) // a test's recorder
+			problem.Write(w, r, problem.Problem{Status: http.StatusUnprocessableEntity})
+		})
+		if mode == Enforce && (o.status != 502 || strings.Contains(o.answer, "hash")) {
+			t.Errorf("%s: %d %s", mode, o.status, o.answer)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -39,7 +40,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		return d.Err("gw_validate takes no arguments but a matcher: its options stand in a block, one a line")
 	}
 	seen := map[string]bool{}
-	var file caddyfile.Token
+	lines := map[string]caddyfile.Token{} // where each option stands
 	for d.NextBlock(0) {
 		at := d.Token()
 		name, args := d.Val(), d.RemainingArgs()
@@ -61,9 +62,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		if err := read(d, name, args); err != nil {
 			return err
 		}
-		if name == "openapi" {
-			file = at
-		}
+		lines[name] = at
 		if d.NextBlock(1) {
 			return d.Errf("%s takes no block", name)
 		}
@@ -71,13 +70,24 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	// Checked here, too, where file and line are known; on a copy, since defaults stay out of the JSON.
 	filled := *h
 	if err := filled.setup(); err != nil {
-		if h.OpenAPI != "" {
-			return caddyfile.NewDispenser([]caddyfile.Token{file}).WrapErr(err)
-		}
-		return d.Errf("gw_validate: %v", err)
+		return blame(d, lines, err)
 	}
 	h.Revision = filled.Revision
 	return nil
+}
+
+// blame gives the error the file and line of the option that it is about, which is its first word, or else of the document.
+func blame(d *caddyfile.Dispenser, lines map[string]caddyfile.Token, err error) error {
+	option, _, _ := strings.Cut(err.Error(), " ")
+	at, known := lines[strings.TrimSuffix(option, ":")]
+	if !known {
+		at, known = lines["openapi"]
+	}
+	if known {
+		d = caddyfile.NewDispenser([]caddyfile.Token{at})
+		d.Next()
+	}
+	return d.Errf("gw_validate: %w", err)
 }
 
 // syntax is how an option is written.

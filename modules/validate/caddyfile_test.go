@@ -50,6 +50,26 @@ func TestRevision(t *testing.T) {
 	}
 }
 
+// What can be told only when all is read has the line of the option that it is about.
+func TestErrorsNameTheirLine(t *testing.T) {
+	bad := filepath.Join(t.TempDir(), "bad.yaml")
+	if err := os.WriteFile(bad, []byte("openapi: 2.0.0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"gw_validate {\n responses enforced\n openapi testdata/small.yaml\n}": "at Testfile:2",
+		"gw_validate {\n openapi testdata/small.yaml\n scope things\n}":       "at Testfile:3",
+		"gw_validate {\n openapi testdata/small.yaml\n\n depth 1000\n}":       "at Testfile:4",
+		"gw_validate {\n depth 3\n scope /api\n}":                             "at Testfile:3",
+		"gw_validate {\n depth 3\n messages out enforce\n}":                   "at Testfile:3",
+		"gw_validate {\n depth 3\n openapi " + bad + "\n values 9\n}":         "at Testfile:3",
+	} {
+		if err := new(Handler).UnmarshalCaddyfile(caddyfile.NewTestDispenser(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s\n%v, want %s", text, err, want)
+		}
+	}
+}
+
 // A document that fails leaves what runs as it is; an edited one is taken up.
 func TestReload(t *testing.T) {
 	raw, err := os.ReadFile("testdata/small.yaml")

@@ -58,6 +58,7 @@ func Write(w http.ResponseWriter, r *http.Request, p Problem) {
 		rc.Problem = p.Type
 		id, login = rc.ID, rc.LoginURL
 	}
+	own(w)
 	h := w.Header()
 	for _, name := range []string{"Content-Length", "Content-Encoding", "Content-Range", "Accept-Ranges", "Etag", "Last-Modified", "Content-Disposition", "Trailer"} {
 		h.Del(name)
@@ -93,6 +94,21 @@ func Write(w http.ResponseWriter, r *http.Request, p Problem) {
 	w.WriteHeader(p.Status)
 	if r.Method != http.MethodHead {
 		_ = json.NewEncoder(w).Encode(body) // the client has gone: nobody is left to tell
+	}
+}
+
+// own tells the writers further out that what comes now is the gateway's own answer and not the back end's, where they hold that to something
+// (OwnAnswer). Nothing of the answer has been written then.
+func own(w http.ResponseWriter) {
+	for w != nil {
+		if o, ok := w.(interface{ OwnAnswer() }); ok {
+			o.OwnAnswer()
+		}
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return
+		}
+		w = u.Unwrap()
 	}
 }
 
