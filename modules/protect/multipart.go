@@ -44,14 +44,27 @@ func (h *Handler) guardMultipart(r *http.Request) *fault {
 		if part.IsFile && part.File != "" {
 			return nil, nil
 		}
-		return reframe.NewValue(dst, int(h.MaxBody), func(b []byte) ([]byte, error) {
-			if field.IsToken(string(b)) {
-				return nil, &record.Error{Pointer: "/" + part.Name, Err: record.ErrSent}
-			}
-			return b, nil
-		}), nil
+		return &guardedPart{dst: dst, name: part.Name}, nil
 	})
 }
+
+// guardedPart passes the value of a form's field on, until a token is seen in it.
+type guardedPart struct {
+	dst   io.Writer
+	name  string
+	guard field.Guard
+}
+
+// Write implements io.Writer.
+func (p *guardedPart) Write(b []byte) (int, error) {
+	if p.guard.Write(b) {
+		return 0, &record.Error{Pointer: "/" + p.name, Err: record.ErrSent}
+	}
+	return p.dst.Write(b)
+}
+
+// Close implements io.Closer.
+func (*guardedPart) Close() error { return nil }
 
 // reframe puts the changed form in the place of the request's. What is wrong with it is found while the back end reads it.
 func (h *Handler) reframe(r *http.Request, form *record.Form, treat reframe.Treat) *fault {

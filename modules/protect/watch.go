@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"mime"
 	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/convosphere/gateway/modules/protect/field"
@@ -26,14 +28,28 @@ func (h *Handler) watch(w http.ResponseWriter, r *http.Request, c content) *faul
 	case isText:
 	case isMultipart:
 		return h.guardMultipart(r)
-	default: // a file: what it holds is nobody's field
-		return nil
+	default:
+		if !mayBeText(r.Header) { // a file: what it holds is nobody's field
+			return nil
+		}
+		g.Escapes = field.JSON
 	}
 	if r.ContentLength > 0 && r.ContentLength <= early {
 		return watchWhole(w, r, c, &g)
 	}
 	replace(r, &watched{Reader: &guarded{r.Body, &g}, closer: r.Body}, r.ContentLength)
 	return nil
+}
+
+// mayBeText tells whether back ends may look for fields in a body that is of no type in which the gateway does: it has none, or two, or another charset.
+// (The guard passes over zeros, so it sees UTF-16, too.)
+func mayBeText(h http.Header) bool {
+	types := h["Content-Type"]
+	if len(types) != 1 {
+		return true
+	}
+	t, _, err := mime.ParseMediaType(types[0])
+	return err != nil || strings.HasPrefix(t, "text/") || t == "application/x-www-form-urlencoded" || strings.Contains(t, "json") || strings.Contains(t, "xml")
 }
 
 // watchWhole looks at a short body, and can tell where a token stands in it.
