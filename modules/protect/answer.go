@@ -25,6 +25,7 @@ type answer struct {
 	plan   *plan
 	env    *record.Env
 	r      *http.Request
+	caller string // for whom memory is counted
 
 	state    state
 	status   int
@@ -47,8 +48,8 @@ const (
 	refused         // it is not what the route says: dropped
 )
 
-func newAnswer(w http.ResponseWriter, h *Handler, p *plan, env *record.Env, r *http.Request) *answer {
-	return &answer{ResponseWriter: w, header: w.Header().Clone(), h: h, plan: p, env: env, r: r}
+func newAnswer(w http.ResponseWriter, h *Handler, p *plan, env *record.Env, r *http.Request, caller string) *answer {
+	return &answer{ResponseWriter: w, header: w.Header().Clone(), h: h, plan: p, env: env, r: r, caller: caller}
 }
 
 // Unwrap serves http.ResponseController.
@@ -67,6 +68,7 @@ var (
 	errPart   = errors.New("the back end answered with a part, which was not asked for")
 	errNoJSON = errors.New("the answer is not JSON in UTF-8")
 	errLong   = errors.New("the answer is longer than may be held back")
+	errRoom   = errors.New("there is no room to decrypt the answer")
 )
 
 func unfit(err error) *fault { return &fault{http.StatusBadGateway, wordAnswer, err} }
@@ -148,9 +150,26 @@ func (a *answer) Write(b []byte) (int, error) {
 
 // element decrypts one element of the list.
 func (a *answer) element(data []byte) ([]byte, error) {
+	leave, err := a.hold(data)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	out, counts, err := a.plan.open.OpenElement(a.r.Context(), a.env, data)
 	a.add(counts)
 	return out, err
+}
+
+// hold takes room for what is long while its values are read. It is not that of requests: one that has its own would wait for itself.
+func (a *answer) hold(data []byte) (leave func(), err error) {
+	if len(data) <= smallMessage {
+		return func() {}, nil
+	}
+	seat, err := a.h.answers.Enter(a.r.Context(), a.caller, int64(len(data))*bodyWeight, bodyWait)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errRoom, err)
+	}
+	return seat.Leave, nil
 }
 
 func (a *answer) add(c record.Counts) {
@@ -223,6 +242,11 @@ func (a *answer) close() *fault {
 	if err != nil {
 		return unfit(err)
 	}
+	leave, err := a.hold(body)
+	if err != nil {
+		return withholding(err)
+	}
+	defer leave()
 	out, counts, err := a.plan.open.Open(a.r.Context(), a.env, body)
 	a.add(counts)
 	if err != nil {

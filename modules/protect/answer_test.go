@@ -5,8 +5,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 // What speaks of the bytes as the back end sent them goes, or fits; ranges are not passed on, since those of ciphertext are nothing.
@@ -144,6 +146,37 @@ func TestLongListsStream(t *testing.T) {
 	forged = true
 	if body, err = read(); err == nil || strings.Count(body, `"text":"planted"`) > n/2 || strings.Contains(body, "another") {
 		t.Error(err, len(body), strings.Count(body, "planted"))
+	}
+}
+
+// Long answers are read one after another where memory is short: whoever finds no room is told to come back, and gets nothing undecrypted.
+func TestAnswersTakeRoom(t *testing.T) {
+	h := benchHandler(t)
+	ask := func(body string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		if err := h.ServeHTTP(w, decided("GET", "/rooms/general/messages", ""), answerWith([]byte(body))); err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	const short = `{"messages":[]}`
+	long := `{"messages":[{"id":"1","pad":"` + strings.Repeat("x", 64<<10) + `"}]}`
+	seat, err := h.answers.Enter(t.Context(), "another", bodyMemory, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seat2, err := h.answers.Enter(t.Context(), "a third", bodyMemory, time.Minute); err == nil {
+		defer seat2.Leave()
+	}
+	if w := ask(short); w.Code != http.StatusOK {
+		t.Error("a short one: ", w.Code)
+	}
+	if w := ask(long); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "xxx") {
+		t.Error("a long one, without room: ", w.Code, w.Header())
+	}
+	seat.Leave()
+	if w := ask(long); w.Code != http.StatusOK || w.Body.Len() != len(long) {
+		t.Error("a long one: ", w.Code, w.Body.Len())
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 )
 
 // benchHandler has the routes of a chat, and keys in a database.
-func benchHandler(b *testing.B) *Handler {
+func benchHandler(b testing.TB) *Handler {
 	b.Helper()
 	g := newGround(b, b.TempDir())
 	table, err := tableOf(listFields)

@@ -30,7 +30,7 @@ func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, rc *reqctx.Re
 	if p.open == nil {
 		return h.ask(w, r, out, rc, p, next)
 	}
-	a := newAnswer(w, h, p, h.env(vars), out)
+	a := newAnswer(w, h, p, h.env(vars), out, rc.Caller(r))
 	if err := h.serve(a, r, out, rc, next); err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func withholding(err error) *fault {
 	switch {
 	case errors.Is(err, record.ErrPlain):
 		return &fault{http.StatusBadGateway, wordPlain, err}
-	case errors.Is(err, record.ErrKeys) && absent(err):
+	case errors.Is(err, errRoom), errors.Is(err, record.ErrKeys) && absent(err):
 		return &fault{http.StatusServiceUnavailable, wordUnavailable, err}
 	case errors.Is(err, record.ErrForged), errors.Is(err, record.ErrKeys):
 		return &fault{http.StatusBadGateway, wordForged, err}

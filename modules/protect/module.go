@@ -56,6 +56,7 @@ type Handler struct {
 	minted  []string // headers that no client may send, folded
 	minter  *minter
 	room    *gate.Gate // that bodies take while they are worked on
+	answers *gate.Gate // that answers take while they are decrypted
 	logger  *zap.Logger
 }
 
@@ -103,7 +104,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 // setup is what Provision does without Caddy.
 func (h *Handler) setup(g *ground.Ground, keys sets, classes classifier) (err error) {
 	h.ground, h.sets, h.planner = g, keys, &planner{classes: classes}
-	h.minter, h.room = newMinter(time.Now), newRoom()
+	h.minter, h.room, h.answers = newMinter(time.Now), newRoom(), newRoom()
 	h.defaults()
 	if err := h.Validate(); err != nil {
 		return err
