@@ -64,6 +64,9 @@ func detect(head []byte) string {
 	if len(head) >= 12 && string(head[:4]) == "RIFF" && string(head[8:12]) == "WEBP" {
 		return typeWebP
 	}
+	if sfnt(head) {
+		return "font/ttf"
+	}
 	if len(head) == 0 {
 		return typeText
 	}
@@ -75,6 +78,19 @@ func detect(head []byte) string {
 		kind = typePNG
 	}
 	return kind
+}
+
+// sfnt tells a TrueType font by its table directory: mimetype knows some tables only, and tools put their own first (FFTM).
+func sfnt(head []byte) bool {
+	if len(head) < 16 || string(head[:4]) != "\x00\x01\x00\x00" || head[4] != 0 || head[5] == 0 || head[5] > 64 {
+		return false
+	}
+	for _, c := range head[12:16] {
+		if c != '/' && c != ' ' && !isLetter(c) && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
 }
 
 // isText tells whether there are no bytes but of text, as WHATWG's MIME sniffing has it.
@@ -112,7 +128,7 @@ func sniffsAsHTML(head []byte) bool {
 // prose tells the names of texts that may begin with a tag, as a heading in Markdown does: what they hold is shown as text by their name.
 func prose(name string) bool {
 	switch strings.ToLower(path.Ext(name)) {
-	case ".md", ".markdown", ".txt", ".rst":
+	case ".md", ".markdown", ".txt", ".rst", ".dtd":
 		return true
 	}
 	return false

@@ -11,6 +11,9 @@ func (p *picture) gif() error {
 	p.frame(w, h)
 	p.frames, p.all = 0, 0 // that was the screen
 	for range maxPieces {
+		if off == p.size && p.frames > 0 {
+			return nil // without its last byte, which decoders do not miss
+		}
 		if b, err = p.at(off, 1); err != nil {
 			return err
 		}

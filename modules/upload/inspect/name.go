@@ -11,7 +11,7 @@ import (
 var scripts = words("php php3 php4 php5 php6 php7 php8 pht phtm phtml phps phar shtml shtm stm asp aspx asa asax ascx ashx asmx cer cdx jsp jspx jspf jsw jsv jhtml cfm cfml cfc cgi fcgi pl pm pyc rhtml erb")
 
 // programs are the extensions that a desktop runs when they are opened.
-var programs = words("exe com scr pif bat cmd msi msp mst msix appx dll sys drv cpl ocx hta vbs vbe js jse wsf wsh wsc sct ws ps1 psm1 psd1 ps2 lnk url scf inf reg chm hlp jar jnlp apk app dmg pkg deb rpm desktop command workflow action iso img vhd vhdx xll wll application gadget msc library-ms search-ms settingcontent-ms")
+var programs = words("exe com scr pif bat cmd msi msp mst msix appx dll sys drv cpl ocx hta vbs vbe jse wsf wsh wsc sct ws ps1 psm1 psd1 ps2 lnk url scf inf reg chm hlp jar jnlp apk app dmg pkg deb rpm desktop command workflow action iso img vhd vhdx xll wll application gadget msc library-ms search-ms settingcontent-ms")
 
 // served are the files by which a server is told how to serve others.
 var served = words(".htaccess .htpasswd .htdigest .user.ini web.config")
@@ -42,9 +42,23 @@ func (t *task) name(name string, depth int) {
 			t.find(Name, depth, "the name has the extension of a script that servers run")
 		}
 	}
-	if _, ext, ok := cutLast(lower, "."); ok && programs[ext] {
+	stem, ext, ok := cutLast(lower, ".")
+	switch {
+	case ok && (programs[ext] || browsed[ext] && looksLike(stem)):
 		t.find(Executable, depth, "the name has the extension of a program")
+	case ok && browsed[ext]:
+		t.find(Active, depth, "the file is a script that pages of its origin can run")
 	}
+}
+
+// browsed are the extensions of scripts that browsers run. In an archive they are source code, unless their name looks like that of a document:
+// Windows runs them when they are opened.
+var browsed = words("js mjs")
+
+func looksLike(stem string) bool {
+	_, ext, ok := cutLast(stem, ".")
+	_, known := extensions[ext]
+	return ok && known
 }
 
 // badName says what is wrong with a name without folders.

@@ -11,8 +11,7 @@ import (
 // agree tells whether a file whose content is of a kind may be declared as another: the same by any of its names, what it is built on (a
 // DOCX is a zip), or kinds that content does not tell apart (source code and text).
 func agree(declared, kind string) bool {
-	declared, _, _ = strings.Cut(declared, ";")
-	declared = strings.ToLower(strings.TrimSpace(declared))
+	declared = strings.ToLower(alone(declared))
 	if alias, ok := aliases[declared]; ok {
 		declared = alias
 	}
@@ -26,10 +25,16 @@ func agree(declared, kind string) bool {
 		}
 	}
 	switch {
-	case risky(kind) || risky(declared):
+	case strings.HasPrefix(declared, "application/x-httpd-"): // what servers run
 		return false
-	case textual(kind) || kind == typeText:
-		return textual(declared) && (known == nil || kind == typeText || strings.HasSuffix(kind, "xml") && strings.HasSuffix(declared, "xml") || softText(kind))
+	case risky(kind) || risky(declared) || known != nil && risky(alone(known.String())):
+		return false
+	case kind == typePNG && declared == typeIcon, kind == typePDF && declared == "application/postscript": // favicons, and drawings of Illustrator
+		return true
+	case textual(kind) && known == nil: // systems have names of their own for source code, as audio/x-mod for a go.mod
+		return true
+	case textual(kind):
+		return (textual(declared) || textual(known.String())) && (kind == typeText || strings.HasSuffix(kind, "xml") && strings.HasSuffix(declared, "xml") || softText(kind))
 	case media(kind):
 		return media(declared)
 	case raster(kind):
@@ -41,12 +46,18 @@ func agree(declared, kind string) bool {
 	return known == nil && container(kind)
 }
 
+// alone is a type without its parameters.
+func alone(t string) string {
+	t, _, _ = strings.Cut(t, ";")
+	return strings.TrimSpace(t)
+}
+
 var aliases = map[string]string{
 	"image/jpg": typeJPEG, "image/pjpeg": typeJPEG, "image/x-png": typePNG, "image/apng": typePNG, "image/x-ms-bmp": typeBMP, "image/vnd.microsoft.icon": typeIcon, "image/ico": typeIcon,
 	"image/tif": typeTIFF, "application/xml": typeXML, "application/x-pdf": typePDF, "application/x-zip": typeZip, "application/x-zip-compressed": typeZip,
 	"application/x-gzip": typeGzip, "application/x-tgz": typeGzip, "application/x-compressed-tar": typeGzip, "application/x-bzip": typeBzip2, "application/bzip2": typeBzip2,
 	"application/x-zstd": typeZstd, "image/x-photoshop": typePSD, "application/x-tar": typeTar, "application/tar": typeTar,
-	"application/x-msdownload": typeExe, "application/x-dosexec": typeExe, "application/x-httpd-php": typePHP, "application/x-java-archive": typeJar,
+	"application/x-msdownload": typeExe, "application/x-dosexec": typeExe, "application/x-httpd-php": typePHP, "application/x-php": typePHP, "application/php": typePHP, "application/x-java-archive": typeJar,
 }
 
 // risky tells the kinds that must be declared as what they are.

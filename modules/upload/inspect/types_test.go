@@ -62,9 +62,37 @@ func TestNames(t *testing.T) {
 			t.Errorf("%q passes: %s", name, rules(found))
 		}
 	}
-	for _, name := range []string{"a.exe", "a.pdf.scr", "a.js", "a.hta", "a.lnk", "a.bat", "invoice.pdf.vbs"} {
+	for _, name := range []string{"a.exe", "a.pdf.scr", "a.pdf.js", "a.hta", "a.lnk", "a.bat", "invoice.pdf.vbs"} {
 		_, found := check(t, Limits{}, name, "", "hello")
 		finds(t, name, found, Executable)
+	}
+}
+
+// What people have on their disks, as browsers and systems declare it.
+func TestWhatPeopleHavePasses(t *testing.T) {
+	font := "\x00\x01\x00\x00\x00\x14\x01\x00\x00\x04\x00@FFTM" + strings.Repeat("\x00\x11", 300) // as those of DejaVu begin
+	for _, c := range []struct{ name, declared, content string }{
+		{"DejaVuSans.ttf", "font/ttf", font}, {"favicon.ico", "image/x-icon", pngFile(t)}, {"favicon.ico", "image/vnd.microsoft.icon", pngFile(t)}, {"logo.ai", "application/postscript", pdfFile},
+		{"go.mod", "audio/x-mod", "module example.com/x\n"}, {"build.sh", "application/x-shellscript", "set -e\n"}, {"a.rb", "application/x-ruby", "require 'json'\n"},
+		{"a.man", "application/x-troff-man", ".TH A 1\n"}, {"a.afm", "application/x-font-afm", "StartFontMetrics 2.0\n"}, {"a.dtd", "application/xml-dtd", "<!-- a schema -->\n<!ELEMENT a EMPTY>\n"},
+		{"old.gif", typeGIF, strings.TrimSuffix(gifFile(t, 1), ";")},
+	} {
+		_, found := check(t, Limits{}, c.name, c.declared, c.content)
+		clean(t, c.name+" declared "+c.declared, found)
+	}
+	_, found := check(t, Limits{}, "site.zip", typeZip, zipFile(t, "src/app.js", "export default 1", "vendor/jquery.min.js", "x"))
+	for _, f := range found {
+		if f.Refuses() {
+			t.Errorf("source code in a zip is refused: %s", f.Rule)
+		}
+	}
+	for _, declared := range []string{typeHTML, typeSVG, typePHP, "application/x-php", typeExe} { // a type that a server or a browser acts on is no other name for text
+		_, found := check(t, Limits{}, "a", declared, "hello")
+		finds(t, "text declared "+declared, found, DeclaredType)
+	}
+	for name, rule := range map[string]Rule{"a.js": Active, "a.MJS": Active, "report.pdf.js": Executable} {
+		_, found := check(t, Limits{}, name, "", "alert(1)")
+		finds(t, name, found, rule)
 	}
 }
 
