@@ -22,6 +22,7 @@ type inspector struct {
 	window
 	html      bool
 	state     uint8
+	mark      int    // bytes of UTF-8's mark that have come before the document
 	raw       []byte // of the string or number that is being read, as written
 	escaped   bool   // the string holds escapes
 	parts     bool   // it is long, and some of it has gone on
@@ -102,6 +103,16 @@ func (s *inspector) string(dst, p []byte, i int) ([]byte, int, error) {
 
 // outside reads a byte that is in no string.
 func (s *inspector) outside(dst []byte, c byte) ([]byte, error) {
+	if s.mark < len(utf8Mark) {
+		if c == utf8Mark[s.mark] {
+			s.mark++
+			return append(dst, c), nil
+		}
+		if s.mark > 0 {
+			return dst, errBroken // half a mark
+		}
+		s.mark = len(utf8Mark)
+	}
 	if c >= '0' && c <= '9' || len(s.raw) > 0 && (c == '.' || c|0x20 == 'e' || c == '+' || c == '-') || c == '-' {
 		if len(s.raw) < detect.Longest {
 			s.raw = append(s.raw, c)

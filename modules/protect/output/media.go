@@ -51,10 +51,11 @@ func isText(media string) bool {
 func readable(header string) bool {
 	_, params, err := mime.ParseMediaType(header)
 	if err != nil {
-		return !strings.Contains(strings.ToLower(header), "utf-16") && !strings.Contains(strings.ToLower(header), "utf-32")
+		return !strings.Contains(strings.ToLower(header), "utf-16") && !strings.Contains(strings.ToLower(header), "utf16") && !strings.Contains(strings.ToLower(header), "utf-32") &&
+			!strings.Contains(strings.ToLower(header), "unicode")
 	}
 	charset := strings.ToLower(params["charset"])
-	for _, wide := range []string{"utf-16", "utf-32", "utf-7", "ucs", "iso-10646", "ebcdic", "cp037", "ibm"} {
+	for _, wide := range []string{"utf-16", "utf16", "utf-32", "utf32", "utf-7", "utf7", "unicode", "csunicode", "csutf", "ucs", "csucs", "csiso10646", "iso-10646", "ebcdic", "cp037", "ibm"} {
 		if strings.HasPrefix(charset, wide) {
 			return false
 		}
@@ -62,9 +63,17 @@ func readable(header string) bool {
 	return true
 }
 
+// wide tells that a text begins with the mark of UTF-16 or UTF-32, which programs believe more than what its headers say.
+func wide(begin []byte) bool {
+	return bytes.HasPrefix(begin, []byte("\xff\xfe")) || bytes.HasPrefix(begin, []byte("\xfe\xff")) || bytes.HasPrefix(begin, []byte("\x00\x00\xfe\xff"))
+}
+
+// utf8Mark is what some programs write before a text.
+var utf8Mark = []byte("\xef\xbb\xbf")
+
 // looksJSON tells whether a text that calls itself a page is an object or an array: no page begins so.
 func looksJSON(begin []byte) bool {
-	begin = trim(bytes.TrimPrefix(begin, []byte("\xef\xbb\xbf")))
+	begin = trim(bytes.TrimPrefix(begin, utf8Mark))
 	if len(begin) == 0 || begin[0] != '{' && begin[0] != '[' {
 		return false
 	}

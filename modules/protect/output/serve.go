@@ -101,8 +101,11 @@ const (
 // refuse ends an answer for what was found in it.
 func (w *writer) refuse(err error) error {
 	why := refusedDetected
-	if errors.Is(err, errBroken) {
+	switch {
+	case errors.Is(err, errBroken):
 		why = refusedBroken
+	case errors.Is(err, errWide):
+		why = refusedEncoded
 	}
 	if w.state == passing {
 		w.end(why)

@@ -20,12 +20,14 @@ import (
 
 // gateway is a proxy with the filter around it, in front of a back end.
 type gateway struct {
+	serving sync.WaitGroup // an answer is read before what was found in it is told
 	*httptest.Server
 	mu       sync.Mutex
 	outcomes []Outcome
 }
 
 func (g *gateway) told() []Outcome {
+	g.serving.Wait()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	defer func() { g.outcomes = nil }()
@@ -52,6 +54,8 @@ func start(t testing.TB, o Options, rules []Rule, backend http.HandlerFunc) *gat
 	proxy := httputil.NewSingleHostReverseProxy(to)
 	proxy.FlushInterval = -1
 	g.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g.serving.Add(1)
+		defer g.serving.Done()
 		w.Header().Set("X-Outer", "kept")
 		r, rc := reqctx.Ensure(r)
 		if role := r.Header.Get("X-Test-Role"); role != "" {
@@ -332,6 +336,36 @@ func TestDetect(t *testing.T) {
 }
 
 // The attacks: what must not leave is fetched compressed, in pieces, or as less than it says to be.
+// What programs read as UTF-16, by its name or its mark, can't be looked through, and a mark of UTF-8 before JSON is no reason to withhold it.
+func TestDetectInOtherCharacterSets(t *testing.T) {
+	wide := func(mark, s string) string { return mark + strings.Join(strings.Split(s, ""), "\x00") + "\x00" }
+	rules := []Rule{{Kinds: []string{"card"}, Action: Mask}}
+	for _, c := range []struct{ media, body string }{
+		{"text/csv", wide("\xff\xfe", "a,"+card)}, {"text/plain", "\xfe\xff" + "\x00" + strings.TrimSuffix(wide("", card), "\x00")}, {"text/html; charset=utf-8", wide("\xff\xfe", "<p>"+card)},
+		{"text/plain; charset=unicode", wide("", card)}, {"text/plain; charset=unicodeFFFE", wide("", card)}, {"text/plain; charset=UTF16", wide("", card)}, {"text/plain; charset=\"utf16", wide("", card)},
+	} {
+		for _, piece := range []int{1, 1 << 10} {
+			g := start(t, Options{}, rules, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", c.media)
+				for rest := c.body; rest != ""; rest = rest[min(piece, len(rest)):] {
+					_, _ = io.WriteString(w, rest[:min(piece, len(rest))])
+				}
+			})
+			if resp, body := g.ask(t, "GET", "/"); resp.StatusCode != 502 || strings.Contains(strings.ReplaceAll(body, "\x00", ""), card) {
+				t.Errorf("%s: %d %q", c.media, resp.StatusCode, body)
+			}
+		}
+	}
+	g := start(t, Options{}, rules, answer(200, "application/json", "\xef\xbb\xbf"+`{"a":"`+card+`"}`))
+	if resp, body := g.ask(t, "GET", "/"); resp.StatusCode != 200 || !strings.HasPrefix(body, "\xef\xbb\xbf{") || strings.Contains(body, card) {
+		t.Errorf("JSON with a mark: %d %q", resp.StatusCode, body)
+	}
+	g = start(t, Options{}, rules, answer(200, "application/json", "\xef\xbb"+`{"a":"`+card+`"}`))
+	if resp, body := g.ask(t, "GET", "/"); resp.StatusCode != 502 || strings.Contains(body, card) {
+		t.Errorf("half a mark: %d %q", resp.StatusCode, body)
+	}
+}
+
 func TestDetectWhatCantBeRead(t *testing.T) {
 	rules := []Rule{{Kinds: []string{"card"}, Action: Mask}}
 	g := start(t, Options{}, rules, answer(200, "application/json", "\x1f\x8b", "Content-Encoding", "gzip"))

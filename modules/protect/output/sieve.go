@@ -20,6 +20,7 @@ type sieve interface {
 var (
 	errDetected = errors.New("the answer holds what must not leave")
 	errBroken   = errors.New("the answer is no JSON, and so can't be looked through")
+	errWide     = errors.New("the answer is in UTF-16 or UTF-32, and so can't be looked through")
 )
 
 // window is a text that is looked through while it passes. It holds back as much as the longest find.
@@ -97,9 +98,22 @@ func (w *window) drop(end int) {
 func (w *window) reset() { w.text, w.seen, w.open = w.text[:0], 0, false }
 
 // plain looks through a text that is no JSON.
-type plain struct{ window }
+type plain struct {
+	window
+	marked bool   // it may be in UTF-16, and then must not pass
+	begin  []byte // the first bytes, as far as they tell how the text is written
+}
 
-func (t *plain) write(dst, p []byte) ([]byte, error) { return t.window.write(dst, p, nil, asIs) }
+func (t *plain) write(dst, p []byte) ([]byte, error) {
+	if n := longestMark - len(t.begin); n > 0 && t.marked {
+		if t.begin = append(t.begin, p[:min(n, len(p))]...); wide(t.begin) {
+			return dst, errWide
+		}
+	}
+	return t.window.write(dst, p, nil, asIs)
+}
+
+const longestMark = 4
 
 // flush sends whole lines, as event streams are made of them: of what is not complete nobody knows yet what it is.
 func (t *plain) flush(dst []byte) ([]byte, error) {

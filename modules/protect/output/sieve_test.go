@@ -196,14 +196,14 @@ func TestPlain(t *testing.T) {
 	in := filler + "card " + card + "\n" + filler + key + "\n" + filler + "ada@example.org"
 	want := filler + "card ************1111\n" + filler + "[private key removed]\n" + filler + "a***@example.org"
 	for _, size := range []int{1, 100, 4096, 1 << 20} {
-		if got, err := through(&plain{window{look: looking(t, Mask, "all")}}, in, size); err != nil || got != want {
+		if got, err := through(&plain{window: window{look: looking(t, Mask, "all")}}, in, size); err != nil || got != want {
 			t.Errorf("in pieces of %d: %d bytes for %d, %v", size, len(got), len(want), err)
 		}
-		if _, err := through(&plain{window{look: looking(t, Block, "card")}}, in, size); err != errDetected { //nolint:errorlint // ours
+		if _, err := through(&plain{window: window{look: looking(t, Block, "card")}}, in, size); err != errDetected { //nolint:errorlint // ours
 			t.Error(err)
 		}
 	}
-	p := &plain{window{look: looking(t, Mask, "card")}}
+	p := &plain{window: window{look: looking(t, Mask, "card")}}
 	out, _ := p.write(nil, []byte("data: "+card+"\n\ndata: 41111"))
 	out, _ = p.flush(out)
 	if want := "data: ************1111\n\n"; string(out) != want {

@@ -66,7 +66,7 @@ func (s *Socket) through(m *wsframe.Message) ([]byte, bool, error) {
 	case looksJSON(m.Data):
 		through = newInspector(s.look, s.f.options.Escape == HTML)
 	case s.look != nil:
-		through = &plain{window{look: s.look}}
+		through = &plain{window: window{look: s.look}}
 	default:
 		return nil, false, nil
 	}
@@ -76,7 +76,7 @@ func (s *Socket) through(m *wsframe.Message) ([]byte, bool, error) {
 	}
 	if errors.Is(err, errBroken) { // it only looks like JSON
 		s.look.found, s.look.count = nil, 0
-		text := &plain{window{look: s.look}}
+		text := &plain{window: window{look: s.look}}
 		if out, err = text.write(s.out[:0], m.Data); err == nil {
 			out, err = text.close(out)
 		}

@@ -139,7 +139,7 @@ func (w *writer) choose(h http.Header, media string) {
 	case json && w.f.options.Escape == HTML && !isFile(h):
 		w.sieve = &markup{}
 	case text && w.look != nil:
-		w.sieve = &plain{window{look: w.look}}
+		w.sieve = &plain{window: window{look: w.look}, marked: hard}
 	}
 	w.live = isLive(media)
 	traces := w.f.options.Traces
