@@ -97,7 +97,7 @@ func (m *masks) hashed(f jsonstream.Field) []byte {
 	return quoted("hash:" + base64.RawURLEncoding.EncodeToString(m.mac(f, 0)[:hashBytes]))
 }
 
-// token is a stand-in of the same form: each digit becomes a digit, each letter a letter in the same case. It is keyed by the whole value, so that equal values have
+// token is a stand-in of the same form: each digit becomes a digit, each letter a letter in the same case; of all else only ASCII stays. It is keyed by the whole value, so that equal values have
 // equal stand-ins, and nothing can be had back from one.
 func (m *masks) token(f jsonstream.Field) []byte {
 	if !textual(f) || f.Kind == strictjson.Number && strings.ContainsAny(f.Text, "eE") {
@@ -122,11 +122,11 @@ func (m *masks) token(f jsonstream.Field) []byte {
 		switch {
 		case f.Kind == strictjson.Number && leading(f.Text, i):
 			b.WriteRune('1' + next(9))
-		case unicode.IsDigit(r):
+		case unicode.IsNumber(r):
 			b.WriteRune('0' + next(10))
 		case unicode.IsUpper(r):
 			b.WriteRune('A' + next(26))
-		case unicode.IsLetter(r) || unicode.IsMark(r):
+		case unicode.IsLetter(r) || r >= utf8.RuneSelf:
 			b.WriteRune('a' + next(26))
 		default:
 			b.WriteRune(r)

@@ -100,6 +100,11 @@ func TestHashesAreKeyed(t *testing.T) {
 	if got := masked(t, a, "token", `"Anna-Lena 42"`); len(got) != len(`"Anna-Lena 42"`) || got[5] != '-' || got[10] != ' ' {
 		t.Error(got)
 	}
+	for _, r := range "\u2460\u2464\u00bd\u216b\u2174\U0001f600\u2603\u2014\u0663" { // numbers that are no digits, pictures, signs
+		if got := masked(t, a, "token", `"`+string(r)+`"`); strings.ContainsRune(got, r) {
+			t.Errorf("%U stays: %s", r, got)
+		}
+	}
 }
 
 // A stand-in has the form of its value, is JSON, and hangs on all of it.
