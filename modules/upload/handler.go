@@ -164,6 +164,7 @@ func (x *exchange) look() (v finding, number int, err error) {
 
 // one judges one file. What is refused is put into quarantine by refuse, which needs its name and place.
 func (x *exchange) one(f file) (finding, error) {
+	f.client = x.rc.Caller(x.r)
 	v, err := x.h.judge(x.r.Context(), x.rules, f)
 	if err == nil && v.refuses {
 		v.file = &f

@@ -28,13 +28,16 @@ type rule struct {
 func (h *Handler) rule(r Rules) (*rule, error) {
 	r.MaxFile = cmp.Or(r.MaxFile, r.MaxSize)
 	l := r.limits()
-	l.Spool = func() (inspect.Spool, error) { return h.spool.New(unpacked) }
+	l.Spool = func(ctx context.Context) (inspect.Spool, error) {
+		client, _ := ctx.Value(sender{}).(string)
+		return h.spool.New(client) // what an archive unpacks to takes the room of who sent it, or one client's archives would keep out all others'
+	}
 	c, err := inspect.New(l)
 	return &rule{Rules: r, checker: c}, err
 }
 
-// unpacked is whom the spool knows what archives unpack to for: nobody has such an address.
-const unpacked = "archives"
+// sender is the key of a context's value: the client whose file is looked at, as the spool knows it.
+type sender struct{}
 
 // finding is what is wrong with a file, or with a whole body.
 type finding struct {
@@ -62,6 +65,7 @@ func whole(r Rules, rule string) finding {
 
 // file is one that is to be looked at.
 type file struct {
+	client         string // whose it is
 	name, declared string
 	offset         int64 // in the body
 	content        io.ReaderAt
@@ -79,7 +83,7 @@ func (h *Handler) judge(ctx context.Context, r *rule, f file) (finding, error) {
 		return v, nil
 	}
 	start := time.Now()
-	kind, seen, err := r.checker.Check(ctx, inspect.File{Name: f.name, Declared: f.declared, Size: f.size, Content: f.content})
+	kind, seen, err := r.checker.Check(context.WithValue(ctx, sender{}, f.client), inspect.File{Name: f.name, Declared: f.declared, Size: f.size, Content: f.content})
 	phases.WithLabelValues("inspect").Observe(time.Since(start).Seconds())
 	if err != nil {
 		return v, fmt.Errorf("inspecting an upload: %w", err)

@@ -89,7 +89,7 @@ func (s *socket) look(ctx context.Context, m *wsframe.Message) (v finding, err e
 		return v, err
 	}
 	defer seat.Leave()
-	f := file{content: bytes.NewReader(m.Data), size: int64(len(m.Data))}
+	f := file{client: s.rc.Caller(s.r), content: bytes.NewReader(m.Data), size: int64(len(m.Data))}
 	if m.Binary {
 		return s.h.judge(ctx, s.rules, f)
 	}

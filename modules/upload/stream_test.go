@@ -1,14 +1,20 @@
 package upload
 
 import (
+	"archive/zip"
+	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"runtime"
 	"testing"
 
 	"github.com/dustin/go-humanize"
+
+	"github.com/convosphere/gateway/modules/internal/reqctx"
 )
 
 // long is a body of so many bytes of text, that takes no memory. It notes the most heap that is in use while it is read.
@@ -69,5 +75,40 @@ func TestLongUploadsStreamInLittleMemory(t *testing.T) {
 		t.Errorf("%s took %s of heap", humanize.IBytes(uint64(size)), humanize.IBytes(peak))
 	} else {
 		t.Logf("%s took %s of heap", humanize.IBytes(uint64(size)), humanize.IBytes(peak))
+	}
+}
+
+// What archives unpack to takes the room of who sent them: a client whose share is taken can't have more by packing it, and others' archives pass meanwhile.
+func TestArchivesTakeTheRoomOfTheirSender(t *testing.T) {
+	h := provision(t, &Handler{Spool: &Spool{Quota: 4 << 20, Free: 1}, Rules: Rules{MaxSize: 1 << 20}})
+	var inner bytes.Buffer
+	z := zip.NewWriter(&inner)
+	w, err := z.CreateHeader(&zip.FileHeader{Name: "a.txt", Method: zip.Store})
+	if err == nil {
+		_, err = w.Write(bytes.Repeat([]byte("a"), 200<<10))
+	}
+	if err := errors.Join(err, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	archive := zipped(t, "a.zip", inner.String())
+	if o := do(t, h, post("application/zip", archive)); !o.reached {
+		t.Fatalf("with room: %d %s", o.status, o.answer)
+	}
+	r, rc := reqctx.Ensure(post("", ""))
+	rc.Client.IP = netip.MustParseAddr("192.0.2.7") // as do has it
+	for client, status := range map[string]int{rc.Caller(r): http.StatusServiceUnavailable, "another": http.StatusOK} {
+		f, err := h.spool.New(client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for err == nil {
+			_, err = f.Write(make([]byte, 64<<10))
+		}
+		if o := do(t, h, post("application/zip", archive)); o.status != status {
+			t.Errorf("the room of %s is taken: %d, want %d: %s", client, o.status, status, o.answer)
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }

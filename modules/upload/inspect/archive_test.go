@@ -251,7 +251,7 @@ func TestWhatLiesInArchives(t *testing.T) {
 func TestErrorsAreNotFindings(t *testing.T) {
 	full := errors.New("no space left on device")
 	content := zipFile(t, "a.zip", storedZip(t, "pad.bin", strings.Repeat("0123456789abcdef", 10_000)))
-	c, err := New(Limits{Spool: func() (Spool, error) { return nil, full }})
+	c, err := New(Limits{Spool: func(context.Context) (Spool, error) { return nil, full }})
 	must(t, err)
 	if _, _, err := c.Check(context.Background(), File{Content: strings.NewReader(content), Size: int64(len(content))}); !errors.Is(err, full) {
 		t.Errorf("no room: %v", err)
@@ -292,7 +292,7 @@ func (b *brokenAt) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func TestTempSpool(t *testing.T) {
-	s, err := TempSpool(t.TempDir())()
+	s, err := TempSpool(t.TempDir())(t.Context())
 	must(t, err)
 	content := []byte(strings.Repeat("0123456789abcde\n", 10_000))
 	for b := content; len(b) > 0; {

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -24,8 +25,8 @@ type Limits struct {
 	Markup int64 // bytes of SVG or XML that are read, default 8 MiB
 
 	// Spool makes room for what must be unpacked to be read; default: TempSpool of the system's temporary directory. What goes to all
-	// spools of a file together is bounded by Bytes.
-	Spool func() (Spool, error)
+	// spools of a file together is bounded by Bytes. The context is Check's.
+	Spool func(context.Context) (Spool, error)
 }
 
 // freeRatio is what may be unpacked before the ratio counts: logs and tables compress well.

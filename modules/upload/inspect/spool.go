@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
@@ -18,8 +19,8 @@ type Spool interface {
 
 // TempSpool makes spools of temporary files in a directory, the system's where it is empty. They have no name from the start, and are
 // encrypted with a key that only the memory has: after a crash nobody reads them.
-func TempSpool(dir string) func() (Spool, error) {
-	return func() (Spool, error) {
+func TempSpool(dir string) func(context.Context) (Spool, error) {
+	return func(context.Context) (Spool, error) {
 		f, err := os.CreateTemp(dir, "inspect-*")
 		if err != nil {
 			return nil, err

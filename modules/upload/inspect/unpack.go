@@ -117,7 +117,7 @@ func (t *task) spooled(f File, r io.Reader, depth int) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := t.limits.Spool()
+	s, err := t.limits.Spool(t.ctx)
 	if err != nil {
 		t.failed = err
 		return err
