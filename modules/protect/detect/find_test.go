@@ -4,9 +4,11 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/nyaruka/phonenumbers"
 	"pgregory.net/rapid"
 )
 
@@ -237,5 +239,36 @@ func BenchmarkFind(b *testing.B) {
 				b.Fatal(found)
 			}
 		})
+	}
+}
+
+// Every country's numbers are found, also where they begin with zeros, and no others than the library knows.
+func TestPhonesOfAllCountries(t *testing.T) {
+	set := Set(1 << Phone)
+	whole := func(s string) bool {
+		found := set.Find([]byte(s), 0, nil)
+		return len(found) == 1 && found[0].Start == 0 && found[0].End == len(s)
+	}
+	for region := range phonenumbers.GetSupportedRegions() {
+		example := phonenumbers.GetExampleNumber(region)
+		s := phonenumbers.Format(example, phonenumbers.E164)
+		if len(s) <= fewestDigits {
+			continue // islands whose numbers are shorter than any that is looked for
+		}
+		if !whole(s) {
+			t.Errorf("%s: %s is not found", region, s)
+		}
+		for last := range 10 { // what else its digits may be
+			changed := s[:4] + strconv.Itoa(last) + s[5:]
+			parsed, err := phonenumbers.Parse(changed, "ZZ")
+			if err == nil && parsed.GetNationalNumber() == example.GetNationalNumber() {
+				continue
+			}
+			valid := err == nil && phonenumbers.IsValidNumber(parsed)
+			zero := strings.Contains(changed[2:5], "0") // a zero may be written before the national number where the library takes it for a part of it
+			if found := whole(changed); found != valid && (valid || !zero) {
+				t.Errorf("%s: %s is found: %t", region, changed, found)
+			}
+		}
 	}
 }
