@@ -24,6 +24,9 @@ func Check(paths ...string) error {
 	var bad []string
 	count := 0
 	for _, path := range paths {
+		if to, err := filepath.EvalSymlinks(path); err == nil {
+			path = to // a data folder is often a link to another disk; what lies in it is not followed
+		}
 		err := filepath.WalkDir(path, func(path string, d fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil

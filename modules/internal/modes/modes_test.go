@@ -1,6 +1,7 @@
 package modes
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -56,5 +57,17 @@ func TestCheck(t *testing.T) {
 	}
 	if err := Check(dir); err == nil || !strings.Contains(err.Error(), "and 3 more") {
 		t.Error(err)
+	}
+}
+
+// A data folder may be a link to another disk: what it leads to is looked at.
+func TestALinkedFolderIsLookedInto(t *testing.T) {
+	dir := t.TempDir()
+	link := filepath.Join(t.TempDir(), "data")
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "secret"), []byte("x"), 0o600), os.Chmod(filepath.Join(dir, "secret"), 0o644), os.Symlink(dir, link)); err != nil {
+		t.Fatal(err)
+	}
+	if err := Check(link); err == nil || !strings.Contains(err.Error(), "secret") {
+		t.Errorf("a file that others can read, behind a link: %v", err)
 	}
 }
