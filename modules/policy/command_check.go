@@ -16,7 +16,7 @@ func checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "check FOLDER", Short: "Finds what would keep a policy from being put in force", Args: cobra.ExactArgs(1),
 		Long: `Parses and compiles the policy in a folder with its tests, strictly, holds what it names of the input to what the gateway gives, and
-asks it once. The tests are not run: test does.`,
+asks it once. So it finds fields that the data want masked where no rule looks at them. The tests are not run: test does.`,
 	}
 	uses.register(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")

@@ -35,21 +35,31 @@ func source(t *testing.T, files map[string]string) *engine.Source {
 
 const head = "package gateway\n\n"
 
+const (
+	masked    = `{"classifications": {"personal": {"masked": {"with": "mail"}}}, "fields": {"GET /a": {"response": {"/mail": "personal"}}}}`
+	maskedOut = `{"classifications": {"personal": {"masked": {"with": "mail"}}}, "fields": {"GET /ws": {"out": {"message": {"/mail": "personal"}}}}}`
+)
+
 // Everything that would keep a policy from being put in force is found, with its place and the line itself.
 func TestCheck(t *testing.T) {
 	for name, c := range map[string]struct {
 		files map[string]string
 		want  []string // in what is printed, in this order
 	}{
-		"nothing":                   {map[string]string{"a.rego": head + "decision := {\"allow\": true}\n"}, nil},
-		"it does not parse":         {map[string]string{"a.rego": head + "decision := {\n", "b.rego": "pakage x\n"}, []string{"dir/a.rego:4", "rego_parse_error", "dir/b.rego:1:1", "pakage x"}},
-		"a name the input lacks":    {map[string]string{"a.rego": head + "decision := {\"allow\": true} if input.identty\n"}, []string{"dir/a.rego:3:32: rego_type_error: undefined ref: input.identty", "decision :=", "^", "want (one of)", "identity"}},
-		"a variable nobody uses":    {map[string]string{"a.rego": head + "decision := {\"allow\": true} if x := 1\n"}, []string{"dir/a.rego:3", "assigned var x unused"}},
-		"no decision":               {map[string]string{"a.rego": head + "allow := true\n"}, []string{"dir: policy_error: ", "no rule defines data.gateway.decision"}},
-		"what is not allowed":       {map[string]string{"a.rego": head + "decision := {\"allow\": http.send({}).ok}\n"}, []string{"dir/a.rego:3", "undefined function http.send: it reaches outside", "--allow"}},
-		"an obligation misspelt":    {map[string]string{"a.rego": head + "decision := {\"allow\": true, \"obligations\": {\"maxage\": 1}}\n"}, []string{"dir/a.rego:3", "not known", "max_age"}},
-		"a test that can't compile": {map[string]string{"a.rego": head + "decision := {\"allow\": true}\n", "a_test.rego": "package gateway_test\n\ntest_a if nothing\n"}, []string{"dir/a_test.rego:3", "var nothing is unsafe"}},
-		"answers nobody can read":   {map[string]string{"a.rego": head + "decision := true\n"}, []string{"dir/a.rego:3: answer_error: data.gateway.decision: it is no object", "decision := true"}},
+		"nothing":                    {map[string]string{"a.rego": head + "decision := {\"allow\": true}\n"}, nil},
+		"it does not parse":          {map[string]string{"a.rego": head + "decision := {\n", "b.rego": "pakage x\n"}, []string{"dir/a.rego:4", "rego_parse_error", "dir/b.rego:1:1", "pakage x"}},
+		"a name the input lacks":     {map[string]string{"a.rego": head + "decision := {\"allow\": true} if input.identty\n"}, []string{"dir/a.rego:3:32: rego_type_error: undefined ref: input.identty", "decision :=", "^", "want (one of)", "identity"}},
+		"a variable nobody uses":     {map[string]string{"a.rego": head + "decision := {\"allow\": true} if x := 1\n"}, []string{"dir/a.rego:3", "assigned var x unused"}},
+		"no decision":                {map[string]string{"a.rego": head + "allow := true\n"}, []string{"dir: policy_error: ", "no rule defines data.gateway.decision"}},
+		"what is not allowed":        {map[string]string{"a.rego": head + "decision := {\"allow\": http.send({}).ok}\n"}, []string{"dir/a.rego:3", "undefined function http.send: it reaches outside", "--allow"}},
+		"an obligation misspelt":     {map[string]string{"a.rego": head + "decision := {\"allow\": true, \"obligations\": {\"maxage\": 1}}\n"}, []string{"dir/a.rego:3", "not known", "max_age"}},
+		"a test that can't compile":  {map[string]string{"a.rego": head + "decision := {\"allow\": true}\n", "a_test.rego": "package gateway_test\n\ntest_a if nothing\n"}, []string{"dir/a_test.rego:3", "var nothing is unsafe"}},
+		"answers nobody can read":    {map[string]string{"a.rego": head + "decision := true\n"}, []string{"dir/a.rego:3: answer_error: data.gateway.decision: it is no object", "decision := true"}},
+		"masked, and no rule looks":  {map[string]string{"a.rego": head + "decision := {\"allow\": data.other.x}\n", "data.json": masked}, []string{"dir: masks_error: ", "GET /a", "obligations", "fields.rego"}},
+		"masked, of messages":        {map[string]string{"a.rego": head + "decision := {\"allow\": true}\n", "data.json": maskedOut}, []string{"dir: masks_error: ", "GET /ws"}},
+		"masked, and a rule looks":   {map[string]string{"a.rego": head + "decision := {\"allow\": true, \"obligations\": {\"mask\": [p | some p, _ in data.fields[input.request.fields].response]}}\n", "data.json": masked}, nil},
+		"masked, and a rule imports": {map[string]string{"a.rego": "package gateway\n\nimport data.fields\n\ndecision := {\"allow\": fields[input.request.fields] == {}}\n", "data.json": masked}, nil},
+		"encrypted alone":            {map[string]string{"a.rego": head + "decision := {\"allow\": true}\n", "data.json": strings.Replace(masked, `"masked": {"with": "mail"}`, `"encrypted": true`, 1)}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			found, err := Check(ctx, source(t, c.files))

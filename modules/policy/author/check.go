@@ -34,7 +34,7 @@ const (
 )
 
 // Check finds what would keep a policy from being put in force, but for tests that fail: it parses, compiles strictly with its tests, names of the
-// input only what there is, and answers with a decision. An error says that it could not be checked.
+// input only what there is, and answers with a decision. So it does fields that the data want masked and no rule looks at. An error says that it could not be checked.
 func Check(ctx context.Context, src *engine.Source, opts ...engine.Option) ([]Problem, error) {
 	if found := parseAll(src); len(found) > 0 {
 		return found, nil
@@ -49,7 +49,7 @@ func Check(ctx context.Context, src *engine.Source, opts ...engine.Option) ([]Pr
 	// What the gateway asks before it takes a policy: one whose answers are malformed would lock everybody out.
 	d, x, err := snapshot.Explain(ctx, engine.Probe(), engine.Options{}, false)
 	if d.Failure != engine.Malformed {
-		return nil, nil
+		return unmasked(src), nil
 	}
 	p := Problem{Code: codeAnswer, Message: err.Error()}
 	if len(x.Rules) > 0 {
