@@ -127,13 +127,16 @@ func parseEffect(d *caddyfile.Dispenser, do string, args []string) (e Effect, er
 		e.Subject = args[n-1]
 		args = args[:n-2]
 	}
+	if n := len(args); do == "grant" && n == 3 && args[2] == "new" {
+		e.New, args = true, args[:2]
+	}
 	switch {
 	case len(args) == 2:
 		e.Relation, e.Object = args[0], args[1]
 	case len(args) == 1 && do == "revoke":
 		e.Object = args[0]
 	case do == "grant":
-		return e, d.Err("write `grant <relation> <object> [to <subject>] [if <value> == <text>]`")
+		return e, d.Err("write `grant <relation> <object> [new] [to <subject>] [if <value> == <text>]`")
 	default:
 		return e, d.Err("write `revoke [<relation>] <object> [from <subject>] [if <value> == <text>]`")
 	}

@@ -28,6 +28,9 @@ type Effect struct {
 	// means the caller for a grant, and anyone for a revoke.
 	Subject string `json:"subject,omitempty"`
 
+	// The object must be new: where others have grants on it, the answer is withheld. For objects that the back end names, so that it can't give away others'.
+	New bool `json:"new,omitempty"`
+
 	// Only where this holds.
 	If *Condition `json:"if,omitempty"`
 }
@@ -44,6 +47,7 @@ const responseJSON = "http.gw.response.json."
 type effect struct {
 	status   int
 	revoke   bool
+	first    bool // the object must be nobody's
 	relation string
 	object   *objectTemplate
 	caller   bool // the subject is who sent the request
@@ -63,7 +67,11 @@ func (e Effect) compile(known, early func(string) bool) (*effect, error) {
 		if e.Relation == "" {
 			return nil, errors.New("grant: the relation is missing")
 		}
+		c.first = e.New
 	case "revoke":
+		if e.New {
+			return nil, errors.New("revoke: new is of grants")
+		}
 		c.revoke = true
 	default:
 		return nil, fmt.Errorf("%q is neither grant nor revoke", e.Do)
@@ -147,7 +155,7 @@ var (
 type effects []*effect
 
 // resolve returns what the answer changes.
-func (es effects) resolve(status int, v values, caller *reqctx.Identity) (add, remove []grant.Grant, err error) {
+func (es effects) resolve(status int, v values, caller *reqctx.Identity) (c altered, err error) {
 	for _, e := range es {
 		if e.status != status {
 			continue
@@ -155,16 +163,22 @@ func (es effects) resolve(status int, v values, caller *reqctx.Identity) (add, r
 		g, ok, err := e.grant(v, caller)
 		switch {
 		case err != nil:
-			return nil, nil, err
+			return altered{}, err
 		case !ok:
 		case e.revoke:
-			remove = append(remove, g)
+			c.remove = append(c.remove, g)
 		default:
-			add = append(add, g)
+			c.add = append(c.add, g)
+			if e.first {
+				c.first = append(c.first, g)
+			}
 		}
 	}
-	return add, remove, nil
+	return c, nil
 }
+
+// altered are changes of grants. The objects of first must be new.
+type altered struct{ add, remove, first []grant.Grant }
 
 // check resolves those that hang on the request alone, before the back end acts: afterwards it would be too late to refuse.
 func (es effects) check(v values, caller *reqctx.Identity) error {

@@ -16,7 +16,6 @@ import (
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/internal/strictjson"
 	"github.com/convosphere/gateway/modules/policy/engine"
-	"github.com/convosphere/gateway/modules/policy/grant"
 )
 
 // applyTime bounds how long a change of grants may take.
@@ -136,11 +135,11 @@ func (h *Handler) learn(a *answer, r *http.Request, rc *reqctx.Request, rt *comp
 			return err
 		}
 	}
-	add, remove, err := rt.effects.resolve(a.status, answerVars(v, doc), rc.Identity)
+	c, err := rt.effects.resolve(a.status, answerVars(v, doc), rc.Identity)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errAnswer, err)
 	}
-	if err := h.apply(r.Context(), add, remove); err != nil {
+	if err := h.apply(r.Context(), c); err != nil {
 		return err
 	}
 	a.stream = a.begin(a.status)
@@ -168,17 +167,17 @@ func answerVars(request values, doc *strictjson.Value) values {
 }
 
 // apply stores a change of grants. Fail closed: an error withholds what brought it about.
-func (h *Handler) apply(ctx context.Context, add, remove []grant.Grant) error {
-	if len(add) == 0 && len(remove) == 0 {
+func (h *Handler) apply(ctx context.Context, c altered) error {
+	if len(c.add) == 0 && len(c.remove) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTime)
 	defer cancel()
-	if err := h.policy.Apply(ctx, add, remove); err != nil {
+	if err := h.policy.Apply(ctx, c.add, c.remove, c.first...); err != nil {
 		grantsFailed.Inc()
 		h.logger.Error("grants could not be changed", zap.Error(err))
 		return fmt.Errorf("%w: %w", errUnavailable, err)
 	}
-	grantsStored.Add(float64(len(add) + len(remove)))
+	grantsStored.Add(float64(len(c.add) + len(c.remove)))
 	return nil
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
+
 	"github.com/convosphere/gateway/modules/policy/grant"
 )
 
@@ -44,6 +46,30 @@ func chat(w http.ResponseWriter, r *http.Request) {
 	default:
 		send(200, `{"ok":true}`)
 	}
+}
+
+// A back end that says that somebody has made what is another's does not make it theirs.
+func TestTheBackEndGivesNothingAway(t *testing.T) {
+	e := newEnv(t, importChat(t), "")
+	e.backend(chat)
+	create := func(user string, status int) {
+		t.Helper()
+		if r := e.send("POST", "/api/rooms", user, `{"name":"hers","visibility":"private"}`); r.status != status {
+			t.Fatalf("%s: %d %s", user, r.status, r.body)
+		}
+	}
+	create("ursula/user", 201)
+	create("petra/user", 503)
+	e.expect(403, "GET", "/api/rooms/hers/messages", "petra/user")
+	create("ursula/user", 201) // a try that is made again
+	e.expect(200, "GET", "/api/rooms/hers/messages", "ursula/user")
+
+	e.expect(204, "PUT", "/api/rooms/hers/members/petra", "ursula/user")
+	l := dial(t, e, "/api/ws", "ursula/user")
+	l.hears(`{"type":"ack","message":{"id":"m1","room":"hers"}}`)
+	l = dial(t, e, "/api/ws", "petra/user")
+	l.send <- `{"type":"ack","message":{"id":"m1","room":"hers"}}`
+	l.closes(websocket.StatusTryAgainLater, "ack of another's")
 }
 
 func TestChat(t *testing.T) {

@@ -169,12 +169,12 @@ func (g *guard) effect(ctx context.Context, rule *messageRule, v *strictjson.Val
 	if len(rule.effects) == 0 {
 		return nil
 	}
-	add, remove, err := rule.effects.resolve(0, members(v), g.base.Identity)
+	c, err := rule.effects.resolve(0, members(v), g.base.Identity)
 	if err != nil {
 		g.h.logger.Error("a message of the back end can't change grants as configured", zap.String("route", g.base.Route), zap.Error(err))
 		return &wsframe.Close{Code: wsframe.CodeInternal, Reason: "The message could not be processed"}
 	}
-	if err := g.h.apply(ctx, add, remove); err != nil { // fail closed: the client does not learn of what is not theirs yet
+	if err := g.h.apply(ctx, c); err != nil { // fail closed: the client does not learn of what is not theirs yet
 		return busy()
 	}
 	return nil

@@ -286,7 +286,7 @@ func (*counting) IDs(context.Context, *engine.Input, int) (ids []string, all, mo
 	return nil, false, false, nil
 }
 
-func (c *counting) Apply(context.Context, []grant.Grant, []grant.Grant) error { return c.applied }
+func (c *counting) Apply(context.Context, []grant.Grant, []grant.Grant, ...grant.Grant) error { return c.applied }
 func (c *counting) Stamp(...string) uint64                                    { return c.stamp.Load() }
 func (c *counting) Fields() *classify.Table                                   { return c.fields }
 func (c *counting) Revision() string                                          { return fmt.Sprint("r", 1+c.revision.Load()) }

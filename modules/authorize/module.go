@@ -64,7 +64,7 @@ type policy interface {
 	Filter(context.Context, *engine.Input) (decide func(context.Context, *engine.Input) engine.Decision, end func())
 	// IDs lists objects of a type: whether all are allowed, or else which, and whether there may be more.
 	IDs(ctx context.Context, in *engine.Input, limit int) (ids []string, all, more bool, err error)
-	Apply(ctx context.Context, add, remove []grant.Grant) error
+	Apply(ctx context.Context, add, remove []grant.Grant, first ...grant.Grant) error
 	Stamp(objects ...string) uint64
 	// Fields says what the fields of requests, answers and messages are.
 	Fields() *classify.Table

@@ -111,8 +111,9 @@ func (a *App) ask(ctx context.Context, subject, object string) ([]string, error)
 }
 
 // Apply removes and then adds grants, all or nothing, durably. In remove an empty Subject or Relation means any.
-func (a *App) Apply(ctx context.Context, add, remove []grant.Grant) error {
-	err := a.grants.Apply(ctx, add, remove)
+// The objects of first must be nobody's so far but those they are granted to.
+func (a *App) Apply(ctx context.Context, add, remove []grant.Grant, first ...grant.Grant) error {
+	err := a.grants.Apply(ctx, add, remove, first...)
 	if errors.Is(err, grant.ErrFull) {
 		a.tellOfFull(err)
 	}

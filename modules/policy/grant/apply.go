@@ -15,8 +15,9 @@ import (
 
 // Apply removes and then adds, all or nothing. In remove an empty Subject or Relation means any. What it returns nil for is
 // durable, and seen by this process at once. What is there already holds until the later of the two ends: an addition takes
-// nothing away. To end a grant earlier, remove it and add it in one call. Errors: ErrMalformed, ErrParent, ErrFull.
-func (s *Store) Apply(ctx context.Context, add, remove []Grant) error {
+// nothing away. To end a grant earlier, remove it and add it in one call. The objects of first must be nobody's so far but those they are
+// granted to. Errors: ErrMalformed, ErrParent, ErrTaken, ErrFull.
+func (s *Store) Apply(ctx context.Context, add, remove []Grant, first ...Grant) error {
 	for _, g := range add {
 		if err := g.check(); err != nil {
 			return err
@@ -32,6 +33,11 @@ func (s *Store) Apply(ctx context.Context, add, remove []Grant) error {
 	err := s.db.InTx(ctx, func(tx *database.Tx) error {
 		for _, g := range remove {
 			if err := drop(ctx, tx, g, touched); err != nil {
+				return err
+			}
+		}
+		for _, g := range first {
+			if err := untaken(ctx, tx, g); err != nil {
 				return err
 			}
 		}
@@ -81,6 +87,21 @@ func drop(ctx context.Context, tx *database.Tx, g Grant, touched touched) error 
 	}
 	if err != nil {
 		return fmt.Errorf("removing a grant: %w", err)
+	}
+	return nil
+}
+
+// ErrTaken says that an object that should be new is somebody's.
+var ErrTaken = errors.New("the object is not new")
+
+// untaken tells whether no other person has anything of an object. What everyone has is nobody's.
+func untaken(ctx context.Context, tx *database.Tx, g Grant) error {
+	var others int
+	if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM grants WHERE object = ? AND relation <> ? AND subject <> ? AND subject <> ?`, g.Object, Parent, g.Subject, Everyone).Scan(&others); err != nil {
+		return fmt.Errorf("reading grants: %w", err)
+	}
+	if others > 0 {
+		return fmt.Errorf("adding a grant: %w", ErrTaken)
 	}
 	return nil
 }
