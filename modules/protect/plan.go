@@ -2,6 +2,7 @@ package protect
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -98,7 +99,7 @@ func compilePlan(at *place, f *file, route *classify.Route) *plan {
 		if p.open, opening = record.Compile(at.records, record.Answer, f.without(encrypted(route.Response)), at.pattern.Has); opening == nil {
 			p.open, opening = p.open.WithSizes(at.sizes)
 		}
-		p.missing = errors.Join(sealing, opening, at.unindexed(route.Query))
+		p.missing = errors.Join(of("the request", sealing), of("the answer", opening), at.unindexed(route.Query))
 	}
 	if !p.seal.Fields() {
 		p.seal = nil
@@ -108,6 +109,14 @@ func compilePlan(at *place, f *file, route *classify.Route) *plan {
 	}
 	p.hidden = p.seal.Names()
 	return p
+}
+
+// of says in which direction something is missing.
+func of(where string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", where, err)
 }
 
 // encrypted are the pointers of fields that are.

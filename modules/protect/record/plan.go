@@ -35,7 +35,7 @@ type ErrNoPlace struct{ Pointer string }
 
 // Error implements error.
 func (e *ErrNoPlace) Error() string {
-	return fmt.Sprintf("%q must be encrypted, and no record says under which keys", e.Pointer)
+	return fmt.Sprintf("%q must be encrypted by its classification, and gw_protect has no record for it on this route", e.Pointer)
 }
 
 // Compile makes a plan of the records, and of what the classification says is encrypted: pointers that begin at the document. A plan of nothing
