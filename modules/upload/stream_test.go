@@ -112,3 +112,16 @@ func TestArchivesTakeTheRoomOfTheirSender(t *testing.T) {
 		}
 	}
 }
+
+// What programs send to APIs under types that nobody here knows is no file with a wrong type.
+func TestTypesOfOtherAPIsPass(t *testing.T) {
+	h := provision(t, &Handler{})
+	for kind, body := range map[string]string{
+		"application/csp-report": `{"csp-report":{"blocked-uri":"inline"}}`, "application/x-amz-json-1.1": `{"a":1}`, "application/x-git-upload-pack-request": "0014command=ls-refs\n0000",
+		"application/apply-patch+yaml": "kind: Pod\n", "application/vnd.ms-sync.wbxml": "\x03\x01\x6a\x00\x45", "application/x-thrift": "\x80\x01\x00\x01\x00\x00\x00\x01a",
+	} {
+		if o := do(t, h, post(kind, body)); !o.reached || o.body != body {
+			t.Errorf("%s: %d %v", kind, o.status, o.findings)
+		}
+	}
+}
