@@ -286,10 +286,12 @@ func (*counting) IDs(context.Context, *engine.Input, int) (ids []string, all, mo
 	return nil, false, false, nil
 }
 
-func (c *counting) Apply(context.Context, []grant.Grant, []grant.Grant, ...grant.Grant) error { return c.applied }
-func (c *counting) Stamp(...string) uint64                                    { return c.stamp.Load() }
-func (c *counting) Fields() *classify.Table                                   { return c.fields }
-func (c *counting) Revision() string                                          { return fmt.Sprint("r", 1+c.revision.Load()) }
+func (c *counting) Apply(context.Context, []grant.Grant, []grant.Grant, ...grant.Grant) error {
+	return c.applied
+}
+func (c *counting) Stamp(...string) uint64  { return c.stamp.Load() }
+func (c *counting) Fields() *classify.Table { return c.fields }
+func (c *counting) Revision() string        { return fmt.Sprint("r", 1+c.revision.Load()) }
 
 func TestGuardRemembers(t *testing.T) {
 	p := &counting{decision: engine.Decision{Allow: true, Revision: "r1"}}

@@ -153,6 +153,20 @@ func TestOneParent(t *testing.T) {
 	apply(t, s, []Grant{{"room:b", Parent, "file:1", never}}, []Grant{{"", Parent, "file:1", never}})
 }
 
+// What must be new is nobody's; what everyone has, and what holds it, is no person's.
+func TestFirst(t *testing.T) {
+	s := open(t)
+	mine, theirs := Grant{"petra", "owner", "room:1", never}, Grant{"ursula", "owner", "room:1", never}
+	for range 2 { // a try that is made again
+		if err := s.Apply(context.Background(), []Grant{mine, {Everyone, "viewer", "room:1", never}, {"house:a", Parent, "room:1", never}}, nil, mine); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Apply(context.Background(), []Grant{theirs}, nil, theirs); !errors.Is(err, ErrTaken) || relations(t, s, "ursula", "room:1") != "viewer" {
+		t.Error(err, relations(t, s, "ursula", "room:1"))
+	}
+}
+
 func TestAnotherProcessSeesChanges(t *testing.T) {
 	config := dbtest.New(t)
 	db1, feed1 := openDB(t, config)
