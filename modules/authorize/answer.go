@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/convosphere/gateway/modules/internal/caching"
 	"github.com/convosphere/gateway/modules/internal/jsonstream"
 	"github.com/convosphere/gateway/modules/internal/strictjson"
 )
@@ -223,21 +224,5 @@ func (a *answer) unlabel() {
 	for _, k := range describesBody {
 		a.header.Del(k)
 	}
-	if !isPrivate(a.header.Values("Cache-Control")) {
-		a.header.Set("Cache-Control", "private, no-cache")
-	}
-}
-
-// isPrivate tells whether Cache-Control keeps the answer out of caches that people share.
-func isPrivate(values []string) bool {
-	private := false
-	for directive := range strings.SplitSeq(strings.Join(values, ","), ",") {
-		switch name := strings.ToLower(strings.TrimSpace(directive)); {
-		case name == "private", name == "no-store":
-			private = true
-		case name == "public", strings.HasPrefix(name, "s-maxage"):
-			return false
-		}
-	}
-	return private
+	caching.Private(a.header)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/convosphere/gateway/modules/internal/gate"
+	"github.com/convosphere/gateway/modules/internal/kept"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/internal/strictjson"
 	"github.com/convosphere/gateway/modules/policy/engine"
@@ -131,14 +132,12 @@ func (b bodies) take(w http.ResponseWriter, r *http.Request, rc *reqctx.Request,
 	if err != nil {
 		return s, free, err
 	}
-	kept := &keptBody{rest: r.Body, leave: sync.OnceFunc(seat.Leave)}
-	free = kept.leave
+	free = sync.OnceFunc(seat.Leave)
 	text, err := receive(w, r, limit, weight)
 	if err != nil {
 		return s, free, err
 	}
-	kept.text = bytes.NewReader(text)
-	r.Body = kept
+	r.Body = kept.New(text, r.Body, free)
 	if len(text) == 0 {
 		return s, free, nil
 	}
@@ -265,29 +264,4 @@ func plainJSON(contentType string, encodings []string) error {
 		}
 	}
 	return nil
-}
-
-// keptBody is a body that was read for the policy: what was read, then what is left on the connection.
-type keptBody struct {
-	text  *bytes.Reader // nil once it was read again
-	rest  io.ReadCloser
-	leave func()
-}
-
-// Read implements io.Reader.
-func (k *keptBody) Read(p []byte) (int, error) {
-	if k.text != nil {
-		if n, err := k.text.Read(p); err == nil {
-			return n, nil
-		}
-		k.text = nil
-		k.leave()
-	}
-	return k.rest.Read(p)
-}
-
-// Close implements io.Closer.
-func (k *keptBody) Close() error {
-	k.leave()
-	return k.rest.Close()
 }

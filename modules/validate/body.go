@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/convosphere/gateway/modules/internal/kept"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/validate/openapi"
 	"github.com/convosphere/gateway/modules/validate/schema"
@@ -193,15 +194,13 @@ func (h *Handler) receive(r *http.Request, rc *reqctx.Request, b *body) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	kept := &keptBody{rest: r.Body, leave: sync.OnceFunc(leave)}
-	b.free = kept.leave
+	b.free = sync.OnceFunc(leave)
 	buf := bytes.NewBuffer(make([]byte, 0, min(weight, 4<<10)+bytes.MinRead))
 	if _, err := buf.ReadFrom(io.LimitReader(r.Body, h.BodyLimit+1)); err != nil {
 		return nil, err
 	}
 	text := buf.Bytes()
-	kept.text = bytes.NewReader(text)
-	r.Body = kept
+	r.Body = kept.New(text, r.Body, b.free)
 	if int64(len(text)) > h.BodyLimit {
 		return tooLong()
 	}

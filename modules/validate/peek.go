@@ -6,31 +6,6 @@ import (
 	"net/http"
 )
 
-// keptBody is a body of which the beginning was read: that, then what is left on the connection.
-type keptBody struct {
-	text  *bytes.Reader // nil once it was read again
-	rest  io.ReadCloser
-	leave func()
-}
-
-// Read implements io.Reader.
-func (k *keptBody) Read(p []byte) (int, error) {
-	if k.text != nil {
-		if n, err := k.text.Read(p); err == nil {
-			return n, nil
-		}
-		k.text = nil
-		k.leave()
-	}
-	return k.rest.Read(p)
-}
-
-// Close implements io.Closer.
-func (k *keptBody) Close() error {
-	k.leave()
-	return k.rest.Close()
-}
-
 // peeked is a body whose first bytes were read.
 type peeked struct {
 	io.ReadCloser
