@@ -103,7 +103,7 @@ func get(e *env, path, user string) (status int, err error) {
 		return 0, err
 	}
 	r.Header.Set("Test-User", user)
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := (&http.Client{Timeout: time.Minute}).Do(r) // in the default transport, as the other ones
 	if err != nil {
 		return 0, err
 	}

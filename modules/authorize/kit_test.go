@@ -161,15 +161,11 @@ func newEnv(t testing.TB, block, policy string) *env {
 	e := &env{t: t, dir: t.TempDir()}
 	e.back = httptest.NewServer(http.HandlerFunc(e.serveBack))
 	t.Cleanup(e.back.Close)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	var err error
+	if e.addr, err = listen.Free(); err != nil {
 		t.Fatal(err)
 	}
-	e.addr = l.Addr().String()
 	e.url = "http://" + e.addr
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
 	if err := e.load(block, policy); err != nil {
 		t.Fatal(err)
 	}
@@ -276,6 +272,9 @@ func (e *env) send(method, path, user, body string, headers ...string) reply {
 		e.t.Fatal(err)
 	}
 	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil { // what is never answered fails, and says where
+		e.t.Fatal(err)
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", method, path, e.addr)
 	if user != "" {

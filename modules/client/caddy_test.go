@@ -15,6 +15,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	"github.com/convosphere/gateway/test/golden"
+	"github.com/convosphere/gateway/test/listen"
 )
 
 // seen is what a back end got of one request.
@@ -49,12 +50,10 @@ func serve(t *testing.T, site string) string {
 // serveTrusting is serve with proxies that are trusted.
 func serveTrusting(t *testing.T, proxies, site string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := listen.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := l.Addr().String()
-	l.Close()
 	cfg := fmt.Sprintf("{\n\tadmin off\n\tpersist_config off\n\tauto_https off\n\tservers {\n\t\tprotocols h1 h2c\n\t\ttrusted_proxies static %s\n\t}\n\tlog {\n\t\toutput discard\n\t}\n}\nhttp://:%s {\n\tbind 127.0.0.1\n%s\n}\n", proxies, addr[strings.LastIndexByte(addr, ':')+1:], site)
 	load(t, cfg)
 	t.Cleanup(func() { _ = caddy.Stop() })

@@ -176,12 +176,8 @@ func newEnv(t testing.TB, block, fields string) *env {
 	e.ground = newGround(t, e.dir)
 	e.back = httptest.NewServer(http.HandlerFunc(e.serveBack))
 	t.Cleanup(e.back.Close)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.addr = l.Addr().String()
-	if err := l.Close(); err != nil {
+	var err error
+	if e.addr, err = listen.Free(); err != nil {
 		t.Fatal(err)
 	}
 	if err := e.load(block, fields); err != nil {
@@ -300,6 +296,9 @@ func (e *env) send(method, path, contentType, body string, headers ...string) re
 		e.t.Fatal(err)
 	}
 	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil { // what is never answered fails, and says where
+		e.t.Fatal(err)
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", method, path, e.addr)
 	for i := 0; i+1 < len(headers); i += 2 {

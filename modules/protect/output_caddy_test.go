@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	"github.com/convosphere/gateway/test/golden"
+	"github.com/convosphere/gateway/test/listen"
 )
 
 // behind runs Caddy with encode and gw_protect before a back end, and returns its address.
@@ -24,12 +24,10 @@ func behind(t *testing.T, protect string, app http.HandlerFunc) string {
 	t.Helper()
 	back := httptest.NewServer(app)
 	t.Cleanup(back.Close)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := listen.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := l.Addr().String()
-	l.Close()
 	cfg, err := golden.Adapt(fmt.Sprintf(`{
 	admin off
 	persist_config off

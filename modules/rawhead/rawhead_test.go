@@ -22,6 +22,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/wire"
 	"github.com/convosphere/gateway/test/golden"
+	"github.com/convosphere/gateway/test/listen"
 )
 
 func TestCaddyfiles(t *testing.T) { golden.Caddyfiles(t) }
@@ -59,12 +60,10 @@ func (probe) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handl
 // serve runs Caddy with the wrapper, over plain TCP or TLS.
 func serve(t *testing.T, secure bool, protocols string) (addr string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := listen.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr = l.Addr().String()
-	l.Close()
 	_, port, _ := net.SplitHostPort(addr)
 	scheme, own, auto := "http://", "", "off"
 	if secure {

@@ -36,15 +36,12 @@ func newSite(t *testing.T, directive string) *site {
 		_, _ = w.Write(b)
 	}))
 	t.Cleanup(back.Close)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := listen.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{dir: t.TempDir(), addr: l.Addr().String(), back: back.URL}
+	s := &site{dir: t.TempDir(), addr: addr, back: back.URL}
 	s.admin = filepath.Join(s.dir, "admin.sock")
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
 	if err := s.load(directive); err != nil {
 		t.Fatal(err)
 	}

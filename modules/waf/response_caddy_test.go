@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	"github.com/convosphere/gateway/test/golden"
+	"github.com/convosphere/gateway/test/listen"
 )
 
 // behind runs Caddy with encode and gw_waf before a back end, and returns its address.
@@ -29,12 +29,10 @@ func behind(t *testing.T, waf string, app http.HandlerFunc) string {
 	back.Config.Protocols.SetUnencryptedHTTP2(true)
 	back.Start()
 	t.Cleanup(back.Close)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := listen.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := l.Addr().String()
-	l.Close()
 	cfg, err := golden.Adapt(fmt.Sprintf(`{
 	admin off
 	persist_config off

@@ -5,23 +5,32 @@ import (
 	"strconv"
 	"sync/atomic"
 	"time"
+
+	"github.com/convosphere/gateway/test/listen"
 )
 
 // FreePort returns a loopback TCP port that nothing listens on.
 func FreePort(t T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	_, port, err := net.SplitHostPort(FreeAddr(t))
 	if err != nil {
 		t.Fatalf("finding a free port: %v", err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatalf("finding a free port: %v", err)
+	}
+	return n
 }
 
 // FreeAddr returns 127.0.0.1 with a free port.
 func FreeAddr(t T) string {
 	t.Helper()
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(FreePort(t)))
+	addr, err := listen.Free()
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	return addr
 }
 
 var lastIP atomic.Uint32

@@ -6,6 +6,8 @@ package listen
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"net"
 	"net/netip"
 	"os"
 	"strings"
@@ -48,4 +50,23 @@ func Count(addr string) (n int, err error) {
 		}
 	}
 	return n, nil
+}
+
+// Lowest and highest of the ports that Free gives: below those that Linux takes for connections that programs open (32768 on,
+// ip_local_port_range), one of which may else be at the port before whoever asked for it listens there.
+const (
+	lowest  = 10_000
+	highest = 32_000
+)
+
+// Free returns 127.0.0.1 with a port at which nothing listens.
+func Free() (addr string, err error) {
+	for range 100 {
+		addr = fmt.Sprintf("127.0.0.1:%d", lowest+rand.IntN(highest-lowest))
+		var l net.Listener
+		if l, err = net.Listen("tcp", addr); err == nil {
+			return addr, l.Close()
+		}
+	}
+	return "", fmt.Errorf("finding a free port: %w", err)
 }

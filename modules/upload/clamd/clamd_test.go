@@ -205,6 +205,9 @@ func TestARestartFailsNoScan(t *testing.T) {
 	if _, err := scan(t, s, []byte("clean")); err != nil {
 		t.Fatal(err)
 	}
+	for s.Version() == "" { // the first look is over, and does not meet the daemon while it is away
+		time.Sleep(time.Millisecond)
+	}
 	if err := own.Stop(); err != nil {
 		t.Fatal(err)
 	}
