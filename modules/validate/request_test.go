@@ -44,7 +44,7 @@ func TestRequests(t *testing.T) {
 		{"member of the wrong type", post(`{"text":["a"]}`), 422, "/text must be a string"},
 		{"object in the place of a string", post(`{"text":{"$ne":null}}`), 422, "/text must be a string"},
 		{"list in the place of an object", post(`[{"text":"a"}]`), 422, " must be an object"},
-		{"too long", post(`{"text":"` + strings.Repeat("a", 5001) + `"}`), 422, "/text has more than 5000 characters"},
+		{"too long", post(`{"text":"` + strings.Repeat("a", 4001) + `"}`), 422, "/text has more than 4000 characters"},
 		{"bytes that are not UTF-8", post("{\"text\":\"\xff\"}"), 422, "/text is not well encoded"},
 		{"half a surrogate pair", post(`{"text":"\ud800"}`), 422, "/text is not well encoded"},
 		{"nested deep", post(strings.Repeat(`{"text":`, 100) + "1" + strings.Repeat("}", 100)), 422, strings.Repeat("/text", 16) + " is nested too deep"},
@@ -118,7 +118,7 @@ func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 // The next handler gets the body as it came, whole, with and without a length.
 func TestBodiesPassAsTheyCame(t *testing.T) {
 	h := chat(t)
-	for _, text := range []string{`{"text":"a"}`, ` {"file" : "", "text":"\u00e4"} `, `{"text":"` + strings.Repeat("ä", 5000) + `"}`} {
+	for _, text := range []string{`{"text":"a"}`, ` {"file" : "", "text":"\u00e4"} `, `{"text":"` + strings.Repeat("ä", 4000) + `"}`} {
 		for _, length := range []int64{int64(len(text)), -1} {
 			r := post(text)
 			r.ContentLength = length

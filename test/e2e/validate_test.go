@@ -30,7 +30,7 @@ func TestTheChatIsAsItsDocumentSays(t *testing.T) {
 		sock.Send(t, kit.Frame{"type": "message", "room": room, "text": "by socket", "ref": "r"})
 		sock.Expect(t, "ack", func(f kit.Frame) bool { return f.Str("type") == "ack" })
 		peer.ExpectText(t, "by socket")
-		sock.Send(t, kit.Frame{"type": "message", "room": room, "text": " ", "ref": "r"}) // the chat's own refusal
+		sock.Send(t, kit.Frame{"type": "message", "room": room, "text": "x", "file": "01JZZZZZZZZZZZZZZZZZZZZZZZ", "ref": "r"}) // the chat's own refusal
 		sock.Expect(t, "error", func(f kit.Frame) bool { return f.Str("type") == "error" })
 		m := c.Post(t, room, "by HTTP")
 		c.Messages(t, room)

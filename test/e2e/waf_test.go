@@ -104,7 +104,7 @@ func wafCaddyfile(waf string) string {
 
 // What `convosphere waf tune` proposes ends the false alarm of the events that it read, and nothing else.
 func TestTunedExclusion(t *testing.T) {
-	const falseAlarm, path = `I am not going back" --`, "/api/rooms/tuned/messages"
+	const falseAlarm, path = `I am not going back" --`, "/api/notes/tuned/lines"
 	text := map[string]string{"text": falseAlarm}
 	var people []*kit.Client
 	for _, name := range []string{"tina", "theo"} {
@@ -137,7 +137,7 @@ func TestTunedExclusion(t *testing.T) {
 		body any
 	}{
 		"another field":  {path, map[string]string{"title": falseAlarm}},
-		"another path":   {"/api/rooms/other/messages", text},
+		"another path":   {"/api/notes/other/lines", text},
 		"a part of it":   {path + "/1", text},
 		"other rules":    {path, map[string]string{"text": attacks["sqli union"]}},
 		"another attack": {path, map[string]string{"text": attacks["xss script"]}},
