@@ -13,11 +13,7 @@ import (
 
 // exchange encrypts what a request brings, asks the back end, and decrypts what it answers.
 func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, rc *reqctx.Request, p *plan, vars record.Vars, next caddyhttp.Handler) error {
-	f := ready(rc, p)
-	if f == nil {
-		f = owed(r, rc, p)
-	}
-	if f != nil {
+	if f := ready(rc, p); f != nil {
 		h.refuse(w, r, rc, p.name, f)
 		return nil
 	}

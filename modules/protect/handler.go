@@ -40,12 +40,16 @@ func (h *Handler) inside(w http.ResponseWriter, r *http.Request, rc *reqctx.Requ
 	if err == nil && wsframe.IsHandshake(r) {
 		w, r, err = h.watchSocket(w, r, rc)
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		requestsInvalid.Inc()
 		problem.Write(w, r, problem.Problem{Status: http.StatusBadRequest})
 		return nil
-	case p.file.opening(r.Method):
+	}
+	if f := owed(r, rc, p); f != nil { // also of what asks for a file: it may have a body
+		h.refuse(w, r, rc, p.name, f)
+		return nil
+	}
+	if p.file.opening(r.Method) {
 		return h.openFile(w, r, rc, p, vars, next)
 	}
 	return h.exchange(w, r, rc, p, vars, next)

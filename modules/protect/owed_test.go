@@ -5,6 +5,15 @@ import (
 	"testing"
 )
 
+// Nor by a request for a file that has a body.
+func TestARequestForAFileBringsNothing(t *testing.T) {
+	e := newEnv(t, "file GET /files/{id} {\n\tkey_set all\n\trecord file {id}\n}", "")
+	e.backend(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	if r := e.send("GET", "/files/f1", "application/json", `{"text":"x"}`, "Test-Encrypt", "text"); r.status != http.StatusServiceUnavailable || len(e.got) != 0 {
+		t.Errorf("%d, %d reached the back end", r.status, len(e.got))
+	}
+}
+
 // What the policy wants encrypted, and nothing here encrypts, does not reach the back end.
 func TestThePolicyWantsMembersEncrypted(t *testing.T) {
 	const path = "/rooms/general/messages"
