@@ -4,6 +4,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/ground"
 )
 
 // Events says how security events are kept.
@@ -30,10 +31,10 @@ func (a *App) parseEvents(d *caddyfile.Dispenser) error {
 }
 
 // sealEvents has events written as this configuration says. The bus outlives it: the one in force decides.
-func (a *App) sealEvents() {
+func (a *App) sealEvents(g *ground.Ground) {
 	var s event.Sealer
 	if a.Events != nil && a.Events.Encrypt {
-		s = a.ground.Keys
+		s = g.Keys
 	}
-	a.ground.Events.SealWith(s)
+	g.Events.SealWith(s)
 }

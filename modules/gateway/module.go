@@ -176,7 +176,7 @@ func (a *App) Ground() *ground.Ground { return a.ground }
 // to be asked for proxies.
 func (a *App) Start() error {
 	a.ground.Keys.RotateEvery(a.rotation())
-	a.sealEvents()
+	a.sealEvents(a.ground)
 	if err := a.protectProxies(); err != nil {
 		return err
 	}

@@ -71,7 +71,9 @@ func open(ctx context.Context, a *App) (*ground.Ground, error) {
 	}
 	g := &ground.Ground{DataDir: a.DataDir}
 	err := func() error {
+		fresh := false
 		events, release, err := acquire("events", a.DataDir, func() (*event.Bus, func() error, error) {
+			fresh = true
 			b, err := event.Open(event.Options{Dir: filepath.Join(a.DataDir, "events")})
 			if err != nil {
 				return nil, nil, err
@@ -91,6 +93,9 @@ func open(ctx context.Context, a *App) (*ground.Ground, error) {
 			return fmt.Errorf("gateway: keys: %w", err)
 		}
 		g.Keys, releases = keys, append(releases, release)
+		if fresh { // no configuration is in force yet: what this one tells while it loads is written as it says
+			a.sealEvents(g)
+		}
 		stop := keys.Watch(observeKeys(events, logger))
 		releases = append(releases, func() error {
 			stop()
