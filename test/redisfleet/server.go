@@ -7,10 +7,11 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/convosphere/gateway/test/freeze"
 )
 
 // T is what is needed of a test: a *testing.T is one, and so is kit's.
@@ -68,16 +69,10 @@ func (s *Server) Kill() {
 }
 
 // Freeze stops the server where it is: it takes connections, as the kernel does that for it, and answers nothing.
-func (s *Server) Freeze() { s.signal(syscall.SIGSTOP) }
+func (s *Server) Freeze() { freeze.Process(s.t, s.cmd.Process) }
 
 // Thaw lets a frozen server go on.
-func (s *Server) Thaw() { s.signal(syscall.SIGCONT) }
-
-func (s *Server) signal(sig syscall.Signal) {
-	if err := s.cmd.Process.Signal(sig); err != nil {
-		s.t.Fatalf("redis-server at %s: %v: %v", s.Addr, sig, err)
-	}
-}
+func (s *Server) Thaw() { freeze.Thaw(s.t, s.cmd.Process) }
 
 // free returns that many loopback addresses that nothing listens on.
 func free(t T, n int) []string {

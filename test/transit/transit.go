@@ -13,8 +13,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/convosphere/gateway/test/freeze"
 )
 
 // T is what is needed of a test: a *testing.T is one, and so is kit's.
@@ -134,17 +135,10 @@ func (s *Server) Counts() (n map[string]int) {
 }
 
 // Freeze has it accept connections and answer none, until Thaw.
-func (s *Server) Freeze() { s.signal(syscall.SIGSTOP) }
+func (s *Server) Freeze() { s.t.Helper(); freeze.Process(s.t, s.cmd.Process) }
 
 // Thaw takes Freeze back.
-func (s *Server) Thaw() { s.signal(syscall.SIGCONT) }
-
-func (s *Server) signal(sig syscall.Signal) {
-	s.t.Helper()
-	if err := s.cmd.Process.Signal(sig); err != nil {
-		s.t.Fatalf("the transit service: %v", err)
-	}
-}
+func (s *Server) Thaw() { s.t.Helper(); freeze.Thaw(s.t, s.cmd.Process) }
 
 // Stop ends it.
 func (s *Server) Stop() {

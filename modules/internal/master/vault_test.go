@@ -110,7 +110,7 @@ func TestVault(t *testing.T) {
 func TestVaultFails(t *testing.T) {
 	s := transit.Start(t, "gateway")
 	t.Setenv("VAULT_TOKEN", s.Token)
-	v := openVault(t, VaultOptions{URL: s.URL, Key: "gateway", CA: s.CA, Timeout: 300 * time.Millisecond})
+	v := openVault(t, VaultOptions{URL: s.URL, Key: "gateway", CA: s.CA, Timeout: 2 * time.Second})
 	wrapped, err := v.Wrap(t.Context(), []byte("x"))
 	if err != nil {
 		t.Fatal(err)
