@@ -1,10 +1,13 @@
 package event
 
 import (
+	"crypto/rand"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,9 +28,27 @@ type Bus struct {
 	done    chan struct{}
 	closing sync.RWMutex // held for reading while sending: nothing is sent to a closed queue
 	closed  bool
-	sinks   []io.WriteCloser
+	file    io.WriteCloser
 	sealer  atomic.Pointer[Sealer] // nil: lines are written as they are
+	enrich  atomic.Pointer[func(*Event)]
+	sinks   atomic.Pointer[[]*sink] // besides the file; replaced whole
+	attach  sync.Mutex              // held while sinks are replaced
+	writing sync.Mutex              // held while sinks are written to
+	names   string                  // how the ids of this bus begin
 }
+
+// Record is one event as it is written.
+type Record struct {
+	ID    string // event.id: unique, and of one bus in order
+	Time  time.Time
+	Event *Event // not to be changed
+	Line  []byte // the event as one JSON object and a line's end, never sealed; overwritten after Write
+}
+
+// Sink takes events, in order and from one goroutine. Write never waits: a sink that can be slow queues, and counts what it has to leave out.
+type Sink interface{ Write(r *Record) }
+
+type sink struct{ Sink }
 
 // Options of a bus; zero values take the defaults.
 type Options struct {
@@ -69,10 +90,37 @@ func Open(o Options) (*Bus, error) {
 	}), nil
 }
 
-func start(queue int, sink io.WriteCloser) *Bus {
-	b := &Bus{queue: make(chan *Event, queue), done: make(chan struct{}), sinks: []io.WriteCloser{sink}}
+func start(queue int, file io.WriteCloser) *Bus {
+	b := &Bus{queue: make(chan *Event, queue), done: make(chan struct{}), file: file, names: rand.Text()[:16] + "-"}
+	b.sinks.Store(new([]*sink))
 	go b.run()
 	return b
+}
+
+// Attach has s take each event from now on, until detach is called. Detach returns when s takes no more.
+func (b *Bus) Attach(s Sink) (detach func()) {
+	one := &sink{s}
+	b.attach.Lock()
+	defer b.attach.Unlock()
+	all := append(slices.Clone(*b.sinks.Load()), one)
+	b.sinks.Store(&all)
+	return func() {
+		b.attach.Lock()
+		defer b.attach.Unlock()
+		rest := slices.DeleteFunc(slices.Clone(*b.sinks.Load()), func(other *sink) bool { return other == one })
+		b.sinks.Store(&rest)
+		b.writing.Lock() // the event that is just written
+		defer b.writing.Unlock()
+	}
+}
+
+// EnrichWith has f add to each event what its writer could not know, before it is written. It runs beside requests, not in them; nil adds nothing.
+func (b *Bus) EnrichWith(f func(*Event)) {
+	if f == nil {
+		b.enrich.Store(nil)
+		return
+	}
+	b.enrich.Store(&f)
 }
 
 // SealWith has every event that is written from now on encrypted by s; nil has none. One whose encryption fails is not written, but counted as
@@ -126,13 +174,7 @@ func (b *Bus) Close() error {
 	close(b.queue)
 	b.closing.Unlock()
 	<-b.done
-	var first error
-	for _, s := range b.sinks {
-		if err := s.Close(); err != nil && first == nil {
-			first = err
-		}
-	}
-	return first
+	return b.file.Close()
 }
 
 func (b *Bus) run() {
@@ -142,14 +184,29 @@ func (b *Bus) run() {
 		EncodeTime:     zapcore.TimeEncoderOfLayout("2006-01-02T15:04:05.000000Z07:00"),
 		EncodeDuration: zapcore.NanosDurationEncoder,
 	})
+	n := int64(0)
 	for e := range b.queue {
+		if f := b.enrich.Load(); f != nil {
+			(*f)(e)
+		}
+		n++
+		e.id = b.names + strconv.FormatInt(n, 36)
 		line, err := enc.EncodeEntry(zapcore.Entry{Time: e.Time.UTC()}, []zap.Field{zap.Inline(e)})
 		if err != nil {
 			b.failed.Add(1)
 			continue
 		}
 		b.write(line.Bytes())
+		b.hand(&Record{ID: e.id, Time: e.Time, Event: e, Line: line.Bytes()})
 		line.Free()
+	}
+}
+
+func (b *Bus) hand(r *Record) {
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	for _, s := range *b.sinks.Load() {
+		s.Write(r)
 	}
 }
 
@@ -163,10 +220,8 @@ func (b *Bus) write(line []byte) {
 		}
 		line = sealed
 	}
-	for _, s := range b.sinks {
-		if _, err := s.Write(line); err != nil {
-			b.lost()
-		}
+	if _, err := b.file.Write(line); err != nil {
+		b.lost()
 	}
 }
 

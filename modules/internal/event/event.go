@@ -41,6 +41,7 @@ type Event struct {
 	RuleIDs   []int         // rule.id: WAF rules that matched
 	Fields    []zap.Field   // gateway.*: whatever else the writer knows, keys with the prefix
 	dropped   int64         // set by the bus: how many events were lost before this one
+	id        string        // set by the bus
 }
 
 // MarshalLogObject writes the ECS fields.
@@ -55,6 +56,7 @@ func (e *Event) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 			enc.AddInt64(k, v)
 		}
 	}
+	str("event.id", e.id)
 	str("event.category", e.Category)
 	str("event.action", e.Action)
 	str("event.outcome", e.Outcome)
