@@ -42,6 +42,7 @@ func parse(d *caddyfile.Dispenser, _ any) (any, error) {
 //		abuse    off | { … }  # see UnmarshalCaddyfile of Abuse
 //		identity { … }    # see modules/identity
 //		policy   { … }    # see modules/policy
+//		monitor  off | { … }    # see modules/monitor
 //	}
 //
 // <address> is redis://, redis+sentinel:// or redis+cluster:// (rediss… for TLS). Each value may be a placeholder that is
@@ -90,8 +91,10 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			a.Identity, err = parseApp(d, "gw_identity")
 		case "policy":
 			a.Policy, err = parseApp(d, "gw_policy")
+		case "monitor":
+			a.Monitor, err = parseApp(d, "gw_monitor")
 		default:
-			err = d.Errf("unknown subdirective %q: gateway knows data_dir, store, database, keys, key_rotation, geoip, data_keys, file_modes, events, allow, bans, abuse, identity and policy", name)
+			err = d.Errf("unknown subdirective %q: gateway knows data_dir, store, database, keys, key_rotation, geoip, data_keys, file_modes, events, allow, bans, abuse, identity, policy and monitor", name)
 		}
 		if err != nil {
 			return err

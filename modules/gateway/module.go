@@ -62,6 +62,9 @@ type App struct {
 	// The configuration of the app gw_policy.
 	Policy json.RawMessage `json:"policy,omitempty"`
 
+	// The configuration of the app gw_monitor.
+	Monitor json.RawMessage `json:"monitor,omitempty"`
+
 	ground    *ground.Ground
 	logger    *zap.Logger
 	ctx       caddy.Context
@@ -97,7 +100,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	for _, app := range []struct {
 		id  string
 		raw json.RawMessage
-	}{{"gw_policy", a.Policy}, {"gw_identity", a.Identity}} {
+	}{{"gw_policy", a.Policy}, {"gw_identity", a.Identity}, {"gw_monitor", a.Monitor}} {
 		if _, err := caddy.GetModule(app.id); err != nil {
 			if len(app.raw) > 0 {
 				return fmt.Errorf("gateway: %s is configured, but this build has no module %s", strings.TrimPrefix(app.id, "gw_"), app.id)

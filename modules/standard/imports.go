@@ -9,6 +9,7 @@ import (
 	_ "github.com/convosphere/gateway/modules/demo"
 	_ "github.com/convosphere/gateway/modules/gateway"
 	_ "github.com/convosphere/gateway/modules/identity"
+	_ "github.com/convosphere/gateway/modules/monitor"
 	_ "github.com/convosphere/gateway/modules/policy"
 	_ "github.com/convosphere/gateway/modules/portal"
 	_ "github.com/convosphere/gateway/modules/protect"

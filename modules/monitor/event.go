@@ -1,0 +1,59 @@
+package monitor
+
+import (
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/monitor/finding"
+)
+
+// ownActions are the events that come of findings: rules don't look at them, so that no finding leads to itself.
+var ownActions = map[string]bool{
+	"finding": true, "monitor-behind": true,
+	"incident-opened": true, "incident-changed": true, "incident-closed": true,
+	"response-applied": true, "response-undone": true, "response-proposed": true, "response-held": true, "response-failed": true,
+	"alert-sent": true, "alert-failed": true, "audit-checkpoint": true, "output-lost": true, "output-back": true,
+}
+
+// eventOf is the event that tells of a finding.
+func eventOf(f *finding.Finding) *event.Event {
+	e := &event.Event{
+		Category: "intrusion_detection", Action: "finding", Outcome: event.Unknown, Reason: f.Explain,
+		Fields: []zap.Field{
+			zap.String("gateway.finding.id", f.ID), zap.String("gateway.finding.kind", f.Kind), zap.String("gateway.finding.rule", f.Rule),
+			zap.String("gateway.finding.title", f.Title), zap.Stringer("gateway.finding.level", f.Level), zap.Int("gateway.finding.count", f.Count),
+			zap.Time("gateway.finding.first", f.First), zap.Time("gateway.finding.last", f.Last),
+		},
+	}
+	if f.Distinct > 0 {
+		e.Fields = append(e.Fields, zap.Int("gateway.finding.distinct", f.Distinct))
+	}
+	if len(f.Subjects) > 0 {
+		e.Fields = append(e.Fields, zap.Array("gateway.finding.subjects", texts[finding.Subject](f.Subjects)))
+	}
+	if len(f.Tags) > 0 {
+		e.Fields = append(e.Fields, zap.Strings("gateway.finding.tags", f.Tags))
+	}
+	if len(f.Events) > 0 {
+		e.Fields = append(e.Fields, zap.Strings("gateway.finding.events", f.Events))
+	}
+	if f.Score != 0 {
+		e.Fields = append(e.Fields, zap.Float64("gateway.finding.score", f.Score))
+	}
+	e.SourceIP, _ = f.Subject(finding.Client)
+	e.UserID, _ = f.Subject(finding.User)
+	e.Session, _ = f.Subject(finding.Session)
+	return e
+}
+
+// texts writes things as what they say of themselves.
+type texts[T interface{ String() string }] []T
+
+// MarshalLogArray implements zapcore.ArrayMarshaler.
+func (all texts[T]) MarshalLogArray(enc zapcore.ArrayEncoder) error {
+	for _, one := range all {
+		enc.AppendString(one.String())
+	}
+	return nil
+}

@@ -1,0 +1,176 @@
+package monitor
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/monitor/engine"
+	"github.com/convosphere/gateway/modules/monitor/finding"
+)
+
+const (
+	queued   = 8192 // events that may wait to be looked at
+	findings = 1024 // findings that may wait to be worked on
+	// sayEvery is how often it is said that events went unseen.
+	sayEvery = time.Minute
+)
+
+// lives are what watches a data folder's events, whichever configuration is in force: what was counted so far is not lost at a reload.
+var lives = caddy.NewUsagePool()
+
+// live takes events from the bus, in their order, and looks at each beside the requests.
+type live struct {
+	engine  *engine.Engine
+	bus     *event.Bus
+	detach  func()
+	queue   chan *seen
+	spare   chan *seen // to be used again
+	found   chan *finding.Finding
+	current atomic.Pointer[App] // the configuration in force; nil: none yet, or it has ended
+	unseen  atomic.Int64        // events that found no place, not yet said
+	working sync.Mutex          // held while findings are worked on
+	ends    context.CancelFunc
+	running sync.WaitGroup
+}
+
+// seen is one event that waits.
+type seen struct{ line []byte }
+
+func (a *App) openLive() error {
+	key := a.ground.DataDir
+	v, _, err := lives.LoadOrNew(key, func() (caddy.Destructor, error) { return watch(a.ground.Events), nil })
+	if err != nil {
+		return err
+	}
+	a.live = v.(*live)
+	a.give = append(a.give, func() error {
+		_, err := lives.Delete(key)
+		return err
+	})
+	return nil
+}
+
+func watch(bus *event.Bus) *live {
+	ctx, cancel := context.WithCancel(context.Background()) // it outlives the configuration that opened it: Destruct ends it
+	l := &live{
+		engine: engine.New(), bus: bus, ends: cancel,
+		queue: make(chan *seen, queued), spare: make(chan *seen, queued), found: make(chan *finding.Finding, findings),
+	}
+	l.running.Go(l.look)
+	l.running.Go(func() { l.work(ctx) })
+	l.detach = bus.Attach(l)
+	return l
+}
+
+// Destruct implements caddy.Destructor: what waits is looked at, then all ends.
+func (l *live) Destruct() error {
+	l.detach()
+	close(l.queue)
+	l.ends()
+	l.running.Wait()
+	return nil
+}
+
+func (l *live) use(a *App) {
+	l.working.Lock()
+	defer l.working.Unlock()
+	l.current.Store(a)
+}
+
+// leave ends what a configuration does about findings. Unless another one has taken its place, it works on those that wait.
+func (l *live) leave(a *App) {
+	l.working.Lock()
+	defer l.working.Unlock()
+	if l.current.Load() != a {
+		return
+	}
+	defer l.current.Store(nil)
+	for {
+		select {
+		case f, ok := <-l.found:
+			if !ok {
+				return
+			}
+			a.take(context.Background(), f) // the process ends, what waits is finished
+		default:
+			return
+		}
+	}
+}
+
+// Write implements event.Sink. It never waits: open, as detection must not slow down what it watches.
+func (l *live) Write(r *event.Record) {
+	if ownActions[r.Event.Action] {
+		return
+	}
+	var s *seen
+	select {
+	case s = <-l.spare:
+	default:
+		s = new(seen)
+	}
+	s.line = append(s.line[:0], r.Line...)
+	select {
+	case l.queue <- s:
+	default:
+		unseen.Inc()
+		l.unseen.Add(1)
+	}
+}
+
+// look has the engine see one event after the other.
+func (l *live) look() {
+	defer close(l.found)
+	var said time.Time
+	for s := range l.queue {
+		l.engine.See(s.line, l.tell)
+		events.Inc()
+		select {
+		case l.spare <- s:
+		default:
+		}
+		if l.unseen.Load() > 0 && time.Since(said) > sayEvery {
+			said = time.Now()
+			l.sayUnseen(l.unseen.Swap(0))
+		}
+	}
+}
+
+// tell writes a finding down and hands it on.
+func (l *live) tell(f *finding.Finding) {
+	countFinding(f)
+	l.bus.Emit(eventOf(f))
+	select {
+	case l.found <- f:
+	default: // it is in the events; nobody acts on it
+		unworked.Inc()
+	}
+}
+
+// work has the configuration in force act on findings.
+func (l *live) work(ctx context.Context) {
+	for f := range l.found {
+		l.workOn(ctx, f)
+	}
+}
+
+func (l *live) workOn(ctx context.Context, f *finding.Finding) {
+	l.working.Lock()
+	defer l.working.Unlock()
+	if a := l.current.Load(); a != nil {
+		a.take(ctx, f)
+	}
+}
+
+func (l *live) sayUnseen(n int64) {
+	l.bus.Emit(&event.Event{
+		Category: "process", Action: "monitor-behind", Outcome: event.Failure, Reason: "events come faster than they can be looked at",
+		Fields: []zap.Field{zap.Int64("gateway.monitor.unseen", n)},
+	})
+}

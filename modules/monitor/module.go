@@ -1,0 +1,108 @@
+package monitor
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/internal/host"
+	"github.com/convosphere/gateway/modules/monitor/finding"
+)
+
+func init() { caddy.RegisterModule(App{}) }
+
+// App watches events.
+type App struct {
+	// Watches nothing.
+	Off bool `json:"off,omitempty"`
+
+	ground *ground.Ground
+	logger *zap.Logger
+	live   *live
+	takers []taker
+	give   []func() error // back, in Cleanup, the last one first
+}
+
+// taker does something about findings: incidents, responses.
+type taker interface {
+	// Take is called with one finding after the other, beside requests. What it can't do now it says in its own words; nobody waits for it.
+	Take(ctx context.Context, f *finding.Finding)
+}
+
+// CaddyModule returns the module's information.
+func (App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "gw_monitor", New: func() caddy.Module { return new(App) }}
+}
+
+// parts are what the app is made of, in the order in which they are opened: each adds to give what it opened, and to takers what takes findings.
+var parts = []func(*App, caddy.Context) error{}
+
+// Provision opens what outlives a configuration, and reads the rules.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.logger = ctx.Logger()
+	g, err := host.Ground(ctx)
+	if err != nil {
+		return fmt.Errorf("monitor: %w", err)
+	}
+	a.ground = g
+	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
+	if a.Off {
+		return nil
+	}
+	a.give = append(a.give, func() error { g.Release(); return nil })
+	g.Hold()
+	if err := a.openLive(); err != nil {
+		return fmt.Errorf("monitor: %w", err)
+	}
+	for _, open := range parts {
+		if err := open(a, ctx); err != nil {
+			return fmt.Errorf("monitor: %w", err)
+		}
+	}
+	return nil
+}
+
+// Start implements caddy.App: from here on findings are this configuration's.
+func (a *App) Start() error {
+	if a.live != nil {
+		a.live.use(a)
+	}
+	return nil
+}
+
+// Stop implements caddy.App. The next configuration may have started already: what it took over stays.
+func (a *App) Stop() error { return nil }
+
+// Cleanup gives back what was opened. It also runs after a failed Provision.
+func (a *App) Cleanup() error {
+	if a.live != nil {
+		a.live.leave(a)
+	}
+	var first error
+	for i := len(a.give) - 1; i >= 0; i-- {
+		if err := a.give[i](); err != nil && first == nil {
+			first = err
+		}
+	}
+	a.give = nil
+	return first
+}
+
+// take tells of a finding, and has the parts do what they do about it.
+func (a *App) take(ctx context.Context, f *finding.Finding) {
+	for _, t := range a.takers {
+		t.Take(ctx, f)
+	}
+}
+
+// Interface guards.
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)
