@@ -54,6 +54,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	rc.Identity = id
 	if id != nil {
 		h.ground.Abuse.Seen(rc.Client.IP, id.Subject)
+		rc.Client.Risk = h.ground.Risk.Of(rc.Client.IP, id.Subject)
 	}
 	if id != nil && (id.Cookie || certified) && h.crossSite(r) { // a browser attaches both by itself
 		return h.refuse(w, r, rc, &refusal{status: http.StatusForbidden, result: "cross_site", kind: "cross-site", title: "The request came from another site"}, cred)

@@ -28,6 +28,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	if h.ground != nil {
 		rc.Client.Country = h.ground.Places.Country(rc.Client.IP)
+		rc.Client.Risk = h.ground.Risk.Of(rc.Client.IP, "")
 	}
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		ip := ""

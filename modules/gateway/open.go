@@ -17,6 +17,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/geo"
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/keyring"
+	"github.com/convosphere/gateway/modules/internal/risk"
 	"github.com/convosphere/gateway/modules/internal/store"
 	"github.com/convosphere/gateway/modules/internal/tier"
 )
@@ -136,6 +137,14 @@ func open(ctx context.Context, a *App) (*ground.Ground, error) {
 			return err
 		}
 		g.Tiers, releases = tiers, append(releases, release)
+
+		risks, release, err := acquire("risks", a.DataDir, func() (*risk.Table, func() error, error) {
+			return risk.New(time.Now), func() error { return nil }, nil
+		})
+		if err != nil {
+			return err
+		}
+		g.Risk, releases = risks, append(releases, release)
 
 		if g.Bans, err = openBans(ctx, a, g, &releases); err != nil {
 			return err

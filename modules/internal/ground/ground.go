@@ -11,6 +11,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/geo"
 	"github.com/convosphere/gateway/modules/internal/keyring"
 	"github.com/convosphere/gateway/modules/internal/keyset"
+	"github.com/convosphere/gateway/modules/internal/risk"
 	"github.com/convosphere/gateway/modules/internal/store"
 	"github.com/convosphere/gateway/modules/internal/tier"
 )
@@ -29,6 +30,7 @@ type Ground struct {
 	Tiers    *tier.Table  // what the policy said of subjects; nil knows nothing
 	Abuse    *abuse.Table // scores of clients that misbehave; nil knows nothing
 	Bans     *ban.List    // who may not come; nil bans nobody
+	Risk     *risk.Table  // how unusual clients and people behave; nil knows nothing
 
 	refs  atomic.Int64
 	close func()

@@ -47,6 +47,7 @@ type Client struct {
 	IP      netip.Addr // unmapped, without zone; zero if unknown
 	Proxy   netip.Addr // the direct peer, where it is a trusted proxy and so differs from IP
 	Country string     // ISO 3166 code of IP, upper case; "" unknown, or no country file is configured
+	Risk    int        // gw_client, and gw_authenticate for who is signed in: 0 to 100, how unusual they behave, in steps of 10
 	Led     bool       // a browser says that another site's page had it send this; who writes programs can say so too
 }
 

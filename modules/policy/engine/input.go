@@ -39,7 +39,7 @@ type Message struct {
 //	  "request":  {"method", "path", "route", "host", "permission", "classification", "fields", "query": {name: [value]}},
 //	  "identity": {"subject", "name", "roles", "kind", "issuer", "scopes", "amr", "acr", "auth_time", "mfa_time",
 //	               "session", "trusted_device", "risk", "created", "break_glass"},             absent: nobody is signed in
-//	  "client":   {"ip", "country"},
+//	  "client":   {"ip", "country", "risk"},
 //	  "resource": {"type", "id"}, "parent": {"type", "id"}, "target",                          each absent without
 //	  "grants":   {"resource": [relation], "parent": [relation]},
 //	  "message":  {"type", "direction"},                                                      absent but on sockets
@@ -47,7 +47,7 @@ type Message struct {
 //	}
 //
 // Times are seconds since 1970; mfa_time is absent where no second factor was given in the session, scopes where the token is not
-// limited to any, issuer where it is this gateway, country where it is not known, classification where neither the route nor the fields say one, created
+// limited to any, issuer where it is this gateway, country where it is not known, client.risk (1 to 100) where nothing is unusual, classification where neither the route nor the fields say one, created
 // where the account is not one of this gateway. truncated is true where the body was too large to be seen: what is allowed then is
 // refused all the same, unless the decision says allow_truncated. query is {} without parameters; parseQuery says how it is read. On sockets it
 // is that of the handshake, as the path is.
@@ -181,11 +181,14 @@ func client(c reqctx.Client, r reads, t *terms) *ast.Term {
 	if !c.IP.IsValid() {
 		return emptyObject
 	}
-	pairs := make([]pair, 0, 2)
+	pairs := make([]pair, 0, 3)
 	if r.any(readIP) {
 		pairs = append(pairs, pair{kIP, ast.StringTerm(c.IP.String())})
 	}
 	pairs = appendText(pairs, r.any(readCountry) && c.Country != "", kCountry, t, c.Country)
+	if r.any(readClientRisk) && c.Risk > 0 {
+		pairs = append(pairs, pair{kRisk, ast.InternedTerm(c.Risk)})
+	}
 	return ast.ObjectTerm(pairs...)
 }
 

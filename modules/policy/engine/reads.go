@@ -39,6 +39,7 @@ const (
 	readIdentity // presence
 	readIP
 	readCountry
+	readClientRisk
 	readClient // presence
 	readResourceType
 	readResourceID
@@ -67,7 +68,7 @@ var paths = map[string]reads{
 	"identity.issuer": readIssuer, "identity.scopes": readScopes, "identity.amr": readAMR, "identity.acr": readACR,
 	"identity.auth_time": readAuthTime, "identity.mfa_time": readMFATime, "identity.session": readSession,
 	"identity.trusted_device": readTrusted, "identity.risk": readRisk, "identity.created": readCreated, "identity.break_glass": readBreakGlass,
-	"client": readClient, "client.ip": readIP, "client.country": readCountry,
+	"client": readClient, "client.ip": readIP, "client.country": readCountry, "client.risk": readClientRisk,
 	"resource": readResource, "resource.type": readResourceType, "resource.id": readResourceID,
 	"parent": readParent, "parent.type": readParentType, "parent.id": readParentID,
 	"grants": readGrants, "grants.resource": readResourceGrants, "grants.parent": readParentGrants,

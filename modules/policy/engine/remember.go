@@ -138,6 +138,9 @@ func (in *Input) appendClient(b []byte, r reads) []byte {
 		b = append(b, ip.AsSlice()...)
 		b = appendString(b, ip.Zone())
 	}
+	if r.any(readClientRisk) {
+		b = append(b, byte(in.Client.Risk))
+	}
 	return appendRead(b, r, readCountry, in.Client.Country)
 }
 

@@ -31,6 +31,7 @@ func (in *Input) appendJSON(b []byte) (_ []byte, err error) {
 	if in.Client.IP.IsValid() {
 		w.text("country", in.Client.Country, in.Client.Country != "")
 		w.text("ip", in.Client.IP.String(), true)
+		w.number("risk", int64(in.Client.Risk), in.Client.Risk > 0)
 	}
 	w.close()
 	w.open("grants")
@@ -151,11 +152,15 @@ func (w *jsonText) flag(n string, v bool) {
 	w.b = strconv.AppendBool(w.b, v)
 }
 
-func (w *jsonText) time(n string, v time.Time) {
-	if !v.IsZero() {
+func (w *jsonText) number(n string, v int64, there bool) {
+	if there {
 		w.name(n)
-		w.b = strconv.AppendInt(w.b, v.Unix(), 10)
+		w.b = strconv.AppendInt(w.b, v, 10)
 	}
+}
+
+func (w *jsonText) time(n string, v time.Time) {
+	w.number(n, v.Unix(), !v.IsZero())
 }
 
 func (w *jsonText) object(n string, o Object) {

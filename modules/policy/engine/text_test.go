@@ -41,7 +41,7 @@ func TestTheDigestIsTheDocuments(t *testing.T) {
 			Target: text("target"), Relations: list("relations"), ParentRelations: list("parent relations"), BreakGlass: flag("break glass"), Truncated: flag("truncated"),
 		}
 		if flag("client") {
-			in.Client = reqctx.Client{IP: rapid.SampledFrom([]netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}).Draw(t, "ip"), Country: text("country")}
+			in.Client = reqctx.Client{IP: rapid.SampledFrom([]netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}).Draw(t, "ip"), Country: text("country"), Risk: 10 * rapid.IntRange(0, 10).Draw(t, "client risk")}
 		}
 		if flag("message") {
 			in.Message = &Message{Type: text("message type"), Direction: text("direction")}
