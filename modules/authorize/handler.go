@@ -48,6 +48,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	} else {
 		v.decision = h.decide(r.Context(), &in)
 	}
+	h.prove(rc, &v.decision)
 	in.Body, in.Truncated, body.value = nil, false, nil // what follows is about the answer
 	if len(rt.effects) == 0 {
 		body.decided()

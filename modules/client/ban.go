@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/convosphere/gateway/modules/internal/ban"
+	"github.com/convosphere/gateway/modules/internal/measure"
 	"github.com/convosphere/gateway/modules/internal/problem"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/internal/wsframe"
@@ -34,14 +35,23 @@ func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, rc *reqctx.Re
 	return nil
 }
 
-// guard has the socket that may open end when its client is banned.
+// guard has the socket that may open end when its client is banned, or when a response closes its client's or its person's sockets.
 func (h *Handler) guard(w http.ResponseWriter, r *http.Request, rc *reqctx.Request) (http.ResponseWriter, *http.Request) {
 	w, r, tap := wsframe.Attach(w, r)
 	tap.OnOpen(func(c *wsframe.Conn) func() {
-		return h.ground.Bans.Watch(rc.Client.IP, func(b ban.Ban) {
+		unban := h.ground.Bans.Watch(rc.Client.IP, func(b ban.Ban) {
 			h.ground.Bans.Refused(b)
 			c.Close(wsframe.CodePolicy, "banned")
 		})
+		// Only now is it known who is signed in: that is found further in.
+		unwatch := h.ground.Measures.Watch(measure.Caller(rc), func() {
+			refused.WithLabelValues("measure").Inc()
+			c.Close(wsframe.CodePolicy, "closed by the operator")
+		})
+		return func() {
+			unban()
+			unwatch()
+		}
 	})
 	return w, r
 }

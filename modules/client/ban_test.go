@@ -148,9 +148,10 @@ func TestBansBehindAProxy(t *testing.T) {
 	}
 }
 
-// An open socket is closed too, also when it is silent; others stay.
-func TestASocketEndsWithABan(t *testing.T) {
-	h, events := banning(t)
+// sockets puts the handler in front of a back end that takes sockets. dial opens one of an address and, where it is not "", a person, whom a handler further
+// in finds out.
+func sockets(t *testing.T, h *Handler) (dial func(ip, user string) *websocket.Conn) {
+	t.Helper()
 	back := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := websocket.Accept(w, r, nil)
 		if err != nil {
@@ -159,7 +160,7 @@ func TestASocketEndsWithABan(t *testing.T) {
 		_, _, _ = c.Read(context.Background())
 		_ = c.CloseNow()
 	}))
-	defer back.Close()
+	t.Cleanup(back.Close)
 	to, err := url.Parse(back.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -167,23 +168,32 @@ func TestASocketEndsWithABan(t *testing.T) {
 	h.MaxHeaderBytes = 10_000
 	proxy := httputil.NewSingleHostReverseProxy(to)
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ip := r.URL.Query().Get("ip")
-		_ = h.ServeHTTP(w, withVars(r, ip, false), caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		v := r.URL.Query()
+		_ = h.ServeHTTP(w, withVars(r, v.Get("ip"), false), caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+			if user := v.Get("user"); user != "" {
+				reqctx.From(r.Context()).Identity = &reqctx.Identity{Subject: user, Session: "of-" + user}
+			}
 			proxy.ServeHTTP(w, r)
 			return nil
 		}))
 	}))
-	defer front.Close()
-	dial := func(ip string) *websocket.Conn {
+	t.Cleanup(front.Close)
+	return func(ip, user string) *websocket.Conn {
 		t.Helper()
-		c, _, err := websocket.Dial(t.Context(), strings.Replace(front.URL, "http", "ws", 1)+"/?ip="+url.QueryEscape(ip), nil)
+		c, _, err := websocket.Dial(t.Context(), strings.Replace(front.URL, "http", "ws", 1)+"/?"+url.Values{"ip": {ip}, "user": {user}}.Encode(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = c.CloseNow() })
 		return c
 	}
-	bad, good := dial("192.0.2.7"), dial("192.0.3.7")
+}
+
+// An open socket is closed too, also when it is silent; others stay.
+func TestASocketEndsWithABan(t *testing.T) {
+	h, events := banning(t)
+	dial := sockets(t, h)
+	bad, good := dial("192.0.2.7", ""), dial("192.0.3.7", "")
 	addBan(t, h, "192.0.2.0/24")
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()

@@ -149,6 +149,9 @@ func open(ctx context.Context, a *App) (*ground.Ground, error) {
 		if g.Bans, err = openBans(ctx, a, g, &releases); err != nil {
 			return err
 		}
+		if g.Measures, err = openMeasures(ctx, a, g, &releases); err != nil {
+			return err
+		}
 		if g.Abuse, err = openAbuse(a, g.Store, &releases); err != nil {
 			return err
 		}

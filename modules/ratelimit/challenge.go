@@ -55,7 +55,7 @@ type clearance struct {
 // suspects tells whether the request is one that behind looks at.
 func (h *Handler) suspects(a *asked) bool {
 	g := h.gatekeeper
-	return g != nil && (challenge.Ours(a.r.URL.Path) || !a.rc.Cleared && a.level >= abuse.Challenged)
+	return g != nil && (challenge.Ours(a.r.URL.Path) || !a.rc.Cleared && h.challenged(a.rc, a.level))
 }
 
 // behind answers for the paths of challenges, and in place of next where the client has a challenge to solve first. It comes after the zones were

@@ -63,7 +63,7 @@ func (c *Challenge) validate() error {
 	return nil
 }
 
-// openGate makes the gatekeeper. Where there are no scores nobody is challenged.
+// openGate makes the gatekeeper. Where there are neither scores nor measures nobody is challenged.
 func (h *Handler) openGate() error {
 	if h.Challenge == nil {
 		h.Challenge = new(Challenge)
@@ -75,7 +75,7 @@ func (h *Handler) openGate() error {
 	if err := h.Challenge.validate(); err != nil {
 		return err
 	}
-	if g := h.ground; g != nil && g.Abuse != nil {
+	if g := h.ground; g != nil && (g.Abuse != nil || g.Measures != nil) {
 		h.gatekeeper = &gatekeeper{
 			Challenge: h.Challenge, desk: challenge.NewDesk(g.Keys.Derive("challenge"), g.Store, time.Now), abuse: g.Abuse, events: g.Events,
 		}

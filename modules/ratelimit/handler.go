@@ -6,7 +6,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/convosphere/gateway/modules/internal/abuse"
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/problem"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
@@ -58,7 +57,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		next = h.socket(&opening, next)
 	}
 	if h.suspects(&a) {
-		next = h.behind(cleared, a.addr, a.level >= abuse.Challenged, next)
+		next = h.behind(cleared, a.addr, h.challenged(rc, a.level), next)
 	}
 	if settle {
 		return h.serveSettled(w, r, charges, next)

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/convosphere/gateway/modules/internal/abuse"
+	"github.com/convosphere/gateway/modules/internal/measure"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/ratelimit/limit"
 )
@@ -19,16 +20,22 @@ type tight struct {
 	refused limit.Zone
 }
 
-// level is what became of who is asking.
+// level is what became of who is asking: by their score, or because a response narrows their limits.
 func (h *Handler) level(rc *reqctx.Request) abuse.Level {
 	if h.ground == nil || !rc.Client.IP.IsValid() {
 		return abuse.None
 	}
-	user := ""
-	if rc.Identity != nil {
-		user = rc.Identity.Subject
+	who := measure.Caller(rc)
+	l := h.ground.Abuse.LevelOf(who.IP, who.User)
+	if l < abuse.Tight && h.ground.Measures.Of(who).Has(measure.Throttle) {
+		l = abuse.Tight
 	}
-	return h.ground.Abuse.LevelOf(rc.Client.IP, user)
+	return l
+}
+
+// challenged tells whether who is asking has a puzzle to solve: by their score, or because a response sets one.
+func (h *Handler) challenged(rc *reqctx.Request, l abuse.Level) bool {
+	return l >= abuse.Challenged || h.ground != nil && h.ground.Measures.Of(measure.Caller(rc)).Has(measure.Challenge)
 }
 
 // ofOne tells whether the zone counts one caller, so that who is refused has done it alone.

@@ -11,6 +11,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/geo"
 	"github.com/convosphere/gateway/modules/internal/keyring"
 	"github.com/convosphere/gateway/modules/internal/keyset"
+	"github.com/convosphere/gateway/modules/internal/measure"
 	"github.com/convosphere/gateway/modules/internal/risk"
 	"github.com/convosphere/gateway/modules/internal/store"
 	"github.com/convosphere/gateway/modules/internal/tier"
@@ -25,12 +26,13 @@ type Ground struct {
 	Feed     *database.Feed // of DB
 	Keys     *keyring.Ring
 	Events   *event.Bus
-	DataKeys *keyset.Sets // of what is encrypted for the back end
-	Places   *geo.Reader  // nil where no country file is configured
-	Tiers    *tier.Table  // what the policy said of subjects; nil knows nothing
-	Abuse    *abuse.Table // scores of clients that misbehave; nil knows nothing
-	Bans     *ban.List    // who may not come; nil bans nobody
-	Risk     *risk.Table  // how unusual clients and people behave; nil knows nothing
+	DataKeys *keyset.Sets  // of what is encrypted for the back end
+	Places   *geo.Reader   // nil where no country file is configured
+	Tiers    *tier.Table   // what the policy said of subjects; nil knows nothing
+	Abuse    *abuse.Table  // scores of clients that misbehave; nil knows nothing
+	Bans     *ban.List     // who may not come; nil bans nobody
+	Measures *measure.View // what is done to whom for a while; nil knows of nothing
+	Risk     *risk.Table    // how unusual clients and people behave; nil knows nothing
 
 	refs  atomic.Int64
 	close func()
