@@ -28,6 +28,7 @@ func anyInput(t *rapid.T, label string) *Input {
 	ips := []netip.Addr{{}, netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("::ffff:192.0.2.1"), netip.MustParseAddr("2001:db8::1")}
 	in.Client.IP = rapid.SampledFrom(ips).Draw(t, label)
 	in.Client.Country = rapid.SampledFrom([]string{"", "DE", "FR"}).Draw(t, label)
+	in.Client.Risk = rapid.SampledFrom([]int{0, 70}).Draw(t, label)
 	in.Query = rapid.SampledFrom(queries).Draw(t, label)
 	in.Classification, in.BreakGlass, in.Truncated = word.Draw(t, label), rapid.Bool().Draw(t, label), rapid.Bool().Draw(t, label)
 	in.Body = rapid.SampledFrom([]ast.Value{nil, ast.Null{}, ast.String("1"), ast.Number("1"), ast.NewArray(), ast.NewObject()}).Draw(t, label)
