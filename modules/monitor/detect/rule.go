@@ -19,7 +19,7 @@ type Rule struct {
 	Tags           []string // attack.t1110.003, …
 	File           string   // where it came from, with the line
 
-	// What a finding is about: the fields whose values name it, the first that the event has. Default: those of group-by, else source.ip and user.id.
+	// Whom findings are about: fields, each of whose values is a subject. Default: those of group-by, else source.ip and user.id.
 	Subject []string
 
 	// How long further hits on one subject are only counted. Default 1h.
@@ -39,6 +39,10 @@ type Rule struct {
 
 	// Digest is the same for two rules that mean the same, however their files look: what counts for one goes on for the other.
 	Digest [32]byte
+
+	source logsource
+	rename func(string) string // what fields are called in events
+	expr   *expr
 }
 
 // Type of a correlation.
@@ -69,7 +73,7 @@ type Correlation struct {
 	Rules    []*Rule // those that are correlated; correlations among them are chained
 	GroupBy  []string
 	Timespan time.Duration
-	Bounds   []Bound  // of what is counted; all hold. Of a temporal correlation none: Holds says it
+	Bounds   []Bound  // of what is counted; all hold. Of a temporal correlation see Holds
 	Fields   []string // what value_* look at; value_count counts distinct tuples of them
 	Percent  float64  // value_percentile: which percentile
 	Generate bool     // its rules are findings on their own, too
@@ -109,23 +113,31 @@ func (c *Correlation) Met(n float64) bool {
 	return true
 }
 
-// Holds tells whether a temporal correlation's condition is fulfilled, where seen tells which of Rules (by index) matched. Without a condition all must have.
+// Holds tells whether a temporal correlation's condition is fulfilled, where seen tells which of Rules (by index) matched. Without a condition all must
+// have; with bounds, as many as they say.
 func (c *Correlation) Holds(seen func(rule int) bool) bool {
 	if c.holds != nil {
 		return c.holds(seen)
 	}
+	n := 0
 	for i := range c.Rules {
-		if !seen(i) {
-			return false
+		if seen(i) {
+			n++
 		}
 	}
-	return true
+	if len(c.Bounds) > 0 {
+		return c.Met(float64(n))
+	}
+	return n == len(c.Rules)
 }
 
 // Field gives the field of r's events that a name of GroupBy or Fields stands for.
 func (c *Correlation) Field(name string, r *Rule) string {
 	if of, ok := c.aliases[name]; ok {
-		return of[r]
+		name = of[r]
+	}
+	if r.rename != nil {
+		return r.rename(name)
 	}
 	return name
 }

@@ -2,7 +2,7 @@ package detect
 
 import (
 	"fmt"
-	"io/fs"
+	"sync"
 
 	"github.com/convosphere/gateway/modules/monitor/ecs"
 )
@@ -11,6 +11,17 @@ import (
 type Rules struct {
 	all          []*Rule
 	correlations []*Rule
+
+	atoms            []*atom
+	indexed          []bool  // of an atom: a pass over the event's values answers it
+	fieldOf, otherOf []int32 // of an atom: the slots of what it asks about
+	fields           []*field
+	slots            map[string]int32
+	byHash           []int32
+	made             [3]int32  // the slots of fields that are made of others; 0: no rule asks
+	gates            [][]int32 // of an atom: rules to look at where it holds
+	open             []int32   // rules that are always looked at
+	looks            sync.Pool
 }
 
 // Problem is what is wrong with a rule, or may be.
@@ -33,12 +44,6 @@ func (p Problem) Error() string {
 	return at + ": " + p.Text
 }
 
-// Load reads all rule files (*.yml and *.yaml, but *_test.*) of the sources, in all their folders, and compiles them. Rules that are wrong are
-// left out, and each is a problem; the others are good. Later sources may not repeat the id of a rule.
-func Load(sources ...fs.FS) (*Rules, []Problem) {
-	return &Rules{}, nil
-}
-
 // All gives every rule, correlations included, in the order of their files.
 func (r *Rules) All() []*Rule { return r.all }
 
@@ -46,4 +51,4 @@ func (r *Rules) All() []*Rule { return r.all }
 func (r *Rules) Correlations() []*Rule { return r.correlations }
 
 // Match calls hit for each rule that e fits, in the order of All.
-func (r *Rules) Match(e *ecs.Event, hit func(*Rule)) {}
+func (r *Rules) Match(e *ecs.Event, hit func(*Rule)) { r.match(e, hit) }
