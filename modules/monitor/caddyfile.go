@@ -11,6 +11,9 @@ import (
 // UnmarshalCaddyfile sets up the app from Caddyfile tokens, inside the global option `gateway`. Syntax:
 //
 //	monitor off
+//	monitor {
+//		anomaly off | { … }   # see parseAnomaly
+//	}
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // monitor
 	if d.NextArg() {
@@ -41,7 +44,9 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 }
 
 // subdirectives are read with the dispenser at their name. They leave it at the last token that is theirs.
-var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{}
+var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
+	"anomaly": (*App).parseAnomaly,
+}
 
 // repeated are those that may be given several times.
 var repeated = map[string]bool{}

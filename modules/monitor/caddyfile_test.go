@@ -15,6 +15,13 @@ func TestCaddyfile(t *testing.T) {
 		{"monitor on", "", "write `monitor off`"},
 		{"monitor off twice", "", "takes nothing else"},
 		{"monitor off {\n\trules x\n}", "", "takes nothing else"},
+		{"monitor {\n\tanomaly off\n}", `{"anomaly":{"off":true}}`, ""},
+		{"monitor {\n\tanomaly {\n\t\tmemory 64MiB\n\t\talert 99\n\t\tnotice 80\n\t}\n}", `{"anomaly":{"memory":67108864,"alert":99,"notice":80}}`, ""},
+		{"monitor {\n\tanomaly on\n}", "", "`anomaly off`, or a block"},
+		{"monitor {\n\tanomaly {\n\t\talert 0\n\t}\n}", "", "a score from 1 to 100"},
+		{"monitor {\n\tanomaly {\n\t\tmemory much\n\t}\n}", "", "write a size"},
+		{"monitor {\n\tanomaly {\n\t\tpoints 3\n\t}\n}", "", "anomaly knows"},
+		{"monitor {\n\tanomaly off\n\tanomaly off\n}", "", "given twice"},
 		{"monitor {\n\tnonsense\n}", "", `unknown subdirective "nonsense": monitor knows`},
 	} {
 		a := new(App)

@@ -1,20 +1,14 @@
 package monitor
 
 import (
+	"net/netip"
+
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/monitor/finding"
 )
-
-// ownActions are the events that come of findings: rules don't look at them, so that no finding leads to itself.
-var ownActions = map[string]bool{
-	"finding": true, "monitor-behind": true,
-	"incident-opened": true, "incident-changed": true, "incident-closed": true,
-	"response-applied": true, "response-undone": true, "response-proposed": true, "response-held": true, "response-failed": true,
-	"alert-sent": true, "alert-failed": true, "audit-checkpoint": true, "output-lost": true, "output-back": true,
-}
 
 // eventOf is the event that tells of a finding.
 func eventOf(f *finding.Finding) *event.Event {
@@ -41,7 +35,11 @@ func eventOf(f *finding.Finding) *event.Event {
 	if f.Score != 0 {
 		e.Fields = append(e.Fields, zap.Float64("gateway.finding.score", f.Score))
 	}
-	e.SourceIP, _ = f.Subject(finding.Client)
+	if id, ok := f.Subject(finding.Client); ok {
+		if _, err := netip.ParseAddr(id); err == nil { // an IPv6 client is a prefix
+			e.SourceIP = id
+		}
+	}
 	e.UserID, _ = f.Subject(finding.User)
 	e.Session, _ = f.Subject(finding.Session)
 	return e

@@ -10,6 +10,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/internal/risk"
 	"github.com/convosphere/gateway/modules/monitor/engine"
 	"github.com/convosphere/gateway/modules/monitor/finding"
 )
@@ -28,6 +30,7 @@ var lives = caddy.NewUsagePool()
 type live struct {
 	engine  *engine.Engine
 	bus     *event.Bus
+	risk    *risk.Table
 	detach  func()
 	queue   chan *seen
 	spare   chan *seen // to be used again
@@ -44,7 +47,7 @@ type seen struct{ line []byte }
 
 func (a *App) openLive() error {
 	key := a.ground.DataDir
-	v, _, err := lives.LoadOrNew(key, func() (caddy.Destructor, error) { return watch(a.ground.Events), nil })
+	v, _, err := lives.LoadOrNew(key, func() (caddy.Destructor, error) { return watch(a.ground), nil })
 	if err != nil {
 		return err
 	}
@@ -56,15 +59,15 @@ func (a *App) openLive() error {
 	return nil
 }
 
-func watch(bus *event.Bus) *live {
+func watch(g *ground.Ground) *live {
 	ctx, cancel := context.WithCancel(context.Background()) // it outlives the configuration that opened it: Destruct ends it
 	l := &live{
-		engine: engine.New(), bus: bus, ends: cancel,
+		engine: engine.New(engine.Options{}), bus: g.Events, risk: g.Risk, ends: cancel,
 		queue: make(chan *seen, queued), spare: make(chan *seen, queued), found: make(chan *finding.Finding, findings),
 	}
 	l.running.Go(l.look)
 	l.running.Go(func() { l.work(ctx) })
-	l.detach = bus.Attach(l)
+	l.detach = g.Events.Attach(l)
 	return l
 }
 
@@ -80,6 +83,8 @@ func (l *live) Destruct() error {
 func (l *live) use(a *App) {
 	l.working.Lock()
 	defer l.working.Unlock()
+	l.engine.Swap(a.rules)
+	l.engine.Unusual(a.Anomaly.options())
 	l.current.Store(a)
 }
 
@@ -106,7 +111,7 @@ func (l *live) leave(a *App) {
 
 // Write implements event.Sink. It never waits: open, as detection must not slow down what it watches.
 func (l *live) Write(r *event.Record) {
-	if ownActions[r.Event.Action] {
+	if engine.Own(r.Event.Action) {
 		return
 	}
 	var s *seen
@@ -129,7 +134,9 @@ func (l *live) look() {
 	defer close(l.found)
 	var said time.Time
 	for s := range l.queue {
-		l.engine.See(s.line, l.tell)
+		if err := l.engine.See(s.line, nil, l.tell); err != nil { // the bus wrote it: it can't be
+			unseen.Inc()
+		}
 		events.Inc()
 		select {
 		case l.spare <- s:
@@ -145,6 +152,7 @@ func (l *live) look() {
 // tell writes a finding down and hands it on.
 func (l *live) tell(f *finding.Finding) {
 	countFinding(f)
+	raise(l.risk, f)
 	l.bus.Emit(eventOf(f))
 	select {
 	case l.found <- f:

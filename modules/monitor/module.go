@@ -9,6 +9,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/host"
+	"github.com/convosphere/gateway/modules/monitor/detect"
 	"github.com/convosphere/gateway/modules/monitor/finding"
 )
 
@@ -19,9 +20,13 @@ type App struct {
 	// Watches nothing.
 	Off bool `json:"off,omitempty"`
 
+	// What is looked for that is unlike what is usual. Default: all of it.
+	Anomaly *Anomaly `json:"anomaly,omitempty"`
+
 	ground *ground.Ground
 	logger *zap.Logger
 	live   *live
+	rules  *detect.Rules // never nil once provisioned
 	takers []taker
 	give   []func() error // back, in Cleanup, the last one first
 }
@@ -47,12 +52,15 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("monitor: %w", err)
 	}
-	a.ground = g
+	a.ground, a.rules = g, new(detect.Rules)
 	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
 		return err
 	}
 	if a.Off {
 		return nil
+	}
+	if err := a.Anomaly.check(); err != nil {
+		return fmt.Errorf("monitor: %w", err)
 	}
 	a.give = append(a.give, func() error { g.Release(); return nil })
 	g.Hold()

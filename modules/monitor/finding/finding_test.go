@@ -70,7 +70,7 @@ func TestIDs(t *testing.T) {
 		}
 		all[id] = name
 	}
-	if ID("rule", nil, "e") != ID("rule", nil, "e") {
+	if id := ID("rule", []Subject{{"client", "a"}}, "e1"); all[id] != "base" {
 		t.Error("the same finding has two ids")
 	}
 	f := Finding{Subjects: []Subject{{"client", "a"}}}
