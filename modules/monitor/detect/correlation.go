@@ -176,7 +176,36 @@ func (r *loading) shape(c *Correlation, all []member, n *yaml.Node) (err error) 
 	case cond.Kind == yaml.ScalarNode && temporal:
 		return r.together(c, cond)
 	}
-	return bounds(c, cond)
+	if err := bounds(c, cond); err != nil || c.Type != Temporal && c.Type != TemporalOrdered {
+		return err
+	}
+	return several(c, cond)
+}
+
+// several takes the condition of a temporal correlation that is written as a number for what it bounds: how many of the rules match. Only more of
+// them can be known before the window is over.
+func several(c *Correlation, n *yaml.Node) error {
+	count := &Correlation{Bounds: c.Bounds}
+	for _, b := range c.Bounds {
+		if b.Op != "gt" && b.Op != "gte" {
+			return faulty(n, "correlation.condition: of %s it is gt or gte", c.Type)
+		}
+	}
+	of := len(c.Rules)
+	if c.Type == TemporalOrdered && count.Met(float64(of-1)) {
+		return faulty(n, "a temporal_ordered correlation needs all of its rules")
+	}
+	c.Bounds = nil
+	c.holds = func(seen func(int) bool) bool {
+		matched := 0
+		for i := range of {
+			if seen(i) {
+				matched++
+			}
+		}
+		return count.Met(float64(matched))
+	}
+	return nil
 }
 
 // together reads the condition of a temporal correlation that is written with the names of rules.
