@@ -213,7 +213,7 @@ func (b *Bus) hand(r *Record) {
 // write gives the line to the disk, sealed where that is asked for.
 func (b *Bus) write(line []byte) {
 	if s := b.sealer.Load(); s != nil {
-		sealed, err := seal(*s, line)
+		sealed, err := Seal(*s, line)
 		if err != nil {
 			b.lost()
 			return

@@ -22,7 +22,8 @@ const (
 	sealPlace  = "event"
 )
 
-func seal(s Sealer, line []byte) ([]byte, error) {
+// Seal gives the line as a sealed one, with its line's end.
+func Seal(s Sealer, line []byte) ([]byte, error) {
 	sealed, err := s.Seal(bytes.TrimSuffix(line, []byte("\n")), sealPlace)
 	if err != nil {
 		return nil, err

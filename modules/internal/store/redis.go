@@ -28,6 +28,21 @@ return n`)
 // rediss+sentinel and rediss+cluster speak TLS. It fails where no server answers within five seconds, so that a wrong
 // address is known at load.
 func OpenRedis(ctx context.Context, address string) (*Redis, error) {
+	client, err := NewClient(address)
+	if err != nil {
+		return nil, err
+	}
+	r := &Redis{client}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if err := r.Ping(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("asking Redis at %s: %w", hosts(address), err), r.Close())
+	}
+	return r, nil
+}
+
+// NewClient is a client as OpenRedis makes it, which has not connected yet.
+func NewClient(address string) (redis.UniversalClient, error) {
 	o, err := parse(address)
 	if err != nil {
 		return nil, err
@@ -38,13 +53,16 @@ func OpenRedis(ctx context.Context, address string) (*Redis, error) {
 	// What a Cluster sends elsewhere is asked there after this time, where several calls share a connection; the 8 ms of go-redis are much of a
 	// limit's 20.
 	o.MinRetryBackoff = time.Millisecond
-	r := &Redis{redis.NewUniversalClient(o)}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	if err := r.Ping(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("asking Redis at %s: %w", strings.Join(o.Addrs, ","), err), r.Close())
+	return redis.NewUniversalClient(o), nil
+}
+
+// hosts is an address without what is secret in it.
+func hosts(address string) string {
+	o, err := parse(address)
+	if err != nil {
+		return "?"
 	}
-	return r, nil
+	return strings.Join(o.Addrs, ",")
 }
 
 func parse(address string) (*redis.UniversalOptions, error) {
