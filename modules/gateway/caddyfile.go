@@ -32,6 +32,7 @@ func parse(d *caddyfile.Dispenser, _ any) (any, error) {
 //		file_modes refuse|warn
 //		events {
 //			encrypt
+//			output <name> … { … }   # see parseOutput; may be repeated
 //		}
 //		data_keys { … }   # see UnmarshalCaddyfile of DataKeys
 //		allow    <address or prefix>|private_ranges...   # may be repeated

@@ -11,6 +11,9 @@ import (
 type Events struct {
 	// Encrypts each with the key ring before it reaches the disk. `convosphere events open` reads them. Default: they are JSON that a collector can ship.
 	Encrypt bool `json:"encrypt,omitempty"`
+
+	// Where else events go, by name.
+	Outputs map[string]*EventOutput `json:"outputs,omitempty"`
 }
 
 func (a *App) parseEvents(d *caddyfile.Dispenser) error {
@@ -19,13 +22,19 @@ func (a *App) parseEvents(d *caddyfile.Dispenser) error {
 	}
 	a.Events = new(Events)
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if d.Val() != "encrypt" {
-			return d.Errf("unknown subdirective %q: events knows encrypt", d.Val())
+		switch d.Val() {
+		case "encrypt":
+			if d.NextArg() {
+				return d.ArgErr()
+			}
+			a.Events.Encrypt = true
+		case "output":
+			if err := a.Events.parseOutput(d); err != nil {
+				return err
+			}
+		default:
+			return d.Errf("unknown subdirective %q: events knows encrypt and output", d.Val())
 		}
-		if d.NextArg() {
-			return d.ArgErr()
-		}
-		a.Events.Encrypt = true
 	}
 	return nil
 }

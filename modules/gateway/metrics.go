@@ -11,8 +11,8 @@ import (
 	"github.com/convosphere/gateway/modules/internal/metrics"
 )
 
-func registerMetrics(reg prometheus.Registerer, g *ground.Ground) error {
-	return metrics.Register(reg, abuseLevels, abuseShareErrors, abuseCollector{g.Abuse}, abuseCollector{g.Abuse}, prometheus.NewCounterFunc(prometheus.CounterOpts{
+func registerMetrics(reg prometheus.Registerer, g *ground.Ground, outputs []*output) error {
+	return metrics.Register(reg, outputCollector(outputs), abuseLevels, abuseShareErrors, abuseCollector{g.Abuse}, abuseCollector{g.Abuse}, prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "gateway_events_dropped_total", Help: "Security events lost: the queue was full, or the disk refused them.",
 	}, func() float64 {
 		queue, disk := g.Events.Dropped()

@@ -69,6 +69,8 @@ type App struct {
 	logger    *zap.Logger
 	ctx       caddy.Context
 	stopAbuse func() // set by Start
+	outputs   []*output
+	stopShips func() // set by Start
 }
 
 // CaddyModule returns the module's information.
@@ -93,7 +95,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.ground = g
-	if err := registerMetrics(ctx.GetMetricsRegistry(), g); err != nil {
+	if err := registerMetrics(ctx.GetMetricsRegistry(), g, a.outputs); err != nil {
 		return err
 	}
 	// Loaded here and in this order, since Caddy loads apps in the order of a map and a cycle would hand out half-made ones.
@@ -183,6 +185,11 @@ func (a *App) Start() error {
 	if err := a.protectProxies(); err != nil {
 		return err
 	}
+	stop, err := a.startOutputs(a.ground)
+	if err != nil {
+		return err
+	}
+	a.stopShips = stop
 	a.stopAbuse = a.startAbuse()
 	if a.Store == "memory" && strings.HasPrefix(a.Database, "postgres") {
 		a.logger.Warn("the database is shared but the store is memory: gateways of a fleet would count limits each for itself; name a Redis as store")
@@ -196,11 +203,16 @@ func (a *App) Stop() error {
 		a.stopAbuse()
 		a.stopAbuse = nil
 	}
+	if a.stopShips != nil {
+		a.stopShips()
+		a.stopShips = nil
+	}
 	return nil
 }
 
 // Cleanup gives the ground back. It also runs after a failed Provision, when there may be none.
 func (a *App) Cleanup() error {
+	a.closeOutputs()
 	if a.ground != nil {
 		a.ground.Release()
 		a.ground = nil

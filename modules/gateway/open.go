@@ -72,6 +72,10 @@ func open(ctx context.Context, a *App) (*ground.Ground, error) {
 	}
 	g := &ground.Ground{DataDir: a.DataDir}
 	err := func() error {
+		// Before the bus, and so given back after it: what is told last still reaches them.
+		if err := a.openOutputs(&releases); err != nil {
+			return err
+		}
 		fresh := false
 		events, release, err := acquire("events", a.DataDir, func() (*event.Bus, func() error, error) {
 			fresh = true

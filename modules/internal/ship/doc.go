@@ -5,5 +5,5 @@
 // spool outlives the process however it ends; a power cut can take the last second, since the disk is made sure of once a second.
 //
 // Nothing here ever makes a request wait. It fails open: where the queue, the spool or the disk is full, new events are left out, counted, and
-// told as the event output-lost; the spool's are kept.
+// told as the event output-dropped; the spool's are kept.
 package ship

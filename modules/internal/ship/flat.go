@@ -34,6 +34,11 @@ func (f *flat) text(name string) string {
 		return v.String()
 	case bool:
 		return strconv.FormatBool(v)
+	case []any: // of several the first
+		if len(v) > 0 {
+			first, _ := v[0].(string) // "" of what is none
+			return first
+		}
 	}
 	return ""
 }

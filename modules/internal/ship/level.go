@@ -1,10 +1,9 @@
 package ship
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
-
-	"go.uber.org/zap/zapcore"
 
 	"github.com/convosphere/gateway/modules/internal/event"
 )
@@ -41,7 +40,7 @@ var levelFields = [...]string{"gateway.finding.level", "gateway.incident.level"}
 
 // levelOfAction is of events that matter more than their outcome says.
 var levelOfAction = map[string]Level{
-	"refresh-reuse": High, "policy-incident": High, "output-lost": High, "alert-failed": High,
+	"refresh-reuse": High, "policy-incident": High, "output-lost": High, "output-dropped": High, "alert-failed": High,
 	"account-locked": Medium, "login-unusual": Medium, "token-refused": Low,
 }
 
@@ -62,22 +61,24 @@ func levelOf(action, category, outcome string, rules bool, given string) Level {
 	return Informational
 }
 
-// levelOfEvent is levelOf for an event that is not yet text.
-func levelOfEvent(e *event.Event) Level {
-	given := ""
-	for i := range e.Fields {
-		for _, name := range levelFields {
-			if f := &e.Fields[i]; f.Key == name {
-				given = textOf(f)
-			}
-		}
+// quick is a field of a line that the bus wrote, where its value is one of our own words: what a client sent can't look like it, as its quotes are escaped.
+func quick(line []byte, name string) string {
+	key := `"` + name + `":"`
+	at := bytes.Index(line, []byte(key))
+	if at < 0 {
+		return ""
 	}
-	return levelOf(e.Action, e.Category, e.Outcome, len(e.RuleIDs) > 0, given)
+	value, _, _ := bytes.Cut(line[at+len(key):], []byte{'"'})
+	return string(value)
 }
 
-func textOf(f *zapcore.Field) string {
-	if s, ok := f.Interface.(fmt.Stringer); ok && f.Type == zapcore.StringerType {
-		return s.String()
+// levelOfLine is levelOf for a line that nobody has read yet.
+func levelOfLine(line []byte, action string) Level {
+	given := ""
+	for _, name := range levelFields {
+		if s := quick(line, name); s != "" {
+			given = s
+		}
 	}
-	return f.String
+	return levelOf(action, quick(line, "event.category"), quick(line, "event.outcome"), bytes.Contains(line, []byte(`"rule.id":[`)), given)
 }

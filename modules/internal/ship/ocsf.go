@@ -38,7 +38,7 @@ func ocsf(e *flat) []byte {
 	case ocsfAuthentication:
 		r.authentication()
 	case ocsfAccountChange:
-		r.out["user"] = r.user()
+		r.account()
 		r.optional("src_endpoint", r.source())
 		r.optional("http_request", r.request())
 	case ocsfDetectionFinding:

@@ -3,6 +3,7 @@ package ship
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // source is the network endpoint that it came from.
@@ -96,6 +97,16 @@ func (r *ocsfRecord) authentication() {
 	}
 }
 
+// account is a change of one: of the caller's own, or by an actor of another's.
+func (r *ocsfRecord) account() {
+	if target := r.text("user.target.id"); target != "" {
+		r.out["user"] = object{"uid": target}
+		r.out["actor"] = object{"user": r.user()}
+		return
+	}
+	r.out["user"] = r.user()
+}
+
 func (r *ocsfRecord) api() {
 	r.out["api"] = object{"operation": r.e.text("event.action"), "service": object{"name": "gateway"}}
 	source := r.source()
@@ -117,7 +128,14 @@ func (r *ocsfRecord) finding() object {
 	o := object{"title": "finding", "uid": r.e.text("event.id")}
 	r.put(o, "uid", "gateway.finding.id")
 	r.put(o, "title", "gateway.finding.title")
-	r.put(o, "desc", "gateway.finding.explain")
+	if why := r.e.text("event.reason"); why != "" {
+		o["desc"] = why
+	}
+	for member, field := range map[string]string{"first_seen_time": "gateway.finding.first", "last_seen_time": "gateway.finding.last"} {
+		if t, err := time.Parse(time.RFC3339Nano, r.e.text(field)); err == nil {
+			r.used[field], o[member] = true, t.UnixMilli()
+		}
+	}
 	r.put(o, "related_events_count", "gateway.finding.count")
 	analytic := object{"type_id": 1}
 	r.put(analytic, "uid", "gateway.finding.rule")

@@ -168,7 +168,7 @@ func (o *Output) open(in *inForce) error {
 // Write implements event.Sink.
 func (o *Output) Write(r *event.Record) {
 	in := o.config.Load()
-	if !in.wants(r.Event) {
+	if !in.wants(r) {
 		return
 	}
 	n := int64(len(r.Line))
@@ -185,11 +185,11 @@ func (o *Output) Write(r *event.Record) {
 	}
 }
 
-func (in *inForce) wants(e *event.Event) bool {
-	if in.only != nil && !in.only[e.Category] && !in.only[e.Action] {
+func (in *inForce) wants(r *event.Record) bool {
+	if in.only != nil && !in.only[r.Event.Action] && !in.only[quick(r.Line, "event.category")] {
 		return false
 	}
-	return in.Level == Informational || levelOfEvent(e) >= in.Level
+	return in.Level == Informational || levelOfLine(r.Line, r.Event.Action) >= in.Level
 }
 
 // collect takes what comes into the spool, until the output closes.

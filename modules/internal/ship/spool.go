@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // Bounds of a spool.
@@ -60,7 +61,7 @@ func OpenSpool(dir string, most int64) (s *Spool, torn int64, err error) {
 			s.closeFiles()
 		}
 	}()
-	if s.unlock, err = lockFolder(dir); err != nil {
+	if s.unlock, err = lockFolder(dir, lockWait); err != nil {
 		return nil, 0, err
 	}
 	s.Bound(most)
@@ -81,15 +82,23 @@ func OpenSpool(dir string, most int64) (s *Spool, torn int64, err error) {
 	return s, torn, s.dropDone()
 }
 
-func lockFolder(dir string) (func(), error) {
+// lockWait is how long a spool is waited for that another output is just closing.
+const lockWait = 5 * time.Second
+
+func lockFolder(dir string, wait time.Duration) (func(), error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("locking the spool: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("the spool %s is in use by another process: %w", dir, err), f.Close())
+	for end := time.Now().Add(wait); ; time.Sleep(20 * time.Millisecond) {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { _ = f.Close() }, nil // ends the lock
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) || time.Now().After(end) {
+			return nil, errors.Join(fmt.Errorf("the spool %s is in use by another process: %w", dir, err), f.Close())
+		}
 	}
-	return func() { _ = f.Close() }, nil // ends the lock
 }
 
 // openHead opens the youngest segment to write on, without what is torn at its end.

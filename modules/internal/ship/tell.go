@@ -57,7 +57,7 @@ func (t *teller) lost(in *inForce, name string, c *counts) {
 	all := int64(0)
 	for i := range c.lost {
 		if n := c.lost[i].Load(); n > t.told[i] {
-			fields = append(fields, zap.Int64("gateway.output.lost_"+reasonWords[i], n-t.told[i]))
+			fields = append(fields, zap.Int64("gateway.event_output.lost_"+reasonWords[i], n-t.told[i]))
 			all, t.told[i] = all+n-t.told[i], n
 		}
 	}
@@ -66,7 +66,7 @@ func (t *teller) lost(in *inForce, name string, c *counts) {
 	}
 	t.lastTold = time.Now()
 	in.Log.Error("events were lost on their way to an output", append([]zap.Field{zap.String("output", name), zap.Int64("events", all)}, fields...)...)
-	in.emit("output-lost", event.Failure, "events were left out of an output", append(fields, zap.String("gateway.output.name", name), zap.Int64("gateway.output.lost", all)))
+	in.emit("output-dropped", event.Failure, "events were left out of an output", append(fields, zap.String("gateway.event_output.name", name), zap.Int64("gateway.event_output.lost", all)))
 }
 
 // failed tells, once, of a receiver that is away.
@@ -78,8 +78,8 @@ func (t *teller) failed(in *inForce, name string, c *counts, failures int, waiti
 	}
 	t.since = time.Now()
 	c.away.Store(true)
-	in.emit("output-away", event.Failure, "the receiver takes no events: they wait in the spool", []zap.Field{
-		zap.String("gateway.output.name", name), zap.Int64("gateway.output.waiting_bytes", waiting),
+	in.emit("output-lost", event.Failure, "the receiver takes no events: they wait in the spool", []zap.Field{
+		zap.String("gateway.event_output.name", name), zap.Int64("gateway.event_output.waiting_bytes", waiting),
 	})
 }
 
@@ -96,7 +96,7 @@ func (t *teller) back(in *inForce, name string, c *counts, waiting int64) {
 	c.away.Store(false)
 	in.Log.Info("an output's receiver takes events again", zap.String("output", name), zap.Duration("after", away))
 	in.emit("output-back", event.Success, "the receiver takes events again", []zap.Field{
-		zap.String("gateway.output.name", name), zap.Int64("gateway.output.away_seconds", int64(away.Seconds())), zap.Int64("gateway.output.waiting_bytes", waiting),
+		zap.String("gateway.event_output.name", name), zap.Int64("gateway.event_output.away_seconds", int64(away.Seconds())), zap.Int64("gateway.event_output.waiting_bytes", waiting),
 	})
 }
 
