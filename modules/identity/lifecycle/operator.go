@@ -18,7 +18,15 @@ import (
 type Operator struct {
 	ID      string // account
 	Session string
+	Machine bool // nobody: a response to what was seen
 	session.Attempt
+}
+
+func (o *Operator) reason() string {
+	if o.Machine {
+		return "by a response"
+	}
+	return "by an operator"
 }
 
 // ErrOneself refuses an operator what would shut them out of their own account.
@@ -184,7 +192,7 @@ func (d *Desk) record(by Operator, target, action string) {
 		return
 	}
 	e := &event.Event{
-		Time: d.Now(), Category: "iam", Action: action, Outcome: event.Success, Reason: "by an operator", RequestID: by.RequestID, UserAgent: by.UserAgent,
+		Time: d.Now(), Category: "iam", Action: action, Outcome: event.Success, Reason: by.reason(), RequestID: by.RequestID, UserAgent: by.UserAgent,
 		UserID: by.ID, Session: by.Session,
 	}
 	if target != "" {

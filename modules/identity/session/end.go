@@ -27,6 +27,9 @@ func (m *Manager) Logout(ctx context.Context, refresh, sid string) error {
 	return m.end(ctx, sid, "logout")
 }
 
+// End ends one session for somebody else than its owner. One that has ended already is no error.
+func (m *Manager) End(ctx context.Context, sid, reason string) error { return m.end(ctx, sid, reason) }
+
 // end ends one session: in the database, here at once, and everywhere by the feed.
 func (m *Manager) end(ctx context.Context, sid, reason string) error {
 	var account string

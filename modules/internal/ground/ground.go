@@ -32,7 +32,7 @@ type Ground struct {
 	Abuse    *abuse.Table  // scores of clients that misbehave; nil knows nothing
 	Bans     *ban.List     // who may not come; nil bans nobody
 	Measures *measure.View // what is done to whom for a while; nil knows of nothing
-	Risk     *risk.Table    // how unusual clients and people behave; nil knows nothing
+	Risk     *risk.Table   // how unusual clients and people behave; nil knows nothing
 
 	refs  atomic.Int64
 	close func()
