@@ -96,7 +96,7 @@ func banRemoveCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "rm PREFIX | --source SOURCE", Short: "Lifts a ban, or all of a source", Args: cobra.MaximumNArgs(1)}
 	cmd.Long = "Lifts the ban of exactly that prefix; who comes by another stays banned: `check` names it. That there was a ban is forgotten."
 	gateway.Register(cmd)
-	cmd.Flags().StringVar(&source, "source", "", "Lift all bans of operator, abuse or import:NAME")
+	cmd.Flags().StringVar(&source, "source", "", "Lift all bans of operator, abuse, monitor or import:NAME")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		q := url.Values{}
 		switch {
@@ -150,7 +150,7 @@ func banListCommand() *cobra.Command {
 	var source string
 	cmd := &cobra.Command{Use: "list", Short: "Lists the bans in force", Args: cobra.NoArgs}
 	gateway.Register(cmd)
-	cmd.Flags().StringVar(&source, "source", "", "Only those of operator, abuse or import:NAME")
+	cmd.Flags().StringVar(&source, "source", "", "Only those of operator, abuse, monitor or import:NAME")
 	cmd.Long = "Lists the bans in force as a table. `export` writes them for programs."
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)

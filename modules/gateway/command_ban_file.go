@@ -90,7 +90,7 @@ func banExportCommand() *cobra.Command {
 		"crowdsec (CSV for `cscli decisions import -i - --format csv`)."
 	gateway.Register(cmd)
 	cmd.Flags().StringVar(&format, "format", "plain", "plain, json or crowdsec")
-	cmd.Flags().StringVar(&source, "source", "", "Only those of operator, abuse or import:NAME")
+	cmd.Flags().StringVar(&source, "source", "", "Only those of operator, abuse, monitor or import:NAME")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if format != "plain" && format != "json" && format != "crowdsec" {
 			return fmt.Errorf("there is no format %q to write: plain, json or crowdsec", format)

@@ -21,6 +21,7 @@ import (
 const (
 	Operator = "operator"
 	Abuse    = "abuse"
+	Monitor  = "monitor" // a response to what was seen in events
 	Imported = "import:"
 )
 
@@ -100,7 +101,7 @@ func (b Ban) check(now time.Time) error {
 	switch {
 	case !b.Prefix.IsValid() || canonical(b.Prefix) != b.Prefix:
 		return fmt.Errorf("%w: it is no prefix", ErrMalformed)
-	case b.Source != Operator && b.Source != Abuse && !validImport(b.Source):
+	case b.Source != Operator && b.Source != Abuse && b.Source != Monitor && !validImport(b.Source):
 		return fmt.Errorf("%w: its source is none that there is", ErrMalformed)
 	case !validReason(b.Reason):
 		return fmt.Errorf("%w: the reason must be text of at most %d bytes on one line", ErrMalformed, MaxReason)

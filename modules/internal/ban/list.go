@@ -77,6 +77,11 @@ func (l *List) Exempt(ip netip.Addr) bool {
 	return l.allow.Lookup(ip) || l.proxies.Load().Lookup(ip)
 }
 
+// Holds tells whether an address that is never banned lies in the prefix, or the prefix in one of theirs: whoever is met by that prefix may be one of them.
+func (l *List) Holds(p netip.Prefix) bool {
+	return l == nil || l.allow.OverlapsPrefix(p) || l.proxies.Load().OverlapsPrefix(p)
+}
+
 // Admit tells whether the ban may be added: an error that wraps ErrMalformed, ErrExempt or ErrBroad says why not. Force lets the last pass.
 func (l *List) Admit(b Ban, force bool) error {
 	if err := b.check(l.book.now()); err != nil {

@@ -218,3 +218,36 @@ func TestFull(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A machine must not meet by a prefix whom it must not meet by an address.
+func TestPrefixesThatHoldWhoIsExempt(t *testing.T) {
+	l := openBook(t, dbtest.NewSQLite(t), time.Now).View(Options{Allow: []netip.Prefix{netip.MustParsePrefix("2001:db8::7/128"), netip.MustParsePrefix("203.0.113.0/24")}})
+	for s, want := range map[string]bool{
+		"::1": true, "127.0.0.1": true, "2001:db8::9": true, "203.0.113.9": true, "203.0.112.0/22": true, "192.0.2.1": false, "2001:db8:0:1::7": false,
+	} {
+		if got := l.Holds(prefix(t, s)); got != want {
+			t.Error(s, got)
+		}
+	}
+}
+
+// A machine that thinks better of it lifts its own ban, and nobody else's.
+func TestWithdraw(t *testing.T) {
+	l := openBook(t, dbtest.New(t), time.Now).View(Options{})
+	p := prefix(t, "192.0.2.7")
+	if err := l.Add(t.Context(), Ban{Prefix: p, Source: Monitor, Expires: time.Now().Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Withdraw(t.Context(), p, Abuse); !errors.Is(err, ErrNone) {
+		t.Error(err)
+	}
+	if n, err := l.History(t.Context(), p); err != nil || n != 1 {
+		t.Error("the history is gone:", n, err)
+	}
+	if err := l.Withdraw(t.Context(), p, Monitor); err != nil {
+		t.Error(err)
+	}
+	if all, err := l.List(t.Context(), "", "", 0); err != nil || len(all) != 0 {
+		t.Error(all, err)
+	}
+}

@@ -1,6 +1,7 @@
 package ban
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -102,16 +103,24 @@ var ErrNone = errors.New("there is no such ban")
 
 // Remove lifts the ban of exactly that prefix. That it was ever banned is forgotten too: who lifts a ban says that it was wrong. Errors: ErrNone.
 func (l *List) Remove(ctx context.Context, prefix netip.Prefix) error {
+	return l.remove(ctx, prefix, "")
+}
+
+// Withdraw is Remove by a machine that thinks better of it: only where that source's ban is the one in force. Errors: ErrNone.
+func (l *List) Withdraw(ctx context.Context, prefix netip.Prefix, source string) error {
+	return l.remove(ctx, prefix, source)
+}
+
+// remove lifts a ban, of whatever source where that is "".
+func (l *List) remove(ctx context.Context, prefix netip.Prefix, source string) error {
 	b := l.book
 	now := b.now()
 	err := b.db.InTx(ctx, func(tx *database.Tx) error {
 		if err := tx.Append(ctx, now, database.Change{Topic: Topic, Key: prefix.String()}); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `DELETE FROM ban_history WHERE prefix = ?`, prefix.String()); err != nil {
-			return err
-		}
-		result, err := tx.Exec(ctx, `DELETE FROM bans WHERE prefix = ? AND (expires = 0 OR expires > ?)`, prefix.String(), database.Micros(now))
+		result, err := tx.Exec(ctx, `DELETE FROM bans WHERE prefix = ? AND (expires = 0 OR expires > ?) AND (? = '' OR source = ?)`,
+			prefix.String(), database.Micros(now), source, source)
 		if err != nil {
 			return err
 		}
@@ -119,12 +128,16 @@ func (l *List) Remove(ctx context.Context, prefix netip.Prefix) error {
 		if err == nil && n == 0 {
 			return fmt.Errorf("%s: %w", prefix, ErrNone)
 		}
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `DELETE FROM ban_history WHERE prefix = ?`, prefix.String())
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("lifting a ban: %w", err)
 	}
 	b.feed.Wake()
-	b.emit("ban-removed", event.Success, "a ban was lifted", prefix, Operator)
+	b.emit("ban-removed", event.Success, "a ban was lifted", prefix, cmp.Or(source, Operator))
 	return nil
 }

@@ -221,7 +221,11 @@ func put(ctx context.Context, tx *database.Tx, i *Incident, f *finding.Finding, 
 		if err != nil {
 			return err
 		}
-		if known, err := r.RowsAffected(); err != nil || known > 0 {
+		known, err := r.RowsAffected()
+		if err != nil {
+			return err
+		}
+		if known > 0 {
 			continue
 		}
 		if n++; n > MostSubjects { // what comes later is told by its findings

@@ -3,7 +3,7 @@
 CREATE TABLE bans (
 	prefix  TEXT   PRIMARY KEY,
 	reason  TEXT   NOT NULL,
-	source  TEXT   NOT NULL,   -- operator, abuse or import:NAME
+	source  TEXT   NOT NULL,   -- operator, abuse, monitor or import:NAME
 	created BIGINT NOT NULL,
 	expires BIGINT NOT NULL    -- 0: never
 );
