@@ -87,3 +87,10 @@ func explain(r *detect.Rule, o *outcome) string {
 	}
 	return strings.NewReplacer("{count}", strconv.Itoa(o.count), "{distinct}", strconv.Itoa(o.distinct), "{timespan}", span).Replace(r.Explain)
 }
+
+// Suppress says that a finding of the correlation was told of these subjects at that time, by somebody else.
+func (w *Windows) Suppress(digest [32]byte, subjects []finding.Subject, at time.Time) {
+	if s := w.rules.Load().by[digest]; s != nil {
+		w.told.tell(w.suppressionKey(s.rule, subjects), at.UnixMicro(), s.rule.Suppress.Microseconds())
+	}
+}

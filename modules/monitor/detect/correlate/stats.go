@@ -1,5 +1,7 @@
 package correlate
 
+import "slices"
+
 // Stats are figures of windows.
 type Stats struct {
 	Bytes      int64 // that groups take, as accounted for
@@ -40,4 +42,24 @@ func (w *Windows) Stats() Stats {
 	all.Suppressed = w.told.count
 	w.told.mu.Unlock()
 	return all
+}
+
+// Add adds other windows' figures.
+func (s *Stats) Add(o Stats) {
+	s.Bytes += o.Bytes
+	s.Groups += o.Groups
+	s.Evicted += o.Evicted
+	s.Late += o.Late
+	s.Suppressed += o.Suppressed
+	for _, r := range o.Rules {
+		i := slices.IndexFunc(s.Rules, func(own RuleStats) bool { return own.Rule == r.Rule })
+		if i < 0 {
+			s.Rules = append(s.Rules, r)
+			continue
+		}
+		own := &s.Rules[i]
+		own.Groups += r.Groups
+		own.Evicted += r.Evicted
+		own.Late += r.Late
+	}
 }

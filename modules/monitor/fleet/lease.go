@@ -1,0 +1,114 @@
+package fleet
+
+import (
+	"context"
+	_ "embed"
+	"hash/fnv"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/convosphere/gateway/modules/internal/store"
+)
+
+var (
+	//go:embed lease.lua
+	leaseSource string
+	//go:embed nodes.lua
+	nodesSource string
+	//go:embed commit.lua
+	commitSource string
+
+	nodesScript  = redis.NewScript(nodesSource)
+	commitScript = redis.NewScript(commitSource)
+)
+
+// lease says that this gateway is alive, keeps the leases that it has, and takes those that are free and should be its own.
+func (f *Fleet) lease(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, perCall)
+	defer cancel()
+	began := time.Now()
+	nodes, err := nodesScript.Run(ctx, f.client, []string{store.Key("monitor", "nodes")}, f.node, f.o.Lease.Milliseconds()).StringSlice()
+	if err != nil {
+		f.expire()
+		return
+	}
+	answers := f.askLeases(ctx, nodes)
+	for p, answer := range answers {
+		n, err := answer.Int()
+		own := f.owned[p]
+		switch {
+		case err != nil: // what is mine is so until its time is over
+		case n == 1 && own != nil, n == 2 && own != nil && began.Before(own.until): // the second: Redis lost all that it had
+			own.until = began.Add(f.o.Lease * 4 / 5)
+		case n > 0: // free; or from before, when the answer was lost that it was taken
+			f.counts.took.Add(1)
+			f.own(p, f.newPartition(p, began.Add(f.o.Lease*4/5)))
+		default:
+			f.own(p, nil)
+		}
+	}
+	f.expire()
+}
+
+func (f *Fleet) askLeases(ctx context.Context, nodes []string) (answers [Partitions]*redis.Cmd) {
+	_, _ = f.client.Pipelined(ctx, func(pipe redis.Pipeliner) error { // each answer has its own error
+		for p := range Partitions {
+			want := "0"
+			if preferred(nodes, p) == f.node {
+				want = "1"
+			}
+			answers[p] = pipe.Eval(ctx, leaseSource, []string{key(p, "owner")}, f.node, f.o.Lease.Milliseconds(), want)
+		}
+		return nil
+	})
+	return answers
+}
+
+// expire gives up partitions whose lease could not be kept: somebody else may have them.
+func (f *Fleet) expire() {
+	for p, own := range f.owned {
+		if own != nil && !time.Now().Before(own.until) {
+			f.own(p, nil)
+		}
+	}
+}
+
+func (f *Fleet) own(p int, own *partition) {
+	f.mine.Lock()
+	defer f.mine.Unlock()
+	f.owned[p] = own
+}
+
+// release gives all leases back at once, so that nobody waits for their end.
+func (f *Fleet) release(ctx context.Context) {
+	for p, own := range f.owned {
+		if own != nil && own.commit != nil {
+			f.settle(ctx, own)
+		}
+		f.own(p, nil)
+	}
+	f.askLeases(ctx, nil)
+	_ = f.client.ZRem(ctx, store.Key("monitor", "nodes"), f.node).Err() // else it is taken for dead soon
+}
+
+// preferred is who should own a partition: the same for all who know the same gateways, and for most partitions the same when one comes or goes.
+func preferred(nodes []string, p int) (best string) {
+	highest := uint64(0)
+	for _, n := range nodes {
+		h := fnv.New64a()
+		_, _ = h.Write([]byte(n + " " + strconv.Itoa(p))) // takes everything
+		if x := mix(h.Sum64()); best == "" || x > highest || x == highest && n > best {
+			best, highest = n, x
+		}
+	}
+	return best
+}
+
+// mix spreads what FNV leaves in the low bits (the finalizer of SplitMix64).
+func mix(x uint64) uint64 {
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
