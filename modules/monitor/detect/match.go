@@ -39,6 +39,9 @@ func (r *Rules) newLook() *look {
 }
 
 func (r *Rules) match(e *ecs.Event, hit func(*Rule)) {
+	if len(r.all) == 0 { // the zero value has no tables to look into
+		return
+	}
 	l, _ := r.looks.Get().(*look)
 	if l == nil {
 		l = r.newLook()
