@@ -50,7 +50,9 @@ func exfiltration(a *actor, k *attack) {
 	if k.spread == "one" {
 		p := k.victim(a, "premium")
 		c := p.deskCaller(a)
-		k.about("client", c.key)
+		if c.crowd() == 1 {
+			k.about("client", c.key)
+		}
 		s := p.enter(a, c, p.desk)
 		for s == nil {
 			a.about(time.Minute)
@@ -169,6 +171,7 @@ func takeover(a *actor, k *attack) {
 		if !k.again(a, &q) {
 			return
 		}
+		q.c = k.from(a)
 		switch i {
 		case 0:
 			w.accounts(q.c, q.s)

@@ -76,6 +76,11 @@ func replay(a *actor, k *attack) {
 			k.about("user", p.id)
 			k.about("session", p.live.id)
 			w.reuse(c, p.live)
+		case x < .35 && len(w.programs) > 0: // a program's, from a repository
+			q := pick(a, w.programs...)
+			k.about("user", q.s.p.id)
+			k.about("session", q.s.id)
+			w.history(c, q.s, pick(a, q.s.p.rooms...).id, 9000)
 		case x < .75:
 			id := w.text(26)
 			w.event(headTokenRefused, pick(a, "invalid", "invalid", "malformed"), id, c)

@@ -60,7 +60,9 @@ func enumeration(a *actor, k *attack) {
 		}
 		q := all[i%len(all)]
 		n := strconv.Itoa(1000 + i)
-		switch i % 3 {
+		switch i % 4 {
+		case 3: // over a socket, which ends each time
+			w.openSocket(q.c, q.s).forbidden("room", "ops-"+n)
 		case 0:
 			w.forbidden(q.c, q.s, "GET", "/api/rooms/team-"+n+"/messages", "GET /api/rooms/{room}/messages", "message:list", "room", "team-"+n)
 		case 1:

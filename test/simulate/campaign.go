@@ -187,6 +187,7 @@ func (k *attack) puppet(a *actor, c *caller) *session {
 	p := &person{id: w.text(26), account: w.text(16), role: "user", at: w.nets.countries[0], been: c.net.country + " "}
 	p.desk = &device{id: w.text(26), agent: c.agent, known: true}
 	p.phone = p.desk
+	w.register(c, p)
 	_, s := w.signIn(attempt{c: c, p: p, account: p.account, right: true, device: p.desk})
 	if s == nil {
 		s = newSession(w, p, p.desk, w.text(26))

@@ -2,8 +2,8 @@ package main
 
 import "time"
 
-// live7 is somebody's life, day after day. They are at home, at work and on the way; with a browser on a desk, and with a phone in between.
-func (p *person) live7(a *actor) {
+// lives is somebody's life, day after day. They are at home, at work and on the way; with a browser on a desk, and with a phone in between.
+func (p *person) lives(a *actor) {
 	w := a.w
 	for day := range w.o.days {
 		start := w.midnight(day, p.at.offset)
@@ -111,6 +111,9 @@ func (p *person) atDesk(a *actor, day int) {
 		}
 		p.live = s
 	}
+	if a.chance(.006) {
+		p.settings(a, c, s)
+	}
 	hours := p.habit.hours * (.4 + 1.2*a.Float64())
 	p.stay(a, c, s, time.Duration(hours*float64(time.Hour)), p.habit.bouts/p.habit.hours)
 	if !s.ended && a.chance(.3) {
@@ -126,4 +129,30 @@ func (p *person) open(a *actor, c *caller) {
 	a.sleep(a.between(20*time.Millisecond, 300*time.Millisecond))
 	w.request(c, nil, req{method: "GET", path: "/auth/login", route: "/auth/login", status: 200, out: 4983, millis: 3, reason: open})
 	a.sleep(a.between(3*time.Second, 15*time.Second))
+}
+
+var ownChanges = []struct{ head, reason, path string }{
+	{head("iam", "creation", "second-factor-added", "success"), "totp", "/auth/api/account/totp/confirm"},
+	{head("iam", "deletion", "second-factor-removed", "success"), "totp", "/auth/api/account/totp"},
+	{head("iam", "creation", "recovery-codes-made", "success"), "", "/auth/api/account/recovery-codes"},
+	{head("iam", "creation", "token-created", "success"), "", "/auth/api/account/tokens"},
+	{head("iam", "change", "profile-changed", "success"), "", "/auth/api/account"},
+	{head("iam", "change", "email-change-requested", "success"), "", "/auth/api/account/email"},
+	{head("iam", "deletion", "device-removed", "success"), "", "/auth/api/account/devices"},
+	{head("iam", "info", "account-exported", "success"), "", "/auth/api/account/export"},
+}
+
+// settings is what people do to their own account once in a while: one thing, or, after a look at what there is, some.
+func (p *person) settings(a *actor, c *caller, s *session) {
+	w := a.w
+	for range 1 + a.IntN(3) {
+		w.request(c, s, req{method: "GET", path: "/auth/api/account", route: "/auth/api/account", status: 200, out: 900, millis: 4, reason: "signed in"})
+		a.about(40 * time.Second)
+		change := pick(a, ownChanges...)
+		id := w.text(26)
+		w.event(change.head, change.reason, id, c)
+		w.raw(s.who)
+		w.finish()
+		w.requestAs(id, c, s, req{method: "POST", path: change.path, route: change.path, status: 200, in: 60, out: 200, millis: 9, reason: "signed in"})
+	}
 }

@@ -17,6 +17,8 @@ func (w *world) machines() {
 	for i := range max(4, w.o.users/150) {
 		w.start(w.from+int64(i)*1_300_000, nil, program)
 	}
+	w.start(w.midnight(0, 2*time.Hour)+(27*time.Hour).Microseconds(), nil, indexer)
+	w.start(w.from, nil, newcomers)
 	w.start(w.from, nil, operators)
 	w.start(w.from, nil, moderation)
 	w.start(w.midnight(min(2, w.o.days-1), -17*time.Hour-50*time.Minute), nil, crowd)
@@ -74,8 +76,9 @@ func program(a *actor) {
 	p := pick(a, w.people...)
 	net := w.nets.of(a, hosting)
 	c := newCaller(net, net.fresh(), toolAgent(a))
-	s := newSession(w, p, nil, "tok_"+w.text(20))
-	s.began = 0
+	s := newToken(w, p)
+	w.programs = append(w.programs, party{c, s})
+	mine := len(w.programs) - 1
 	every := pick(a, 20*time.Second, time.Minute, 5*time.Minute)
 	for {
 		in := p.rooms[a.IntN(min(3, len(p.rooms)))]
@@ -96,12 +99,80 @@ func program(a *actor) {
 				w.requestAs(id, c, nil, r)
 				a.about(30 * time.Second)
 			}
-			s = newSession(w, p, nil, "tok_"+w.text(20))
-			s.began = 0
+			s = newToken(w, p)
+			w.programs[mine].s = s
 			a.about(time.Hour)
+		case x < .963: // a room that is not there any more
+			id := "closed-" + string(appendText(nil, a.Rand, 6))
+			for range 60 + a.IntN(150) {
+				w.forbidden(c, s, "GET", "/api/rooms/"+id+"/messages", "GET /api/rooms/{room}/messages", "message:list", "room", id)
+				a.about(every)
+			}
 		}
 		a.about(every)
 	}
+}
+
+// newToken is a personal or a service token.
+func newToken(w *world, p *person) *session {
+	s := newSession(w, p, nil, "tok_"+w.text(20))
+	s.began = 0
+	return s
+}
+
+var headService = head("authentication", "start", "service-token", "success")
+
+// indexer is the site's own search: it reads every room, each night, with tokens that last for ten minutes.
+func indexer(a *actor) {
+	w := a.w
+	net := w.nets.of(a, hosting)
+	c := newCaller(net, net.fresh(), "search-indexer/3.2")
+	p := &person{id: w.text(26), role: "premium", at: w.nets.countries[0]}
+	for {
+		began := w.now
+		var s *session
+		for i, in := range w.rooms {
+			if i%100 == 0 {
+				id := w.text(26)
+				w.event(headService, "", id, c)
+				w.str("user.id", p.id)
+				w.finish()
+				w.requestAs(id, c, nil, req{method: "POST", path: "/auth/oauth/token", route: "/auth/oauth/token", status: 200, in: 700, out: 200, millis: 9, reason: open})
+				s = newToken(w, p)
+			}
+			w.history(c, s, in.id, 30_000+a.Int64N(30_000))
+			a.sleep(a.between(time.Second, 3*time.Second))
+		}
+		a.until(began + (24 * time.Hour).Microseconds())
+	}
+}
+
+var (
+	headRegister = head("iam", "user", "registration-requested", "success")
+	headCreated  = head("iam", "creation", "account-created", "success")
+)
+
+// newcomers register, a few every day.
+func newcomers(a *actor) {
+	w := a.w
+	for {
+		a.about(24 * time.Hour / time.Duration(max(1, w.o.users/1000)))
+		country := w.nets.country(a)
+		w.register(household(a, country).caller(a, desktopAgent(a)), &person{id: w.text(26), role: "user", at: country})
+	}
+}
+
+// register makes an account: the address is proved by a mailed link, at once as the days go.
+func (w *world) register(c *caller, p *person) {
+	id := w.text(26)
+	w.event(headRegister, "", id, c)
+	w.finish()
+	w.requestAs(id, c, nil, req{method: "POST", path: "/auth/api/register", route: "/auth/api/register", status: 202, in: 120, millis: 80, reason: open})
+	id = w.text(26)
+	w.event(headCreated, "registration: active", id, c)
+	w.str("user.id", p.id)
+	w.finish()
+	w.requestAs(id, c, nil, req{method: "POST", path: "/auth/api/register/confirm", route: "/auth/api/register/confirm", status: 200, in: 140, out: 40, millis: 80, reason: open})
 }
 
 // crowd is a popular event: many come at once, and most of them through few addresses.
@@ -239,6 +310,15 @@ func operators(a *actor) {
 		w.endSession(s, "logout")
 		a.about(time.Hour)
 		w.deploy(a)
+		if a.chance(.3) { // somebody has called: their address had been banned
+			w.begin(headUnban)
+			w.str("event.reason", "a ban was lifted")
+			c := p.house.caller(a, "")
+			w.raw(c.from)
+			w.str("gateway.ban.prefix", prefixOf(c.key))
+			w.str("gateway.ban.source", "operator")
+			w.finish()
+		}
 	}
 }
 

@@ -118,7 +118,7 @@ func (w *world) populate() {
 		p.carried = newSession(w, p, p.phone, w.text(26))
 		p.carried.began = w.from - a.Int64N(10*24*time.Hour.Microseconds())
 		w.people = append(w.people, p)
-		w.start(w.from, nil, p.live7)
+		w.start(w.from, nil, p.lives)
 	}
 	w.machines()
 	w.noise()

@@ -18,12 +18,11 @@ type session struct {
 
 // device is a browser, an app or a program.
 type device struct {
-	id     string // gateway.device; of one account
-	agent  string
-	phone  bool
-	known  bool  // the account has signed in from it
-	trust  int64 // until when no second factor is asked for
-	mailed bool
+	id    string // gateway.device; of one account
+	agent string
+	phone bool
+	known bool  // the account has signed in from it
+	trust int64 // until when no second factor is asked for
 }
 
 var (
@@ -36,7 +35,6 @@ var (
 	headFactor        = head("authentication", "start", "second-factor", "success")
 	headFactorFailed  = head("authentication", "start", "second-factor", "failure")
 	headStepUp        = head("authentication", "start", "step-up", "success")
-	headStepUpFailed  = head("authentication", "start", "step-up", "failure")
 	loginRequest      = req{method: "POST", path: "/auth/api/login", route: "/auth/api/login", reason: open}
 	mfaRequest        = req{method: "POST", path: "/auth/api/mfa/totp", route: "/auth/api/mfa/totp", reason: open}
 	open              = "open to everyone"

@@ -12,7 +12,6 @@ type talk struct {
 	msgIn, msgOut     int64
 	bytesIn, bytesOut int64
 	refused           int64
-	told              int64 // when activity was told last
 }
 
 var socketRequest = req{method: "GET", path: "/api/ws", route: "GET /api/ws", class: "confidential", reason: "signed in"}
@@ -42,6 +41,26 @@ func (t *talk) activity(in, out, refused int64) {
 	w.num("gateway.socket.bytes_out", bytesOut)
 	w.num("gateway.socket.refused", refused)
 	w.finish()
+}
+
+// forbidden sends a message for a room that is closed to its sender: the gateway ends the socket for it.
+func (t *talk) forbidden(kind, id string) {
+	w := t.w
+	const reason = "no grant on the resource"
+	r := socketRequest
+	r.reason, r.permission, r.kind, r.id = reason, "room:join", kind, id
+	w.denied(t.id, t.c, t.s, r)
+	w.begin(headMessage)
+	w.str("event.reason", reason)
+	w.str("http.request.id", t.id)
+	w.str("url.domain", site)
+	w.str("url.path", r.path)
+	w.str("gateway.route", r.route)
+	w.raw(t.c.from)
+	w.whose(t.s)
+	w.finish()
+	t.activity(1, 0, 1)
+	t.close(1008, "Not allowed")
 }
 
 // close tells of the socket's end. code is 0 where the client ended it.
@@ -180,7 +199,11 @@ func (p *person) bout(a *actor, c *caller, s *session, t *talk) {
 		case x < .028:
 			w.message(c, s, in.id, "POST", 201)
 		case x < .034:
-			w.file(a, c, s, in, a.Int64N(400_000)+2000)
+			size := a.Int64N(400_000) + 2000
+			if a.chance(.04) { // a film
+				size *= 200
+			}
+			w.file(a, c, s, in, size)
 		case x < .037:
 			w.uploaded(a, c, s, in)
 		case x < .039:
@@ -267,7 +290,24 @@ func (w *world) upload(c *caller, s *session, in string, size int64, finding, si
 // stumble is what honest people do that is refused.
 func (p *person) stumble(a *actor, c *caller, s *session) {
 	w := a.w
-	switch a.IntN(5) {
+	switch a.IntN(8) {
+	case 7: // a room that was deleted meanwhile, or that one was put out of: the page joins it once more
+		w.openSocket(c, s).forbidden("room", "closed-"+string(appendText(nil, a.Rand, 6)))
+	case 6: // a page elsewhere that links to the logout, or an extension that plays tricks
+		id := w.text(26)
+		w.event(headCross, "cross_site", id, c)
+		w.str("http.request.method", "POST")
+		w.str("url.domain", site)
+		w.str("url.path", "/auth/api/logout")
+		w.whose(s)
+		w.finish()
+		w.requestAs(id, c, s, req{method: "POST", path: "/auth/api/logout", status: 403, out: 145, millis: 1, problem: "cross-site"})
+	case 5: // what asks for a fresh login: the password is given again
+		id := w.text(26)
+		w.event(headStepUp, "password", id, c)
+		w.raw(s.who)
+		w.finish()
+		w.requestAs(id, c, s, req{method: "POST", path: "/auth/api/stepup/password", route: "/auth/api/stepup/password", status: 200, in: 40, out: 640, millis: 50, reason: "signed in"})
 	case 0, 1: // an old link, or one that somebody sent who may see more
 		id := "closed-" + string(appendText(nil, a.Rand, 6))
 		for range 1 + a.IntN(2) {

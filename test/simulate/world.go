@@ -34,8 +34,10 @@ type world struct {
 	nets   *networks
 	people []*person
 	rooms  []*room
-	gate   *gate
-	calls  map[string]int // how often each action was told
+	// What programs call with, that may be stolen.
+	programs []party
+	gate     *gate
+	calls    map[string]int // how often each action was told
 }
 
 type options struct {
