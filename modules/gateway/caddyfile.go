@@ -33,6 +33,7 @@ func parse(d *caddyfile.Dispenser, _ any) (any, error) {
 //		events {
 //			encrypt
 //			output <name> … { … }   # see parseOutput; may be repeated
+//			log off | { … }  # see UnmarshalCaddyfile of EventLog
 //		}
 //		data_keys { … }   # see UnmarshalCaddyfile of DataKeys
 //		allow    <address or prefix>|private_ranges...   # may be repeated

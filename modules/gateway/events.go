@@ -14,6 +14,9 @@ type Events struct {
 
 	// Where else events go, by name.
 	Outputs map[string]*EventOutput `json:"outputs,omitempty"`
+
+	// The log that can't be altered unseen. Default: kept.
+	Log *EventLog `json:"log,omitempty"`
 }
 
 func (a *App) parseEvents(d *caddyfile.Dispenser) error {
@@ -32,8 +35,16 @@ func (a *App) parseEvents(d *caddyfile.Dispenser) error {
 			if err := a.Events.parseOutput(d); err != nil {
 				return err
 			}
+		case "log":
+			if a.Events.Log != nil {
+				return d.Err("log is given twice")
+			}
+			a.Events.Log = new(EventLog)
+			if err := a.Events.Log.UnmarshalCaddyfile(d); err != nil {
+				return err
+			}
 		default:
-			return d.Errf("unknown subdirective %q: events knows encrypt and output", d.Val())
+			return d.Errf("unknown subdirective %q: events knows encrypt, log and output", d.Val())
 		}
 	}
 	return nil

@@ -11,7 +11,7 @@ import (
 )
 
 // kept are the folders below the data folder that the gateway keeps things in. Whatever else lies there is not its own.
-var kept = []string{"events", "waf", "policy", "uploads", "quarantine", "spool"}
+var kept = []string{"events", "audit", "waf", "policy", "uploads", "quarantine", "spool"}
 
 func (a *App) parseFileModes(d *caddyfile.Dispenser) error {
 	if err := one(d, &a.FileModes); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/convosphere/gateway/modules/audit/auditlog"
 	"github.com/convosphere/gateway/modules/internal/ground"
 )
 
@@ -66,6 +67,7 @@ type App struct {
 	Monitor json.RawMessage `json:"monitor,omitempty"`
 
 	ground    *ground.Ground
+	log       *auditlog.Log // nil: none is kept
 	logger    *zap.Logger
 	ctx       caddy.Context
 	stopAbuse func() // set by Start
@@ -182,6 +184,7 @@ func (a *App) Ground() *ground.Ground { return a.ground }
 func (a *App) Start() error {
 	a.ground.Keys.RotateEvery(a.rotation())
 	a.sealEvents(a.ground)
+	a.configureLog()
 	if err := a.protectProxies(); err != nil {
 		return err
 	}
@@ -203,6 +206,7 @@ func (a *App) Stop() error {
 		a.stopAbuse()
 		a.stopAbuse = nil
 	}
+	a.lastCheckpoint()
 	if a.stopShips != nil {
 		a.stopShips()
 		a.stopShips = nil

@@ -113,6 +113,10 @@ func open(ctx context.Context, a *App) (*ground.Ground, error) {
 		}
 		g.DB, g.Feed, releases = b.db, b.feed, append(releases, release)
 
+		if err := openLog(ctx, a, g, &releases); err != nil {
+			return err
+		}
+
 		if g.DataKeys, err = openDataKeys(ctx, a, g, &releases); err != nil {
 			return err
 		}

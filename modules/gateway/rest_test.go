@@ -61,7 +61,8 @@ func TestOpenFilesStopALoad(t *testing.T) {
 func TestEventsAreSealedAsConfigured(t *testing.T) {
 	dir := t.TempDir()
 	var last *App
-	for i, e := range []*Events{{Encrypt: true}, nil, {Encrypt: true}} {
+	off := &EventLog{Off: true} // which has events of its own
+	for i, e := range []*Events{{Encrypt: true, Log: off}, {Log: off}, {Encrypt: true, Log: off}} {
 		a := &App{DataDir: dir, Events: e}
 		if err := loaded(t, a); err != nil {
 			t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/convosphere/gateway/modules/audit/auditlog/personal"
 	"github.com/convosphere/gateway/modules/internal/database"
 )
 
@@ -41,6 +42,10 @@ func (s *Store) Erase(ctx context.Context, tx *database.Tx, now time.Time, a Acc
 	// The key by itself, too: it must go even where foreign keys are not enforced.
 	if _, err := tx.Exec(ctx, `DELETE FROM account_keys WHERE account = ?`, a.ID); err != nil {
 		return fmt.Errorf("destroying a data key: %w", err)
+	}
+	// What the audit log holds of them can be read no more; the log itself stays as it is.
+	if err := personal.Erase(ctx, tx, s.keys, now, a.ID); err != nil {
+		return err
 	}
 	n, err := affected(tx.Exec(ctx, `DELETE FROM accounts WHERE id = ?`, a.ID))
 	if err != nil {

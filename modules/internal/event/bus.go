@@ -1,7 +1,9 @@
 package event
 
 import (
+	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -155,6 +157,35 @@ func (b *Bus) Emit(e *Event) {
 	}
 }
 
+// Flush waits until all that was emitted before has been handed to the sinks.
+func (b *Bus) Flush(ctx context.Context) error {
+	mark := &Event{flushed: make(chan struct{})}
+	if err := b.put(ctx, mark); err != nil {
+		return err
+	}
+	select {
+	case <-mark.flushed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// put waits for a place in the queue.
+func (b *Bus) put(ctx context.Context, e *Event) error {
+	b.closing.RLock()
+	defer b.closing.RUnlock()
+	if b.closed {
+		return errors.New("the event bus is closed")
+	}
+	select {
+	case b.queue <- e:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 func (b *Bus) lose() {
 	b.dropped.Add(1)
 	b.total.Add(1)
@@ -186,6 +217,10 @@ func (b *Bus) run() {
 	})
 	n := int64(0)
 	for e := range b.queue {
+		if e.flushed != nil {
+			close(e.flushed)
+			continue
+		}
 		if f := b.enrich.Load(); f != nil {
 			(*f)(e)
 		}

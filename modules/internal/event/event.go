@@ -42,6 +42,7 @@ type Event struct {
 	Fields    []zap.Field   // gateway.*: whatever else the writer knows, keys with the prefix
 	dropped   int64         // set by the bus: how many events were lost before this one
 	id        string        // set by the bus
+	flushed   chan struct{} // not an event, but the mark of a Flush
 }
 
 // MarshalLogObject writes the ECS fields.

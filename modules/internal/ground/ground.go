@@ -2,6 +2,7 @@
 package ground
 
 import (
+	"context"
 	"sync/atomic"
 
 	"github.com/convosphere/gateway/modules/internal/abuse"
@@ -34,8 +35,25 @@ type Ground struct {
 	Measures *measure.View // what is done to whom for a while; nil knows of nothing
 	Risk     *risk.Table   // how unusual clients and people behave; nil knows nothing
 
+	Audit Audit // nil where no audit log is kept
+
 	refs  atomic.Int64
 	close func()
+}
+
+// Audit is the log that can't be altered unseen: *auditlog.Log.
+type Audit interface {
+	// Durable has emit hand events to the bus, and returns when they are on the disk and signed; an error where that is not known.
+	Durable(ctx context.Context, emit func()) error
+}
+
+// Durably emits events, and waits until the audit log has them. Where none is kept it waits for nothing.
+func (g *Ground) Durably(ctx context.Context, emit func()) error {
+	if g.Audit == nil {
+		emit()
+		return nil
+	}
+	return g.Audit.Durable(ctx, emit)
 }
 
 // New makes a ground held once, by the app; close runs when the last holder lets go.
