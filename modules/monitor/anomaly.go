@@ -21,7 +21,7 @@ type Anomaly struct {
 	// How much memory what is known of clients and accounts may take, in bytes. Default: 128 MiB, for about 300,000.
 	Memory int64 `json:"memory,omitempty"`
 
-	// The score, up to 100, from which one is a finding of level medium. Default: 95.
+	// The score, up to 100, from which one is a finding of level medium. Default: 97.
 	Alert float64 `json:"alert,omitempty"`
 
 	// The score from which one is a finding of level low, which raises the risk that policies see. Default: 70.

@@ -20,14 +20,14 @@ const (
 	silence      = 36   // windows for which nothing more is told of a subject that something was told of
 
 	defaultMemory = 128 << 20
-	defaultAlert  = 95
+	defaultAlert  = 97
 	defaultNotice = 70
 )
 
 // Options of a detector; zero values take the defaults.
 type Options struct {
 	Memory int64   // bytes for subjects; default 128 MiB
-	Alert  float64 // the score, of 100, from which an anomaly is a finding of level medium; default 95
+	Alert  float64 // the score, of 100, from which an anomaly is a finding of level medium; default 97
 	Notice float64 // the score from which it is one of level low, which only raises the risk; default 70
 }
 
@@ -263,7 +263,7 @@ func (d *Detector) judge(kind int, id string, s *subject, v *[features]float32, 
 
 func (d *Detector) tell(kind int, id string, s *subject, score float64, parts []part, a *act, found func(*finding.Finding)) {
 	level := finding.Low
-	if score >= d.o.Alert {
+	if score >= d.o.Alert && s.windows >= warm { // who has no past is unlike others, but nobody knows what is usual of them
 		level = finding.Medium
 	}
 	subjects := []finding.Subject{{Kind: kinds[kind], ID: id}}

@@ -107,7 +107,7 @@ func TestUnlikeOneself(t *testing.T) {
 	who := map[string]bool{}
 	for _, f := range some {
 		who[f.Subjects[0].String()] = true
-		if !strings.Contains(f.Explain, "times its own number of") || f.Kind != finding.Anomaly || f.Score < 95 || len(f.Events) == 0 {
+		if !strings.Contains(f.Explain, "times its own number of") || f.Kind != finding.Anomaly || f.Score < 97 || len(f.Events) == 0 {
 			t.Errorf("%+v", f)
 		}
 	}

@@ -49,7 +49,11 @@ func (d *Detector) one(kind, i int, s *subject, x float64) (part, bool) {
 	}
 	if s.windows < warm {
 		// Nothing is known of the subject: it counts for what it is among all, and less.
-		return part{0.7 * f.weight * rare(tail), fmt.Sprintf("more %s than %s of others have", f.words, share(tail))}, true
+		words := oddOrder
+		if i != order {
+			words = fmt.Sprintf("more %s than %s of others have", f.words, share(tail))
+		}
+		return part{0.7 * f.weight * rare(tail), words}, true
 	}
 	sd := max(1.25*float64(s.dev[i]), f.floor)
 	z := (x - float64(s.mean[i])) / sd
@@ -60,10 +64,12 @@ func (d *Detector) one(kind, i int, s *subject, x float64) (part, bool) {
 	return part{f.weight * own * rare(tail), f.told(x, float64(s.mean[i]))}, true
 }
 
+const oddOrder = "an order of routes that hardly anybody takes"
+
 // told says how far a value is from the subject's own.
 func (f *feature) told(x, mean float64) string {
 	if f == &all[order] {
-		return "an order of routes that hardly anybody takes"
+		return oddOrder
 	}
 	times := math.Expm1(x) / max(math.Expm1(mean), 1)
 	if times < 10 {
