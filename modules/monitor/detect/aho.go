@@ -1,7 +1,7 @@
 package detect
 
 // aho finds all of many texts in a value in one pass (Aho and Corasick, 1975). States are rows of one table whose columns are classes of bytes:
-// what occurs in no text is class 0.
+// what occurs in no text is class 0. look.texts runs it.
 type aho struct {
 	class   [256]uint8
 	classes int
@@ -66,17 +66,6 @@ func (a *aho) link() {
 			} else {
 				a.next[at] = back
 			}
-		}
-	}
-}
-
-// in calls hit for each text in v, as often as it is there.
-func (a *aho) in(v []byte, hit func(text int32)) {
-	s := int32(0)
-	for _, c := range v {
-		s = a.next[int(s)*a.classes+int(a.class[c])]
-		for _, t := range a.found[s] {
-			hit(t)
 		}
 	}
 }

@@ -53,15 +53,16 @@ type loading struct {
 func (r *loading) read(source fs.FS) {
 	names, err := ruleFiles(source)
 	if err != nil {
-		r.problems = append(r.problems, Problem{File: ".", Text: err.Error()})
+		r.problems = append(r.problems, Problem{File: called(source, "."), Text: err.Error()})
 	}
 	for _, name := range names {
 		raw, err := readFile(source, name)
 		var docs []document
+		file := called(source, name)
 		if err == nil {
-			docs, err = documents(name, raw)
+			docs, err = documents(file, raw)
 		}
-		r.failed(document{file: name}, err)
+		r.failed(document{file: file}, err)
 		for _, d := range docs {
 			switch {
 			case len(r.docs)+len(r.filters)+len(r.correlations) >= mostRules:

@@ -39,8 +39,8 @@ func (r *Rules) newLook() *look {
 }
 
 func (r *Rules) match(e *ecs.Event, hit func(*Rule)) {
-	if len(r.all) == 0 { // the zero value has no tables to look into
-		return
+	if len(r.atoms) == 0 {
+		return // none asks anything; so it is of the zero value
 	}
 	l, _ := r.looks.Get().(*look)
 	if l == nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/convosphere/gateway/modules/monitor/ecs"
 )
 
-// Rules are compiled rules. They are never changed, and any number of goroutines may match with them.
+// Rules are compiled rules. They are never changed, and any number of goroutines may match with them. The zero value has none.
 type Rules struct {
 	all          []*Rule
 	correlations []*Rule

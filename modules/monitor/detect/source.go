@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -33,6 +35,23 @@ func IsRuleFile(name string) bool {
 	base := path.Base(name)
 	ext := path.Ext(base)
 	return (ext == ".yml" || ext == ".yaml") && !strings.HasSuffix(strings.TrimSuffix(base, ext), "_test") && !strings.HasPrefix(base, ".")
+}
+
+// rooted is a folder whose files are called by their whole path.
+type rooted struct {
+	fs.FS
+	dir string
+}
+
+// Folder is a folder of the disk; problems name its files as the caller names it.
+func Folder(dir string) fs.FS { return rooted{os.DirFS(dir), dir} }
+
+// called is what a source's file is called in problems.
+func called(source fs.FS, name string) string {
+	if r, ok := source.(rooted); ok {
+		return filepath.Join(r.dir, name)
+	}
+	return name
 }
 
 // ruleFiles lists the files of a source, in order.
