@@ -13,6 +13,7 @@ import (
 //	monitor off
 //	monitor {
 //		anomaly off | { … }   # see parseAnomaly
+//		rules { … }           # see parseRules
 //	}
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // monitor
@@ -46,6 +47,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // subdirectives are read with the dispenser at their name. They leave it at the last token that is theirs.
 var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
 	"anomaly": (*App).parseAnomaly,
+	"rules":   (*App).parseRules,
 }
 
 // repeated are those that may be given several times.

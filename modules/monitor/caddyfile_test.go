@@ -22,6 +22,15 @@ func TestCaddyfile(t *testing.T) {
 		{"monitor {\n\tanomaly {\n\t\tmemory much\n\t}\n}", "", "write a size"},
 		{"monitor {\n\tanomaly {\n\t\tpoints 3\n\t}\n}", "", "anomaly knows"},
 		{"monitor {\n\tanomaly off\n\tanomaly off\n}", "", "given twice"},
+		{"monitor {\n\trules {\n\t\tbuilt_in off\n\t\tfolder a b\n\t\tfolder c\n\t\tdisable x\n\t\tplaceholder Admins a b*\n\t\tskip_broken\n\t\tevery 10s\n\t}\n}",
+			`{"rules":{"built_in_off":true,"folders":["a","b","c"],"disable":["x"],"placeholders":{"Admins":["a","b*"]},"skip_broken":true,"every":10000000000}}`, ""},
+		{"monitor {\n\trules a\n}", "", "wrong argument count"},
+		{"monitor {\n\trules {\n\t\tbuilt_in on\n\t}\n}", "", "built_in off"},
+		{"monitor {\n\trules {\n\t\tfolder\n\t}\n}", "", "wrong argument count"},
+		{"monitor {\n\trules {\n\t\tplaceholder x\n\t}\n}", "", "wrong argument count"},
+		{"monitor {\n\trules {\n\t\tplaceholder x y\n\t\tplaceholder x z\n\t}\n}", "", "given twice"},
+		{"monitor {\n\trules {\n\t\tevery now\n\t}\n}", "", "no duration"},
+		{"monitor {\n\trules {\n\t\tdirectory x\n\t}\n}", "", "it knows built_in"},
 		{"monitor {\n\tnonsense\n}", "", `unknown subdirective "nonsense": monitor knows`},
 	} {
 		a := new(App)

@@ -249,8 +249,18 @@ func detectTestCommand() *cobra.Command {
 	var uses ruleFlags
 	var verbose bool
 	cmd := &cobra.Command{
-		Use: "test [FOLDER...]", Short: "Runs the tests of rules", Args: cobra.ArbitraryArgs,
-		Long: `Runs the tests that stand beside rules: <rule file>_test.yaml. Without a folder, those of the rules that are built in.`,
+		Use: "test FOLDER...", Short: "Runs the tests of rules", Args: cobra.MinimumNArgs(1),
+		Long: `Runs the tests that stand beside rules: <rule file>_test.yaml, which say what events a rule finds something in, and how often:
+
+	tests:
+	  - name: ten wrong passwords in a minute
+	    rule: guessing                      # id or name
+	    events:
+	      - at: 10s                         # since the start; default: a second after the one before
+	        repeat: 10                      # so many of it
+	        every: 5s                       # one from the other
+	        event: { event.action: login, event.outcome: failure, source.ip: 192.0.2.7, gateway.account: "A{n}" }
+	    expect: { exactly: 1 }              # findings; or at_least, at_most, and subject: "client:192.0.2.7"`,
 	}
 	uses.register(cmd)
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "Print tests that pass, too")

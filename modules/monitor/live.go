@@ -12,6 +12,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/risk"
+	"github.com/convosphere/gateway/modules/monitor/detect"
 	"github.com/convosphere/gateway/modules/monitor/engine"
 	"github.com/convosphere/gateway/modules/monitor/finding"
 )
@@ -38,6 +39,7 @@ type live struct {
 	current atomic.Pointer[App] // the configuration in force; nil: none yet, or it has ended
 	unseen  atomic.Int64        // events that found no place, not yet said
 	working sync.Mutex          // held while findings are worked on
+	told    string              // the digest of the rules that were said to be in force
 	ends    context.CancelFunc
 	running sync.WaitGroup
 }
@@ -86,6 +88,18 @@ func (l *live) use(a *App) {
 	l.engine.Swap(a.rules)
 	l.engine.Unusual(a.Anomaly.options())
 	l.current.Store(a)
+	l.tellRules(a)
+}
+
+// swap has other rules of a's looked for, if a is in force; if it will be, from then on.
+func (l *live) swap(a *App, rules *detect.Rules) {
+	l.working.Lock()
+	defer l.working.Unlock()
+	a.rules = rules
+	if l.current.Load() == a {
+		l.engine.Swap(rules)
+		l.tellRules(a)
+	}
 }
 
 // leave ends what a configuration does about findings. Unless another one has taken its place, it works on those that wait.

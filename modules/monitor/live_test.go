@@ -70,6 +70,9 @@ func TestFindings(t *testing.T) {
 	}
 	for range 3 {
 		e := <-told
+		for e.Action == "rules-activated" {
+			e = <-told
+		}
 		if e.Action != "finding" || e.UserID != "u1" || e.Reason != "words" {
 			t.Errorf("%+v", e)
 		}

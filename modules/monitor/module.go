@@ -23,6 +23,9 @@ type App struct {
 	// What is looked for that is unlike what is usual. Default: all of it.
 	Anomaly *Anomaly `json:"anomaly,omitempty"`
 
+	// What is looked for in events. Default: the rules that are built in.
+	Rules *Rules `json:"rules,omitempty"`
+
 	ground *ground.Ground
 	logger *zap.Logger
 	live   *live
@@ -43,7 +46,9 @@ func (App) CaddyModule() caddy.ModuleInfo {
 }
 
 // parts are what the app is made of, in the order in which they are opened: each adds to give what it opened, and to takers what takes findings.
-var parts = []func(*App, caddy.Context) error{}
+var parts = []func(*App, caddy.Context) error{
+	(*App).openRules,
+}
 
 // Provision opens what outlives a configuration, and reads the rules.
 func (a *App) Provision(ctx caddy.Context) error {

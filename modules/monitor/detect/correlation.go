@@ -67,8 +67,8 @@ func (r *loading) correlation(d document) error {
 	if err != nil {
 		return err
 	}
-	if rule.Status == "deprecated" || rule.Status == "unsupported" {
-		r.leave(d, rule, "its status is "+rule.Status)
+	if why := r.unwanted(rule); why != "" {
+		r.leave(d, rule, why)
 		return nil
 	}
 	n := get(d.members, "correlation")

@@ -15,6 +15,9 @@ import (
 type Loader struct {
 	// What placeholders stand for, in values with the modifier expand. Values may have wildcards.
 	Placeholders map[string][]string
+
+	// Rules that are left out, by id or name.
+	Disable []string
 }
 
 // Load reads rules without placeholders. See Loader.Load.
@@ -130,6 +133,17 @@ func (r *loading) keep(d document, rule *Rule) error {
 	return nil
 }
 
+// unwanted says why a good rule is not put in force.
+func (r *loading) unwanted(rule *Rule) string {
+	switch {
+	case rule.Status == "deprecated" || rule.Status == "unsupported":
+		return "its status is " + rule.Status
+	case slices.Contains(r.Disable, rule.ID) || rule.Name != "" && slices.Contains(r.Disable, rule.Name):
+		return "it is disabled"
+	}
+	return ""
+}
+
 // rule reads one rule.
 func (r *loading) rule(d document) {
 	rule, err := head(d)
@@ -137,8 +151,8 @@ func (r *loading) rule(d document) {
 		r.failed(d, err)
 		return
 	}
-	if rule.Status == "deprecated" || rule.Status == "unsupported" {
-		r.leave(d, rule, "its status is "+rule.Status)
+	if why := r.unwanted(rule); why != "" {
+		r.leave(d, rule, why)
 		return
 	}
 	if rule.source, err = readSource(d); err != nil {
