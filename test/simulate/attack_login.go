@@ -71,6 +71,10 @@ func replay(a *actor, k *attack) {
 	for range k.tries {
 		c := k.from(a)
 		p := k.victim(a, "")
+		if w.gate.stopped(c, req{method: "GET", path: "/api/rooms"}) {
+			k.wait(a)
+			continue
+		}
 		switch x := a.Float64(); {
 		case x < .25 && p.live != nil && !p.live.ended: // a refresh token that its owner has used since
 			k.about("user", p.id)

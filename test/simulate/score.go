@@ -50,7 +50,8 @@ type scored struct {
 	First    time.Time      `json:"first"`
 	Last     time.Time      `json:"last"`
 	Events   int64          `json:"events"`
-	Findings int            `json:"findings"`
+	Findings int            `json:"findings"` // of level medium and above
+	Hints    int            `json:"hints"`    // below
 	Detected bool           `json:"detected"`
 	After    float64        `json:"seconds_to_detect,omitempty"` // of events' time, from the campaign's first event
 	Rules    map[string]int `json:"rules,omitempty"`
@@ -171,10 +172,12 @@ func (k *known) judge(f *seen, r *report) {
 		r.Quiet++
 	case of.Kind == noisy:
 		r.Background++
+	case !loud:
+		of.Hints++
 	default:
 		of.Findings++
 		of.Rules[f.name()]++
-		if after := f.Last.Sub(of.First).Seconds(); loud && (!of.Detected || after < of.After) {
+		if after := f.Last.Sub(of.First).Seconds(); !of.Detected || after < of.After {
 			of.Detected, of.After = true, max(after, 0)
 		}
 	}

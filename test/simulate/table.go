@@ -82,14 +82,17 @@ func (r *report) write(out io.Writer) error {
 
 // missed names the campaigns that were not found.
 func (r *report) missed(w io.Writer) {
-	var names []string
+	lines := map[string]string{}
 	for _, c := range r.Campaigns {
 		if !c.Detected {
-			names = append(names, c.name())
+			lines[c.Kind] += " " + c.Speed + "/" + c.Spread
 		}
 	}
-	if len(names) > 0 {
-		fmt.Fprintf(w, "Missed: %s.\n", strings.Join(names, ", "))
+	if len(lines) > 0 {
+		fmt.Fprintln(w, "Missed:")
+	}
+	for _, kind := range slices.Sorted(maps.Keys(lines)) {
+		fmt.Fprintf(w, "  %s:%s\n", kind, lines[kind])
 	}
 }
 
