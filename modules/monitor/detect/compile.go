@@ -9,13 +9,17 @@ import (
 
 // field is what rules ask about one field.
 type field struct {
-	name   string
-	hash   uint32
-	exact  map[string][]int32 // atoms, by the whole value in lower case
-	aho    *aho               // texts that must be in a value for other atoms
-	lits   [][]byte
-	behind [][]int32 // atoms, by text
+	name    string
+	hash    uint32
+	exact   map[string][]int32 // atoms, by the whole value in lower case
+	aho     *aho               // texts that must be in a value for other atoms
+	lits    [][]byte
+	numbers map[string]int // of lits
+	behind  [][]int32      // atoms, by text
 }
+
+// mostLiteral is how much of a text the automaton looks for; the whole is held against the value then. It bounds the automaton.
+const mostLiteral = 24
 
 // anyField is the place of keywords, which are looked for in all values.
 const anyField = 0
@@ -88,9 +92,14 @@ func (f *field) put(at int32, a *atom, lit []byte) {
 		f.exact[string(lit)] = append(f.exact[string(lit)], at)
 		return
 	}
-	i := slices.IndexFunc(f.lits, func(l []byte) bool { return string(l) == string(lit) })
-	if i < 0 {
+	lit = lit[:min(len(lit), mostLiteral)]
+	i, ok := f.numbers[string(lit)]
+	if !ok {
+		if f.numbers == nil {
+			f.numbers = map[string]int{}
+		}
 		i = len(f.lits)
+		f.numbers[string(lit)] = i
 		f.lits = append(f.lits, lit)
 		f.behind = append(f.behind, nil)
 	}

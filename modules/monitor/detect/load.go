@@ -50,6 +50,7 @@ type loading struct {
 	byID          map[string]*Rule  // and by name
 	gone          map[string]string // ids and names of rules that are left out, and why
 	problems      []Problem
+	questions     int // of all rules
 }
 
 // read sorts the documents of a source.
@@ -172,6 +173,10 @@ func (r *loading) rule(d document) {
 	asks, err := r.detection(d, rule, get(d.members, "detection"))
 	if err != nil {
 		r.failed(d, err)
+		return
+	}
+	if r.questions += asks.size(); r.questions > mostQuestions {
+		r.failed(d, fmt.Errorf("all rules together have more than %d values", mostQuestions))
 		return
 	}
 	rule.expr = allOf(about, asks)

@@ -34,8 +34,14 @@ func folder(files ...string) fstest.MapFS {
 	return fsys
 }
 
+// fataler is what tests of all kinds are.
+type fataler interface {
+	Helper()
+	Fatal(args ...any)
+}
+
 // hits gives the ids of the rules that a line matches.
-func hits(t testing.TB, r *Rules, line string) []string {
+func hits(t fataler, r *Rules, line string) []string {
 	t.Helper()
 	var e ecs.Event
 	if err := e.Parse([]byte(line)); err != nil {

@@ -84,7 +84,7 @@ func (l *look) begin(e *ecs.Event) {
 
 func (l *look) place(slot int32, v ecs.Value) {
 	at := int32(len(l.values)) + 1
-	l.values = append(l.values, placed{seen{v, l.lower(v)}, slot, 0})
+	l.values = append(l.values, placed{l.seen(v), slot, 0})
 	if l.head[slot] == 0 {
 		l.head[slot] = at
 	} else {
@@ -93,17 +93,16 @@ func (l *look) place(slot int32, v ecs.Value) {
 	l.tail[slot] = at
 }
 
-// lower writes a value in lower case, and a number as numbers are compared.
-func (l *look) lower(v ecs.Value) []byte {
-	from := len(l.low)
-	s := v.Text
-	if v.Kind == ecs.Number && strings.ContainsAny(s, ".eE") {
+// seen makes a value ready to be asked about: numbers are one text however they are written, as 10 and 1e1.
+func (l *look) seen(v ecs.Value) seen {
+	if v.Kind == ecs.Number && strings.ContainsAny(v.Text, ".eE") {
 		if f, ok := v.Number(); ok {
-			s = canonical(f)
+			v.Text = canonical(f)
 		}
 	}
-	l.low = appendLower(l.low, s)
-	return l.low[from:len(l.low):len(l.low)]
+	from := len(l.low)
+	l.low = appendLower(l.low, v.Text)
+	return seen{v, l.low[from:len(l.low):len(l.low)]}
 }
 
 // make adds the fields that are made of others.
@@ -199,7 +198,7 @@ func (l *look) keywords() {
 		if v.Kind == ecs.Null {
 			continue
 		}
-		s := seen{v.Value, l.lower(v.Value)}
+		s := l.seen(v.Value)
 		for _, at := range f.exact[string(s.low)] {
 			if l.r.atoms[at].of(&s) {
 				l.found(at)
@@ -218,7 +217,8 @@ func (l *look) ask(at int) bool {
 	switch {
 	case slot == anyField:
 		for _, v := range l.e.Fields() {
-			if a.of(&seen{v.Value, appendLower(nil, v.Value.Text)}) {
+			s := l.seen(v.Value)
+			if a.of(&s) {
 				return true
 			}
 		}

@@ -15,8 +15,11 @@ type value struct {
 	raw string // as written: regular expressions, addresses and names take it
 }
 
-// mostValues bounds what the values of one field may become.
-const mostValues = 5000
+// Bounds of what the values of one field may become, and of what all the texts of a rule may have.
+const (
+	mostValues = 5000
+	mostBytes  = 1 << 20
+)
 
 // transforms are the modifiers that make other texts of a text.
 var transforms = map[string]func([]value) ([]value, error){
@@ -108,7 +111,7 @@ func windash(in []value) ([]value, error) {
 					more = append(more, append(slices.Clone(s), plainPattern(d)...))
 				}
 			}
-			if len(more) > mostValues {
+			if len(more) > mostValues || len(more)*len(v.pat) > mostBytes {
 				return nil, errors.New("windash: too many dashes")
 			}
 			spelled, i = more, i+n

@@ -13,7 +13,7 @@ import (
 // Bounds of a rule.
 const (
 	mostSearches   = 200
-	mostAtoms      = 20000
+	mostAtoms      = 5000
 	mostExpr       = 4096 // bytes of a regular expression
 	mostText       = 8192 // bytes of a value
 	mostMapEntries = 1000
@@ -23,7 +23,7 @@ const (
 type searches struct {
 	field        func(name string) string // what a field of the rule is called in events
 	placeholders map[string][]string
-	atoms        int // so far
+	atoms, bytes int // so far
 	warn         func(n *yaml.Node, text string)
 }
 
@@ -208,6 +208,9 @@ func (s *searches) texts(field string, m modifiers, n *yaml.Node) ([]*expr, erro
 	}
 	var out []*expr
 	for _, v := range in {
+		if s.bytes += len(v.pat); s.bytes > mostBytes {
+			return nil, fmt.Errorf("the texts of the rule become more than %d KiB", mostBytes>>10)
+		}
 		if m.re {
 			e, err := regular(field, m.flags, v.raw)
 			if err != nil {
@@ -257,14 +260,19 @@ func regular(field, flags, text string) (*expr, error) {
 func (s *searches) expand(text string) ([]value, error) {
 	out := []string{""}
 	put := func(parts ...string) error {
+		if len(out)*len(parts) > mostValues {
+			return fmt.Errorf("placeholders give more than %d values", mostValues)
+		}
 		var more []string
+		total := 0
 		for _, o := range out {
 			for _, p := range parts {
 				more = append(more, o+p)
+				total += len(o) + len(p)
 			}
 		}
-		if out = more; len(out) > mostValues {
-			return fmt.Errorf("placeholders give more than %d values", mostValues)
+		if out = more; total > mostBytes {
+			return fmt.Errorf("placeholders give more than %d KiB", mostBytes>>10)
 		}
 		return nil
 	}

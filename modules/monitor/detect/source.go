@@ -21,6 +21,7 @@ const (
 	mostFiles     = 20000
 	mostRules     = 20000
 	mostDocuments = 1000 // of a file
+	mostQuestions = 200_000
 )
 
 // document is one YAML document that is a rule, a correlation or a filter.
