@@ -9,6 +9,8 @@ import (
 // mostDeep bounds parentheses and nots of a condition.
 const mostDeep = 64
 
+var errAggregation = errors.New("aggregations in a condition (| count() …) were taken out of Sigma: write a correlation")
+
 // parseCondition reads a condition: names of searches, joined. one gives a name's meaning; of those that a pattern (or them) names.
 func parseCondition(text string, one func(name string) (*expr, error), of func(pattern string) ([]*expr, error)) (*expr, error) {
 	if len(text) > 16<<10 {
@@ -21,7 +23,7 @@ func parseCondition(text string, one func(name string) (*expr, error), of func(p
 	}
 	if w := c.peek(); w != "" {
 		if w == "|" {
-			return nil, errors.New("aggregations in a condition (| count() …) were taken out of Sigma: write a correlation")
+			return nil, errAggregation
 		}
 		return nil, fmt.Errorf("condition: %q is not expected", w)
 	}

@@ -171,6 +171,10 @@ func (r *loading) rule(d document) {
 		return
 	}
 	asks, err := r.detection(d, rule, get(d.members, "detection"))
+	if errors.Is(err, errAggregation) && !rule.source.own() {
+		r.leave(d, rule, err.Error()) // of the many rules of others a few are that old
+		return
+	}
 	if err != nil {
 		r.failed(d, err)
 		return
@@ -271,7 +275,7 @@ func (r *loading) detection(d document, rule *Rule, n *yaml.Node) (*expr, error)
 	for _, c := range conditions {
 		e, err := parseCondition(c, one, of)
 		if err != nil {
-			return nil, faulty(cond, "%v", err)
+			return nil, faulty(cond, "%w", err)
 		}
 		any = append(any, e)
 	}

@@ -71,14 +71,14 @@ func oneOf(field string, words []string) *expr {
 // Fields that are made of others where a rule asks for them: what Sigma's rules take for a URL is in two fields of an event.
 const (
 	original  = "url.original"  // path and query
-	full      = "url.full"      // with scheme and host
+	full      = "url.full"      // with scheme and host, and without: proxies' logs have either
 	extension = "url.extension" // of the path's last part
 )
 
 // webFields are what the fields of Sigma's webserver and proxy logs (W3C's extended log format) are called in events.
 var webFields = map[string]string{
 	"c-ip": "source.ip", "src_ip": "source.ip", "client_ip": "source.ip", "clientip": "source.ip", "c-useragent": "user_agent.original",
-	"cs-user-agent": "user_agent.original", "cs(user-agent)": "user_agent.original", "user_agent": "user_agent.original", "cs-method": "http.request.method", "method": "http.request.method",
+	"cs-user-agent": "user_agent.original", "cs(user-agent)": "user_agent.original", "user_agent": "user_agent.original", "cs-useragent": "user_agent.original", "useragent": "user_agent.original", "cs-method": "http.request.method", "method": "http.request.method",
 	"cs-host": "url.domain", "r-dns": "url.domain", "dst_host": "url.domain", "s-computername": "gateway.node", "c-uri": original, "cs-uri": original,
 	"c-uri-stem": "url.path", "cs-uri-stem": "url.path", "cs-uri-query": original, "c-uri-query": original, "c-uri-path": "url.path",
 	"c-uri-extension": extension, "cs-uri-extension": extension, "cs-referrer": "http.request.referrer", "cs-referer": "http.request.referrer", "referer": "http.request.referrer",

@@ -115,14 +115,17 @@ func (l *look) make() {
 	if query := l.e.Text("url.query"); query != "" {
 		uri += "?" + query
 	}
-	add := func(slot int32, text string) {
-		if slot != 0 && l.head[slot] == 0 && text != "" {
+	add := func(slot int32, texts ...string) {
+		if slot == 0 || l.head[slot] != 0 {
+			return // no rule asks, or the event says it itself
+		}
+		for _, text := range texts {
 			l.place(slot, ecs.Value{Kind: ecs.Text, Text: text})
 		}
 	}
 	add(l.r.made[0], uri)
 	if l.r.made[1] != 0 {
-		add(l.r.made[1], "https://"+l.e.Text("url.domain")+uri)
+		add(l.r.made[1], "https://"+l.e.Text("url.domain")+uri, uri)
 	}
 	last := path[strings.LastIndexByte(path, '/')+1:]
 	if dot := strings.LastIndexByte(last, '.'); dot >= 0 {

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -13,12 +14,17 @@ type fault struct {
 	line    int
 	text    string
 	warning bool
+	cause   error
 }
 
 func (f *fault) Error() string { return f.text }
 
+// Unwrap gives what the fault comes of, where that is known.
+func (f *fault) Unwrap() error { return f.cause }
+
 func faulty(n *yaml.Node, format string, args ...any) error {
-	return &fault{line: n.Line, text: fmt.Sprintf(format, args...)}
+	err := fmt.Errorf(format, args...)
+	return &fault{line: n.Line, text: err.Error(), cause: errors.Unwrap(err)}
 }
 
 // member of a mapping.
