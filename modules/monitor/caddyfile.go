@@ -48,6 +48,8 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
 	"anomaly": (*App).parseAnomaly,
 	"rules":   (*App).parseRules,
+	"fleet":   (*App).parseFleet,
+	"windows": (*App).parseWindows,
 }
 
 // repeated are those that may be given several times.

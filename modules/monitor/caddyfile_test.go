@@ -31,6 +31,14 @@ func TestCaddyfile(t *testing.T) {
 		{"monitor {\n\trules {\n\t\tplaceholder x y\n\t\tplaceholder x z\n\t}\n}", "", "given twice"},
 		{"monitor {\n\trules {\n\t\tevery now\n\t}\n}", "", "no duration"},
 		{"monitor {\n\trules {\n\t\tdirectory x\n\t}\n}", "", "it knows built_in"},
+		{"monitor {\n\tfleet off\n}", `{"fleet":{"off":true}}`, ""},
+		{"monitor {\n\tfleet {\n\t\tspool 1GiB\n\t\tlateness 1h\n\t}\n\twindows {\n\t\tmemory 64MiB\n\t}\n}", `{"windows":{"memory":67108864},"fleet":{"spool":1073741824,"lateness":3600000000000}}`, ""},
+		{"monitor {\n\tfleet on\n}", "", "`fleet off`, or a block"},
+		{"monitor {\n\tfleet {\n\t\tspool much\n\t}\n}", "", "write a size"},
+		{"monitor {\n\tfleet {\n\t\tlateness long\n\t}\n}", "", "write a time"},
+		{"monitor {\n\tfleet {\n\t\tnodes 3\n\t}\n}", "", "fleet knows"},
+		{"monitor {\n\twindows {\n\t\tmemory\n\t}\n}", "", "memory"},
+		{"monitor {\n\twindows {\n\t\tgroups 3\n\t}\n}", "", "windows knows"},
 		{"monitor {\n\tnonsense\n}", "", `unknown subdirective "nonsense": monitor knows`},
 	} {
 		a := new(App)

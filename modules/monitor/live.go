@@ -13,6 +13,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/risk"
 	"github.com/convosphere/gateway/modules/monitor/detect"
+	"github.com/convosphere/gateway/modules/monitor/detect/correlate"
 	"github.com/convosphere/gateway/modules/monitor/engine"
 	"github.com/convosphere/gateway/modules/monitor/finding"
 )
@@ -36,16 +37,20 @@ type live struct {
 	queue   chan *seen
 	spare   chan *seen // to be used again
 	found   chan *finding.Finding
-	current atomic.Pointer[App] // the configuration in force; nil: none yet, or it has ended
-	unseen  atomic.Int64        // events that found no place, not yet said
-	working sync.Mutex          // held while findings are worked on
-	told    string              // the digest of the rules that were said to be in force
+	fleet   atomic.Pointer[member] // nil: this gateway counts for itself
+	current atomic.Pointer[App]    // the configuration in force; nil: none yet, or it has ended
+	unseen  atomic.Int64           // events that found no place, not yet said
+	working sync.Mutex             // held while findings are worked on
+	told    string                 // the digest of the rules that were said to be in force
 	ends    context.CancelFunc
 	running sync.WaitGroup
 }
 
-// seen is one event that waits.
-type seen struct{ line []byte }
+// seen is one event that waits, or what the fleet found.
+type seen struct {
+	line  []byte
+	found *finding.Finding
+}
 
 func (a *App) openLive() error {
 	key := a.ground.DataDir
@@ -64,9 +69,10 @@ func (a *App) openLive() error {
 func watch(g *ground.Ground) *live {
 	ctx, cancel := context.WithCancel(context.Background()) // it outlives the configuration that opened it: Destruct ends it
 	l := &live{
-		engine: engine.New(engine.Options{}), bus: g.Events, risk: g.Risk, ends: cancel,
+		bus: g.Events, risk: g.Risk, ends: cancel,
 		queue: make(chan *seen, queued), spare: make(chan *seen, queued), found: make(chan *finding.Finding, findings),
 	}
+	l.engine = engine.New(engine.Options{Windows: correlate.Options{Route: l.route}})
 	l.running.Go(l.look)
 	l.running.Go(func() { l.work(ctx) })
 	l.detach = g.Events.Attach(l)
@@ -87,6 +93,7 @@ func (l *live) use(a *App) {
 	defer l.working.Unlock()
 	l.engine.Swap(a.rules)
 	l.engine.Unusual(a.Anomaly.options())
+	l.count(a)
 	l.current.Store(a)
 	l.tellRules(a)
 }
@@ -110,6 +117,7 @@ func (l *live) leave(a *App) {
 		return
 	}
 	defer l.current.Store(nil)
+	l.fleet.Store(nil)
 	for {
 		select {
 		case f, ok := <-l.found:
@@ -148,10 +156,7 @@ func (l *live) look() {
 	defer close(l.found)
 	var said time.Time
 	for s := range l.queue {
-		if err := l.engine.See(s.line, nil, l.tell); err != nil { // the bus wrote it: it can't be
-			unseen.Inc()
-		}
-		events.Inc()
+		l.lookAt(s)
 		select {
 		case l.spare <- s:
 		default:
@@ -161,6 +166,19 @@ func (l *live) look() {
 			l.sayUnseen(l.unseen.Swap(0))
 		}
 	}
+}
+
+func (l *live) lookAt(s *seen) {
+	if f := s.found; f != nil {
+		s.found = nil
+		l.engine.Taint(f)
+		l.tell(f)
+		return
+	}
+	if err := l.engine.See(s.line, nil, l.tellOwn); err != nil { // the bus wrote it: it can't be
+		unseen.Inc()
+	}
+	events.Inc()
 }
 
 // tell writes a finding down and hands it on.

@@ -26,9 +26,17 @@ type App struct {
 	// What is looked for in events. Default: the rules that are built in.
 	Rules *Rules `json:"rules,omitempty"`
 
+	// What correlations may take.
+	Windows *Windows `json:"windows,omitempty"`
+
+	// How gateways that share a Redis count together. Default: they do.
+	Fleet *Fleet `json:"fleet,omitempty"`
+
 	ground *ground.Ground
 	logger *zap.Logger
 	live   *live
+	member *member       // nil: no fleet
+	limits func()        // of the member; nil: no fleet
 	rules  *detect.Rules // never nil once provisioned
 	takers []taker
 	give   []func() error // back, in Cleanup, the last one first
@@ -48,6 +56,7 @@ func (App) CaddyModule() caddy.ModuleInfo {
 // parts are what the app is made of, in the order in which they are opened: each adds to give what it opened, and to takers what takes findings.
 var parts = []func(*App, caddy.Context) error{
 	(*App).openRules,
+	(*App).openFleet,
 }
 
 // Provision opens what outlives a configuration, and reads the rules.

@@ -61,6 +61,9 @@ func (e *Engine) Swap(rules *detect.Rules) {
 	e.rules.Store(rules)
 }
 
+// Rules are those that are looked for.
+func (e *Engine) Rules() *detect.Rules { return e.rules.Load() }
+
 // Windows are the correlations' counts.
 func (e *Engine) Windows() *correlate.Windows { return e.windows }
 
@@ -91,17 +94,18 @@ func (e *Engine) SeeEvent(event *ecs.Event, found func(*finding.Finding)) {
 		return
 	}
 	seen := func(f *finding.Finding) {
-		e.taint(f)
+		e.Taint(f)
 		found(f)
 	}
+	e.windows.Advance(event.Time(), seen)
 	e.rules.Load().Match(event, func(r *detect.Rule) { e.windows.Observe(r, event, seen) })
 	if u := e.unusual.Load(); u != nil {
 		u.detector.See(event, found)
 	}
 }
 
-// taint keeps anomaly detection from learning of an attack that a rule saw.
-func (e *Engine) taint(f *finding.Finding) {
+// Taint keeps anomaly detection from learning of an attack that a rule saw.
+func (e *Engine) Taint(f *finding.Finding) {
 	u := e.unusual.Load()
 	if u == nil || f.Level < finding.Medium {
 		return

@@ -65,9 +65,21 @@ func (o *Options) defaults() {
 	if o.Windows.MaxBytes == 0 {
 		o.Windows.MaxBytes = 256 << 20
 	}
-	o.Windows.MaxBytes /= Partitions
-	o.Windows.Lateness = o.Lateness
 }
+
+// Limit changes how many bytes the groups of all partitions may take, and the lateness; 0 is the default.
+func (f *Fleet) Limit(bytes int64, lateness time.Duration) {
+	o := Options{Windows: correlate.Options{MaxBytes: bytes}, Lateness: lateness}
+	o.defaults()
+	f.limits.Store(&limits{o.Windows.MaxBytes / Partitions, o.Lateness})
+}
+
+type limits struct {
+	bytes    int64
+	lateness time.Duration
+}
+
+func (l *limits) on(w *correlate.Windows) { w.Limit(l.bytes, l.lateness) }
 
 // Fleet is a gateway's part of what gateways count together.
 type Fleet struct {
@@ -75,7 +87,8 @@ type Fleet struct {
 	client redis.UniversalClient
 	node   string // random
 	found  func(*finding.Finding)
-	rules  atomic.Pointer[detect.Rules]
+	rules  func() *detect.Rules
+	limits atomic.Pointer[limits]
 	up     atomic.Bool // Redis took what was sent last
 	queue  queue
 	ends   context.CancelFunc
@@ -92,6 +105,7 @@ type Fleet struct {
 	swept   time.Time // when entries were looked for that got lost on their way
 	away    time.Time // since when Redis is away; zero: it is there
 	swapped *detect.Rules
+	limited *limits
 }
 
 type counters struct{ sent, lost, counted, repeated, gaps, took atomic.Int64 }
@@ -110,22 +124,19 @@ type Stats struct {
 	Windows  correlate.Stats
 }
 
-// New joins the fleet that has this Redis. found gets what is found in partitions that this gateway owns, by one goroutine.
-func New(client redis.UniversalClient, rules *detect.Rules, o Options, found func(*finding.Finding)) *Fleet {
+// New joins the fleet that has this Redis. rules gives those in force; found gets what is found in partitions that this gateway owns, by one goroutine.
+func New(client redis.UniversalClient, rules func() *detect.Rules, o Options, found func(*finding.Finding)) *Fleet {
 	o.defaults()
-	f := &Fleet{o: o, client: client, node: rand.Text(), found: found}
-	f.rules.Store(rules)
-	f.swapped = rules
+	f := &Fleet{o: o, client: client, node: rand.Text(), found: found, rules: rules, swapped: rules()}
 	f.queue.most = o.QueueBytes
+	f.Limit(o.Windows.MaxBytes, o.Lateness)
+	f.limited = f.limits.Load()
 	f.up.Store(true)                                        // until it shows: what is sent first is not counted twice
 	ctx, cancel := context.WithCancel(context.Background()) // Close ends it
 	f.ends = cancel
 	f.done.Go(func() { f.run(ctx) })
 	return f
 }
-
-// Swap has other rules counted.
-func (f *Fleet) Swap(rules *detect.Rules) { f.rules.Store(rules) }
 
 // Close sends what waits, gives the partitions back and leaves the fleet.
 func (f *Fleet) Close() {
@@ -149,7 +160,7 @@ func (f *Fleet) Told(found *finding.Finding) {
 	if found.Kind != finding.Correlation || f.up.Load() {
 		return
 	}
-	for _, r := range f.rules.Load().Correlations() {
+	for _, r := range f.rules().Correlations() {
 		if r.ID == found.Rule {
 			line := toldLine(r, found)
 			for p := range Partitions {
@@ -175,11 +186,19 @@ func (f *Fleet) run(ctx context.Context) {
 
 // turn is what is done every tick.
 func (f *Fleet) turn(ctx context.Context) {
-	if rules := f.rules.Load(); rules != f.swapped {
+	if rules := f.rules(); rules != f.swapped {
 		f.swapped = rules
 		for _, p := range f.owned {
 			if p != nil {
 				p.windows.Swap(rules)
+			}
+		}
+	}
+	if l := f.limits.Load(); l != f.limited {
+		f.limited = l
+		for _, p := range f.owned {
+			if p != nil {
+				l.on(p.windows)
 			}
 		}
 	}

@@ -91,7 +91,7 @@ type node struct {
 
 func join(rules *detect.Rules, s store.Store, o Options) *node {
 	n := &node{rules: rules}
-	n.fleet = New(s.Redis(), rules, o, n.take)
+	n.fleet = New(s.Redis(), func() *detect.Rules { return rules }, o, n.take)
 	n.local = correlate.New(rules, correlate.Options{Route: n.fleet.Route})
 	return n
 }

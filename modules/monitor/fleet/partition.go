@@ -50,6 +50,7 @@ func (f *Fleet) newPartition(index int, until time.Time) *partition {
 	o := f.o.Windows
 	o.Route = func(h *correlate.Hit) bool { return f.pass(p, h) }
 	p.windows = correlate.New(f.swapped, o)
+	f.limited.on(p.windows)
 	return p
 }
 

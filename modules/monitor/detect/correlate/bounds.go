@@ -22,7 +22,7 @@ func (w *Windows) expire(t *table, s *spec, since int64) (freed int64) {
 
 // grow notes that groups take more, and makes room where they take too much: the groups that were quiet for longest go, of all correlations.
 func (w *Windows) grow(by int64, shard int) {
-	for n := w.bytes.Add(by); n > w.o.MaxBytes; n = w.bytes.Load() {
+	for n := w.bytes.Add(by); n > w.most.Load(); n = w.bytes.Load() {
 		var coldest *table
 		oldest := int64(math.MaxInt64)
 		for i, s := range w.rules.Load().specs {

@@ -70,6 +70,8 @@ type Windows struct {
 	closes atomic.Int64 // when the next window is over that is told then
 	order  atomic.Uint64
 	bytes  atomic.Int64
+	most   atomic.Int64 // bytes
+	late   atomic.Int64 // the lateness, in microseconds
 	told   suppressed
 	refs   refs
 }
@@ -81,9 +83,16 @@ func newWindows(correlations []*detect.Rule, o Options) *Windows {
 	o.defaults()
 	w := &Windows{o: o, seed: maphash.MakeSeed(), told: suppressed{most: o.Told}}
 	w.newest.Store(math.MinInt64 / 2)
+	w.Limit(o.MaxBytes, o.Lateness)
 	w.closes.Store(math.MaxInt64)
 	w.rules.Store(compile(correlations, nil))
 	return w
+}
+
+// Limit changes how many bytes all groups may take, and the lateness, from the next event on.
+func (w *Windows) Limit(bytes int64, lateness time.Duration) {
+	w.most.Store(bytes)
+	w.late.Store(lateness.Microseconds())
 }
 
 // Swap has other rules counted from now on. Correlations that are the same go on where they are.
@@ -153,7 +162,7 @@ func (w *Windows) timeOf(e *ecs.Event) int64 {
 }
 
 // since is the time before which no more events are awaited.
-func (w *Windows) since() int64 { return w.newest.Load() - w.o.Lateness.Microseconds() }
+func (w *Windows) since() int64 { return w.newest.Load() - w.late.Load() }
 
 func (w *Windows) hit(u use, e *ecs.Event, t int64, order uint64, found func(*finding.Finding)) {
 	if w.o.Route != nil {
