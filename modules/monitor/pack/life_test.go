@@ -271,8 +271,8 @@ func (l *life) event(all []*person, at time.Time) {
 // Nobody who lives is an attacker: nothing of what hundreds of people do in days, most of them behind one address, is a finding that wakes somebody.
 func TestOrdinaryLifeIsQuiet(t *testing.T) {
 	l := &life{rand: rand.New(rand.NewPCG(8, 2026))}
-	all := l.people(300)
-	for n := range 3 {
+	all := l.people(200)
+	for n := range 2 {
 		midnight := monday.AddDate(0, 0, n)
 		for _, p := range all {
 			l.day(p, midnight, n)
