@@ -13,8 +13,14 @@ import (
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 )
 
+// What is kept of texts that only live detection sees.
+const (
+	maxQuery    = 2 << 10
+	maxReferrer = 512
+)
+
 // seen is what the event keeps of the request as it came in.
-type seen struct{ method, host, path, agent, remote string }
+type seen struct{ method, host, path, query, agent, referrer, remote string }
 
 func seenOf(r *http.Request) seen {
 	remote, _, err := net.SplitHostPort(r.RemoteAddr)
@@ -25,7 +31,9 @@ func seenOf(r *http.Request) seen {
 	if err != nil {
 		host = r.Host // no port
 	}
-	return seen{r.Method, host, r.URL.EscapedPath(), r.UserAgent(), remote}
+	return seen{
+		r.Method, host, r.URL.EscapedPath(), event.Cut(r.URL.RawQuery, maxQuery), r.UserAgent(), event.Cut(r.Referer(), maxReferrer), remote,
+	}
 }
 
 // statusGone is nginx's word for a client that left before the answer; it is only written in events.
@@ -40,17 +48,12 @@ func eventOf(s seen, rc *reqctx.Request, status int, out, in int64, ctxErr error
 	}
 	e := &event.Event{
 		Category: "web", Action: "http-request", Outcome: event.Success,
-		RequestID: rc.ID, Method: s.method, Host: s.host, Path: redact.Path(s.path, rc.Route), Route: rc.Route, UserAgent: s.agent,
-		Status: status, BytesIn: in, BytesOut: out, Duration: time.Since(rc.Start), SourceIP: s.remote,
+		Method: s.method, Host: s.host, Path: redact.Path(s.path, rc.Route), UserAgent: s.agent, Query: s.query, Referrer: s.referrer,
+		Status: status, BytesIn: in, BytesOut: out, Duration: time.Since(rc.Start),
 	}
+	s.about(e, rc)
 	if status >= 400 {
 		e.Outcome = event.Failure
-	}
-	if rc.Client.IP.IsValid() {
-		e.SourceIP = rc.Client.IP.String()
-	}
-	if id := rc.Identity; id != nil {
-		e.UserID, e.UserRoles, e.Session = id.Subject, id.Roles, id.Session
 	}
 	add := func(k, v string) {
 		if v != "" {
@@ -58,6 +61,7 @@ func eventOf(s seen, rc *reqctx.Request, status int, out, in int64, ctxErr error
 		}
 	}
 	add("gateway.problem", rc.Problem)
+	add("gateway.refused", rc.Refused)
 	add("gateway.classification", rc.Class)
 	e.Fields = append(e.Fields, limitFields(rc)...)
 	if v := rc.Verdict; v != nil {
@@ -75,15 +79,13 @@ func eventOf(s seen, rc *reqctx.Request, status int, out, in int64, ctxErr error
 	}
 	if d := rc.Decision; d != nil {
 		e.Fields = append(e.Fields, zap.Bool("gateway.decision.allow", d.Allow))
-		add("gateway.decision.reason", d.Reason)
+		add("gateway.decision.reason", event.Cut(d.Reason, 256))
 		add("gateway.decision.revision", d.Revision)
 		add("gateway.decision.tier", d.Tier)
 	}
 	if k := rc.Socket; k != nil {
 		e.Action = "websocket"
-		e.Fields = append(e.Fields,
-			zap.Int64("gateway.socket.messages_in", k.MessagesIn), zap.Int64("gateway.socket.messages_out", k.MessagesOut),
-			zap.Int64("gateway.socket.bytes_in", k.BytesIn), zap.Int64("gateway.socket.bytes_out", k.BytesOut))
+		e.Fields = append(e.Fields, socketFields(*k)...)
 		if k.CloseCode != 0 {
 			e.Fields = append(e.Fields, zap.Int("gateway.socket.close_code", k.CloseCode))
 			add("gateway.socket.close_reason", k.CloseReason)
@@ -93,6 +95,13 @@ func eventOf(s seen, rc *reqctx.Request, status int, out, in int64, ctxErr error
 		}
 	}
 	return e
+}
+
+// about fills in which request it was and whose.
+func (s seen) about(e *event.Event, rc *reqctx.Request) {
+	if e.About(rc); e.SourceIP == "" {
+		e.SourceIP = s.remote
+	}
 }
 
 // invalid says in words what was not as it must be: "body /text is missing".

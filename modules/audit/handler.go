@@ -37,6 +37,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if r.Body != nil && r.Body != http.NoBody {
 		r.Body = body
 	}
+	activity := h.watch(seen, rc)
 	rec := caddyhttp.NewResponseRecorder(w, nil, nil)
 
 	err, panicked := h.guard(rec, r, next)
@@ -52,6 +53,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		}
 	}
 	countRequest(e.Status, rc)
+	activity.end()
 	if !rc.Banned { // its ban has events, which a flood of requests can't fill the log with
 		h.emit(e)
 	}

@@ -15,7 +15,9 @@ import (
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/problem"
+	"github.com/convosphere/gateway/modules/internal/redact"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/modules/internal/route"
 	"github.com/convosphere/gateway/modules/internal/wsframe"
 )
 
@@ -186,13 +188,10 @@ func challenge(no *refusal, cred *credential) string {
 func (h *Handler) emit(r *http.Request, rc *reqctx.Request, no *refusal) {
 	e := &event.Event{
 		Category: "authentication", Action: "token-refused", Outcome: event.Failure, Reason: no.result,
-		RequestID: rc.ID, Method: r.Method, Host: r.Host, Path: r.URL.EscapedPath(), UserAgent: r.UserAgent(), SourceIP: rc.Client.IP.String(),
+		Method: r.Method, Host: route.Hostname(r.Host), Path: redact.Path(r.URL.EscapedPath(), rc.Route), UserAgent: r.UserAgent(),
 	}
 	if no.result == "cross_site" {
 		e.Action = "cross-site-refused"
 	}
-	if id := rc.Identity; id != nil {
-		e.UserID, e.UserRoles, e.Session = id.Subject, id.Roles, id.Session
-	}
-	h.ground.Events.Emit(e)
+	h.ground.Events.Emit(e.About(rc))
 }

@@ -273,13 +273,7 @@ func (g *guard) refused(reason, public string) error {
 func (g *guard) tell(action, reason string) {
 	e := &event.Event{
 		Category: "web", Action: action, Outcome: event.Failure, Reason: reason,
-		RequestID: g.rc.ID, Route: g.base.Route, Path: redact.Path(g.base.Path, g.base.Route), Host: g.base.Host,
+		Route: g.base.Route, Path: redact.Path(g.base.Path, g.base.Route), Host: g.base.Host,
 	}
-	if g.rc.Client.IP.IsValid() {
-		e.SourceIP = g.rc.Client.IP.String()
-	}
-	if id := g.base.Identity; id != nil {
-		e.UserID, e.UserRoles, e.Session = id.Subject, id.Roles, id.Session
-	}
-	g.h.ground.Events.Emit(e)
+	g.h.ground.Events.Emit(e.By(g.base.Identity).About(g.rc))
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/problem"
+	"github.com/convosphere/gateway/modules/internal/redact"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/internal/route"
 	"github.com/convosphere/gateway/modules/internal/wsframe"
@@ -41,6 +42,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if err != nil {
 		return h.malformed(w, r, rc, err)
 	}
+	rc.Resource = reqctx.Resource{Type: in.Resource.Type, ID: redact.Tokens(in.Resource.ID)}
 	in.Body, in.Truncated = body.value, body.truncated
 	var v verdict
 	if wsframe.IsHandshake(r) {

@@ -50,7 +50,7 @@ func (h *Handler) incident(rc *reqctx.Request, in *engine.Input, d engine.Decisi
 	i := incident{name: event.Cut(d.Obligations.Incident, 64), permission: in.Permission, route: in.Route, allow: d.Allow}
 	e := &event.Event{
 		Category: "iam", Action: "policy-incident", Outcome: event.Failure, Reason: d.Reason,
-		RequestID: rc.ID, Method: in.Method, Host: in.Host, Route: in.Route,
+		Method: in.Method, Host: in.Host, Route: in.Route,
 		Fields: []zap.Field{
 			zap.String("gateway.incident.name", i.name), zap.String("gateway.decision.permission", in.Permission),
 			zap.Bool("gateway.decision.allow", d.Allow), zap.String("gateway.decision.revision", d.Revision),
@@ -61,13 +61,11 @@ func (h *Handler) incident(rc *reqctx.Request, in *engine.Input, d engine.Decisi
 	}
 	if rc.Client.IP.IsValid() {
 		i.client = rc.Client.Key()
-		e.SourceIP = rc.Client.IP.String()
 	}
 	if id := in.Identity; id != nil {
 		i.subject, i.session = id.Subject, id.Session
-		e.UserID, e.UserRoles, e.Session = id.Subject, id.Roles, id.Session
 	}
 	if h.incidents.first(i, h.now()) {
-		h.ground.Events.Emit(e)
+		h.ground.Events.Emit(e.By(in.Identity).About(rc))
 	}
 }

@@ -11,7 +11,9 @@ import (
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/problem"
+	"github.com/convosphere/gateway/modules/internal/redact"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/modules/internal/route"
 	"github.com/convosphere/gateway/modules/internal/wsframe"
 )
 
@@ -83,6 +85,9 @@ func (h *Handler) withBody(w http.ResponseWriter, r *http.Request, rc *reqctx.Re
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, no *refusal) error {
 	refused.WithLabelValues(no.reason).Inc()
+	if rc := reqctx.From(r.Context()); rc != nil {
+		rc.Refused = no.reason
+	}
 	closeAfter(w, r) // what follows on the connection may belong to what was refused
 	problem.Write(w, r, no.problem)
 	return nil
@@ -122,10 +127,10 @@ func (h *Handler) forged(r *http.Request, rc *reqctx.Request, action, reason str
 	if h.ground == nil {
 		return
 	}
-	h.ground.Events.Emit(&event.Event{
+	h.ground.Events.Emit((&event.Event{
 		Category: "web", Action: action, Outcome: event.Success, Reason: reason,
-		RequestID: rc.ID, Method: r.Method, Host: r.Host, Path: r.URL.EscapedPath(), UserAgent: r.UserAgent(), SourceIP: rc.Client.IP.String(),
-	})
+		Method: r.Method, Host: route.Hostname(r.Host), Path: redact.Path(r.URL.EscapedPath(), ""), UserAgent: r.UserAgent(),
+	}).About(rc))
 }
 
 // identify reads what Caddy made of the peer and its trusted proxies; without Caddy's server, the peer itself.

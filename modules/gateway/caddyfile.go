@@ -29,6 +29,8 @@ func parse(d *caddyfile.Dispenser, _ any) (any, error) {
 //		keys     <folder>
 //		key_rotation <duration>|off
 //		geoip    <file>
+//		asn      <file>
+//		node     <name>
 //		file_modes refuse|warn
 //		events {
 //			encrypt
@@ -69,6 +71,10 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			err = one(d, &a.Keys)
 		case "geoip":
 			err = one(d, &a.GeoIP)
+		case "asn":
+			err = one(d, &a.ASN)
+		case "node":
+			err = a.parseNode(d)
 		case "key_rotation":
 			err = a.parseRotation(d)
 		case "file_modes":
@@ -96,7 +102,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "monitor":
 			a.Monitor, err = parseApp(d, "gw_monitor")
 		default:
-			err = d.Errf("unknown subdirective %q: gateway knows data_dir, store, database, keys, key_rotation, geoip, data_keys, file_modes, events, allow, bans, abuse, identity, policy and monitor", name)
+			err = d.Errf("unknown subdirective %q: gateway knows data_dir, store, database, keys, key_rotation, geoip, asn, node, data_keys, file_modes, events, allow, bans, abuse, identity, policy and monitor", name)
 		}
 		if err != nil {
 			return err

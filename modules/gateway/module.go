@@ -36,8 +36,14 @@ type App struct {
 	// days); with PostgreSQL never, since the gateways of a fleet may each have a copy of the folder: set it where they share one.
 	KeyRotation caddy.Duration `json:"key_rotation,omitempty"`
 
+	// What this node is called in its events; letters, digits, - . _, at most 63. Default: the host's name and four letters of the data folder's.
+	Node string `json:"node,omitempty"`
+
 	// A file in MaxMind's format that tells the country of an address and, if it is one of cities, roughly the place. Read at each load. Default: none.
 	GeoIP string `json:"geoip,omitempty"`
+
+	// A file in MaxMind's format that tells whose network an address is in (GeoLite2-ASN or another's). Read at each load. Default: none.
+	ASN string `json:"asn,omitempty"`
 
 	// What becomes of a load where files of the gateway can be read or changed by other users: "refuse" (default), or "warn".
 	FileModes string `json:"file_modes,omitempty"`
@@ -73,6 +79,7 @@ type App struct {
 	stopAbuse func() // set by Start
 	outputs   []*output
 	stopShips func() // set by Start
+	started   bool
 }
 
 // CaddyModule returns the module's information.
@@ -122,7 +129,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 // which so stay out of the configuration that the admin API shows.
 func (a *App) defaults() error {
 	repl := caddy.NewReplacer()
-	for option, s := range map[string]*string{"data_dir": &a.DataDir, "store": &a.Store, "database": &a.Database, "keys": &a.Keys, "geoip": &a.GeoIP} {
+	for option, s := range map[string]*string{"data_dir": &a.DataDir, "store": &a.Store, "database": &a.Database, "keys": &a.Keys, "geoip": &a.GeoIP, "asn": &a.ASN, "node": &a.Node} {
 		a.tellPassword(option, *s)
 		v, err := repl.ReplaceOrErr(*s, true, true)
 		if err != nil {
@@ -150,10 +157,16 @@ func (a *App) defaults() error {
 	if a.Keys, err = filepath.Abs(a.Keys); err != nil {
 		return fmt.Errorf("gateway: keys: %w", err)
 	}
-	if a.GeoIP != "" {
-		if a.GeoIP, err = filepath.Abs(a.GeoIP); err != nil {
-			return fmt.Errorf("gateway: geoip: %w", err)
+	for option, s := range map[string]*string{"geoip": &a.GeoIP, "asn": &a.ASN} {
+		if *s == "" {
+			continue
 		}
+		if *s, err = filepath.Abs(*s); err != nil {
+			return fmt.Errorf("gateway: %s: %w", option, err)
+		}
+	}
+	if err := a.nameNode(); err != nil {
+		return fmt.Errorf("gateway: node: %w", err)
 	}
 	if path, ok := strings.CutPrefix(a.Database, "sqlite:"); ok {
 		if path, err = filepath.Abs(path); err != nil {
@@ -184,6 +197,7 @@ func (a *App) Ground() *ground.Ground { return a.ground }
 func (a *App) Start() error {
 	a.ground.Keys.RotateEvery(a.rotation())
 	a.sealEvents(a.ground)
+	a.ground.Events.EnrichWith(enricher(a.ground))
 	a.configureLog()
 	if err := a.protectProxies(); err != nil {
 		return err
@@ -194,6 +208,7 @@ func (a *App) Start() error {
 	}
 	a.stopShips = stop
 	a.stopAbuse = a.startAbuse()
+	a.tellLoaded()
 	if a.Store == "memory" && strings.HasPrefix(a.Database, "postgres") {
 		a.logger.Warn("the database is shared but the store is memory: gateways of a fleet would count limits each for itself; name a Redis as store")
 	}
@@ -206,6 +221,7 @@ func (a *App) Stop() error {
 		a.stopAbuse()
 		a.stopAbuse = nil
 	}
+	a.tellStopped()
 	a.lastCheckpoint()
 	if a.stopShips != nil {
 		a.stopShips()
@@ -218,6 +234,7 @@ func (a *App) Stop() error {
 func (a *App) Cleanup() error {
 	a.closeOutputs()
 	if a.ground != nil {
+		a.tellRefused()
 		a.ground.Release()
 		a.ground = nil
 	}

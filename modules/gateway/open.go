@@ -70,7 +70,7 @@ func open(ctx context.Context, a *App) (*ground.Ground, error) {
 			}
 		}
 	}
-	g := &ground.Ground{DataDir: a.DataDir}
+	g := &ground.Ground{DataDir: a.DataDir, Node: a.Node}
 	err := func() error {
 		// Before the bus, and so given back after it: what is told last still reaches them.
 		if err := a.openOutputs(&releases); err != nil {
@@ -164,8 +164,16 @@ func open(ctx context.Context, a *App) (*ground.Ground, error) {
 			return err
 		}
 
-		g.Places, err = openPlaces(a.GeoIP, &releases)
-		return err
+		if g.Places, err = openPlaces("geoip", a.GeoIP, &releases); err != nil {
+			return err
+		}
+		if g.Networks, err = openPlaces("asn", a.ASN, &releases); err != nil {
+			return err
+		}
+		if fresh {
+			g.Events.EnrichWith(enricher(g))
+		}
+		return nil
 	}()
 	if err != nil {
 		giveBack()
@@ -209,21 +217,21 @@ func openDatabase(ctx context.Context, name, dataDir string) (base, func() error
 	}, nil
 }
 
-// openPlaces reads the country file, unless another configuration has it open as it is now.
-func openPlaces(path string, releases *[]func() error) (*geo.Reader, error) {
+// openPlaces reads the file that an option names, unless another configuration has it open as it is now.
+func openPlaces(option, path string, releases *[]func() error) (*geo.Reader, error) {
 	if path == "" {
 		return nil, nil
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("gateway: geoip: %w", err)
+		return nil, fmt.Errorf("gateway: %s: %w", option, err)
 	}
 	r, release, err := acquire("geoip", fmt.Sprint(path, "\x00", info.Size(), "\x00", info.ModTime().UnixNano()), func() (*geo.Reader, func() error, error) {
 		r, err := geo.Open(path)
 		return r, func() error { return nil }, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("gateway: geoip: %w", err)
+		return nil, fmt.Errorf("gateway: %s: %w", option, err)
 	}
 	*releases = append(*releases, release)
 	return r, nil

@@ -97,14 +97,10 @@ func (a *App) refused(provider string, err error, t session.Attempt) {
 	case errors.Is(err, federation.ErrProvider), errors.Is(err, federation.ErrDenied):
 	case errors.Is(err, federation.ErrRefused), errors.Is(err, federation.ErrFlow):
 		a.logger.Warn("a login by a provider was refused", zap.String("provider", provider), zap.Error(err), zap.String("request_id", t.RequestID))
-		e := &event.Event{
+		a.ground.Events.Emit((&event.Event{
 			Category: "authentication", Action: "provider-refused", Outcome: event.Failure, Reason: "provider " + provider + ": " + federation.Kind(err),
 			RequestID: t.RequestID, UserAgent: t.UserAgent,
-		}
-		if t.Client.IP.IsValid() {
-			e.SourceIP = t.Client.IP.String()
-		}
-		a.ground.Events.Emit(e)
+		}).From(t.Client))
 	default:
 		a.logger.Error("a provider can't be asked", zap.String("provider", provider), zap.Error(err), zap.String("request_id", t.RequestID))
 	}

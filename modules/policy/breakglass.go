@@ -94,15 +94,9 @@ func (a *App) BreakGlassUntil(ctx context.Context, id *reqctx.Identity) (time.Ti
 }
 
 func (a *App) breakGlassEvent(rc *reqctx.Request, action string, err error, fields ...zap.Field) {
-	e := &event.Event{
-		Time: time.Now(), Category: "iam", Action: action, Outcome: event.Success, RequestID: rc.ID, Route: rc.Route,
-		UserID: rc.Identity.Subject, UserRoles: rc.Identity.Roles, Session: rc.Identity.Session, Fields: fields,
-	}
-	if rc.Client.IP.IsValid() {
-		e.SourceIP = rc.Client.IP.String()
-	}
+	e := &event.Event{Category: "iam", Action: action, Outcome: event.Success, Fields: fields}
 	if err != nil {
 		e.Outcome = event.Failure
 	}
-	a.ground.Events.Emit(e)
+	a.ground.Events.Emit(e.About(rc))
 }

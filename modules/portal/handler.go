@@ -11,7 +11,9 @@ import (
 	"github.com/convosphere/gateway/modules/identity/session"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/problem"
+	"github.com/convosphere/gateway/modules/internal/redact"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
+	gwroute "github.com/convosphere/gateway/modules/internal/route"
 	"github.com/convosphere/gateway/modules/policy/engine"
 )
 
@@ -85,10 +87,10 @@ func (h *Handler) crossSite(r *http.Request) bool {
 }
 
 func (h *Handler) refuseCrossSite(c *call) {
-	h.ground.Events.Emit(&event.Event{
+	h.ground.Events.Emit((&event.Event{
 		Category: "authentication", Action: "cross-site-refused", Outcome: event.Failure,
-		RequestID: c.rc.ID, Method: c.r.Method, Host: c.r.Host, Path: c.r.URL.EscapedPath(), UserAgent: c.r.UserAgent(), SourceIP: c.rc.Client.IP.String(),
-	})
+		Method: c.r.Method, Host: gwroute.Hostname(c.r.Host), Path: redact.Path(c.r.URL.EscapedPath(), c.rc.Route), UserAgent: c.r.UserAgent(),
+	}).About(c.rc))
 	problem.Write(c.w, c.r, problem.Problem{Status: http.StatusForbidden, Type: "cross-site", Title: "The request came from another site"})
 }
 

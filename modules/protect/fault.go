@@ -111,16 +111,10 @@ func (h *Handler) tell(r *http.Request, rc *reqctx.Request, route, action string
 	}
 	e := &event.Event{
 		Category: "web", Action: action, Outcome: event.Failure, Reason: words[f.word], Status: f.status,
-		RequestID: rc.ID, Method: r.Method, Route: route, Path: redact.Path(r.URL.Path, route), Host: r.Host,
+		Method: r.Method, Route: route, Path: redact.Path(r.URL.Path, route), Host: r.Host,
 		Fields: []zap.Field{zap.String("gateway.protect.fault", f.word)},
 	}
-	if rc.Client.IP.IsValid() {
-		e.SourceIP = rc.Client.IP.String()
-	}
-	if id := rc.Identity; id != nil {
-		e.UserID, e.UserRoles, e.Session = id.Subject, id.Roles, id.Session
-	}
-	h.ground.Events.Emit(e)
+	h.ground.Events.Emit(e.About(rc))
 }
 
 // words are what events say.

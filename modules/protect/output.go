@@ -89,18 +89,13 @@ func about(r *http.Request, rc *reqctx.Request, o output.Outcome) string {
 func outputEvent(r *http.Request, rc *reqctx.Request, o output.Outcome) *event.Event {
 	e := &event.Event{
 		Category: "web", Action: "data-detected", Outcome: event.Success, Reason: "a back end sent what is looked for",
-		RequestID: rc.ID, Method: r.Method, Host: route.Hostname(r.Host), Path: redact.Path(r.URL.EscapedPath(), rc.Route), Route: rc.Route, Status: o.Status,
+		Method: r.Method, Host: route.Hostname(r.Host), Path: redact.Path(r.URL.EscapedPath(), rc.Route), Route: rc.Route, Status: o.Status,
 	}
 	if o.Refused != "" {
 		e.Action, e.Outcome, e.Reason = "answer-withheld", event.Failure, "what a back end sent was not passed on"
 		e.Fields = append(e.Fields, zap.String("gateway.output.refused", o.Refused))
 	}
-	if rc.Client.IP.IsValid() {
-		e.SourceIP = rc.Client.IP.String()
-	}
-	if id := rc.Identity; id != nil {
-		e.UserID, e.UserRoles, e.Session = id.Subject, id.Roles, id.Session
-	}
+	e.About(rc)
 	var kinds, actions, pointers []string
 	count := 0
 	for _, f := range o.Found {

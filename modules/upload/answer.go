@@ -121,20 +121,14 @@ func (h *Handler) tell(r *http.Request, rc *reqctx.Request, action string, v fin
 // event has what all events of a request share.
 func (h *Handler) event(r *http.Request, rc *reqctx.Request) *event.Event {
 	e := &event.Event{
-		Time: time.Now(), Category: "web", RequestID: rc.ID, Method: r.Method, Path: redact.Path(r.URL.EscapedPath(), rc.Route), Route: rc.Route, UserAgent: r.UserAgent(),
+		Time: time.Now(), Category: "web", Method: r.Method, Path: redact.Path(r.URL.EscapedPath(), rc.Route), UserAgent: r.UserAgent(),
 	}
 	if name, _, err := net.SplitHostPort(r.Host); err == nil {
 		e.Host = name
 	} else {
 		e.Host = r.Host
 	}
-	if rc.Client.IP.IsValid() {
-		e.SourceIP = rc.Client.IP.String()
-	}
-	if id := rc.Identity; id != nil {
-		e.UserID, e.UserRoles, e.Session = id.Subject, id.Roles, id.Session
-	}
-	return e
+	return e.About(rc)
 }
 
 func (h *Handler) emit(e *event.Event) {

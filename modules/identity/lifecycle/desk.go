@@ -173,11 +173,7 @@ func (d *Desk) emit(t session.Attempt, id, action, outcome, reason string) {
 	if d.Events == nil {
 		return
 	}
-	e := &event.Event{
+	d.Events.Emit((&event.Event{
 		Time: d.Now(), Category: "iam", Action: action, Outcome: outcome, Reason: reason, RequestID: t.RequestID, UserAgent: t.UserAgent, UserID: id,
-	}
-	if t.Client.IP.IsValid() {
-		e.SourceIP = t.Client.IP.String()
-	}
-	d.Events.Emit(e)
+	}).From(t.Client))
 }

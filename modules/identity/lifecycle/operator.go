@@ -50,7 +50,7 @@ func (d *Desk) SetRoles(ctx context.Context, by Operator, a account.Account, rol
 			return err
 		}
 		return d.Accounts.DropTickets(ctx, tx, a.ID) // also the invitations that they made
-	})
+	}, zap.Strings("user.target.roles", roles))
 }
 
 // SetDisabled shuts the account and ends its sessions, or opens it again. Errors: ErrOneself.
@@ -172,34 +172,27 @@ func (d *Desk) Create(ctx context.Context, by Operator, name, password, email st
 	if err != nil {
 		return account.Account{}, err
 	}
-	d.record(by, a.ID, "account-created")
+	d.record(by, a.ID, "account-created", zap.Strings("user.target.roles", a.Roles))
 	return a, nil
 }
 
 // operate changes an account in the name of an operator.
-func (d *Desk) operate(ctx context.Context, by Operator, a account.Account, reason, action string, f func(*database.Tx, time.Time) error) error {
+func (d *Desk) operate(ctx context.Context, by Operator, a account.Account, reason, action string, f func(*database.Tx, time.Time) error, more ...zap.Field) error {
 	if err := d.Commit.Change(ctx, a, "", reason, f); err != nil {
 		return err
 	}
 	d.wake()
-	d.record(by, a.ID, action)
+	d.record(by, a.ID, action, more...)
 	return nil
 }
 
 // record writes who did what to whom.
-func (d *Desk) record(by Operator, target, action string) {
+func (d *Desk) record(by Operator, target, action string, more ...zap.Field) {
 	if d.Events == nil {
 		return
 	}
-	e := &event.Event{
+	d.Events.Emit((&event.Event{
 		Time: d.Now(), Category: "iam", Action: action, Outcome: event.Success, Reason: by.reason(), RequestID: by.RequestID, UserAgent: by.UserAgent,
-		UserID: by.ID, Session: by.Session,
-	}
-	if target != "" {
-		e.Fields = []zap.Field{zap.String("gateway.account", target)}
-	}
-	if by.Client.IP.IsValid() {
-		e.SourceIP = by.Client.IP.String()
-	}
-	d.Events.Emit(e)
+		UserID: by.ID, Session: by.Session, TargetID: target, Fields: more,
+	}).From(by.Client))
 }

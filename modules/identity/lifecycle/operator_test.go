@@ -47,7 +47,7 @@ func TestOperators(t *testing.T) {
 		}
 	}
 	for _, e := range h.events.all {
-		if e.Action == "roles-changed" && (e.UserID != ada.ID || len(e.Fields) != 1 || e.Fields[0].Key != "gateway.account" || e.Fields[0].String != a.ID || e.SourceIP == "") {
+		if e.Action == "roles-changed" && (e.UserID != ada.ID || e.TargetID != a.ID || len(e.Fields) != 1 || e.Fields[0].Key != "user.target.roles" || e.SourceIP == "") {
 			t.Errorf("%+v", e)
 		}
 	}

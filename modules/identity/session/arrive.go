@@ -55,7 +55,7 @@ func (m *Manager) start(ctx context.Context, s *row, a account.Account, t Attemp
 	started.Inc()
 	m.unusual(t, s)
 	for _, sid := range s.displaced {
-		m.over(a.ID, sid, "too many sessions")
+		m.over(ctx, a.ID, sid, "too many sessions")
 	}
 	r, err := m.result(s, refresh)
 	if s.arrived != nil && s.arrived.Cookie != "" {

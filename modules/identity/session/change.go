@@ -60,7 +60,7 @@ func (m *Manager) ending(ctx context.Context, a account.Account, reason string, 
 	}
 	m.Feed.Wake()
 	for _, sid := range ids {
-		m.over(a.ID, sid, reason)
+		m.over(ctx, a.ID, sid, reason)
 	}
 	return nil
 }

@@ -33,9 +33,10 @@ func (m *Manager) createFor(ctx context.Context, p federation.Person, roles []st
 			return err
 		}
 		m.Feed.Wake()
-		m.Events.Emit(&event.Event{
-			Time: m.Now(), Category: "iam", Action: "account-created", Outcome: event.Success, Reason: "provider " + p.Provider, RequestID: t.RequestID, UserID: made.ID, UserRoles: roles,
-		})
+		m.Events.Emit((&event.Event{
+			Time: m.Now(), Category: "iam", Action: "account-created", Outcome: event.Success, Reason: "provider " + p.Provider, RequestID: t.RequestID,
+			UserAgent: t.UserAgent, UserID: made.ID, UserRoles: roles,
+		}).From(t.Client))
 		return nil
 	}
 	return errNameTaken

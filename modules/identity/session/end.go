@@ -50,19 +50,19 @@ func (m *Manager) end(ctx context.Context, sid, reason string) error {
 		return err
 	}
 	m.Feed.Wake()
-	m.over(account, sid, reason)
+	m.over(ctx, account, sid, reason)
 	return nil
 }
 
 // over acts on and records the end of a session that this process has committed.
-func (m *Manager) over(account, sid, reason string) {
+func (m *Manager) over(ctx context.Context, account, sid, reason string) {
 	m.forget(sid, reason)
 	if apitoken.IsID(sid) {
-		m.Events.Emit(&event.Event{Time: m.Now(), Category: "iam", Action: "token-ended", Outcome: event.Success, Reason: reason, UserID: account, Session: sid})
+		m.tell(ctx, &event.Event{Category: "iam", Action: "token-ended", Outcome: event.Success, Reason: reason, UserID: account, Session: sid})
 		return
 	}
 	ended.WithLabelValues(reason).Inc()
-	m.Events.Emit(&event.Event{Time: m.Now(), Category: "session", Action: "session-ended", Outcome: event.Success, Reason: reason, UserID: account, Session: sid})
+	m.tell(ctx, &event.Event{Category: "session", Action: "session-ended", Outcome: event.Success, Reason: reason, UserID: account, Session: sid})
 }
 
 // endOne marks a session as ended. Errors: ErrSession where it has ended, or never was.

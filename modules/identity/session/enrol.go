@@ -7,7 +7,6 @@ import (
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/identity/factor"
 	"github.com/convosphere/gateway/modules/internal/database"
-	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 )
 
@@ -56,7 +55,7 @@ func (m *Manager) ConfirmTOTP(ctx context.Context, id *reqctx.Identity, enrolTok
 	}
 	s.mfa, s.methods = m.Now(), multi(s.methods, "otp")
 	r, err := m.replace(ctx, s, a, t, m.adding(ctx, a, factor.TOTP, name, add))
-	return r, m.wasAdded(a, factor.TOTP, r, err)
+	return r, m.wasAdded(ctx, a, factor.TOTP, r, err)
 }
 
 // ConfirmTOTPAtLogin does the same for a login that must enrol a factor, and ends it. Errors: as ConfirmTOTP.
@@ -70,7 +69,7 @@ func (m *Manager) ConfirmTOTPAtLogin(ctx context.Context, mfaToken, enrolToken, 
 		return Result{}, err
 	}
 	r, err := m.complete(ctx, mfaToken, p, a, t, m.adding(ctx, a, factor.TOTP, name, add), "otp")
-	return r, m.wasAdded(a, factor.TOTP, r, err)
+	return r, m.wasAdded(ctx, a, factor.TOTP, r, err)
 }
 
 // storing writes a factor.
@@ -121,12 +120,12 @@ func (m *Manager) adding(ctx context.Context, a account.Account, kind, name stri
 	}
 }
 
-func (m *Manager) wasAdded(a account.Account, kind string, r Result, err error) error {
+func (m *Manager) wasAdded(ctx context.Context, a account.Account, kind string, r Result, err error) error {
 	if err != nil {
 		return err
 	}
 	countFactor(kind, nil)
-	m.iam(a, "second-factor-added", kind, r.Identity.Session)
+	m.iam(ctx, a, "second-factor-added", kind, r.Identity.Session)
 	return nil
 }
 
@@ -141,8 +140,4 @@ func (m *Manager) changeFactors(ctx context.Context, tx *database.Tx, a account.
 	}
 	a.Revision++
 	return a, nil
-}
-
-func (m *Manager) iam(a account.Account, action, reason, sid string) {
-	m.Events.Emit(&event.Event{Time: m.Now(), Category: "iam", Action: action, Outcome: event.Success, Reason: reason, UserID: a.ID, Session: sid})
 }

@@ -38,7 +38,7 @@ func (m *Manager) RenameFactor(ctx context.Context, id *reqctx.Identity, of, nam
 		return ErrFactor
 	}
 	if err == nil {
-		m.iam(a, "second-factor-renamed", "", id.Session)
+		m.iam(ctx, a, "second-factor-renamed", "", id.Session)
 	}
 	return err
 }
@@ -65,7 +65,7 @@ func (m *Manager) RemoveTOTP(ctx context.Context, id *reqctx.Identity, code stri
 	if err != nil {
 		return err
 	}
-	of, err := m.spend(ctx, a, code, Attempt{}, "removal")
+	of, err := m.spend(ctx, a, code, attemptOf(ctx), "removal")
 	if err != nil {
 		return err
 	}
@@ -105,9 +105,9 @@ func (m *Manager) remove(ctx context.Context, a account.Account, of, keep string
 	}
 	m.Feed.Wake()
 	for _, sid := range ended {
-		m.over(a.ID, sid, reason)
+		m.over(ctx, a.ID, sid, reason)
 	}
-	m.iam(a, "second-factor-removed", gone.Kind, keep)
+	m.iam(ctx, a, "second-factor-removed", gone.Kind, keep)
 	return nil
 }
 
@@ -141,6 +141,6 @@ func (m *Manager) RenewRecoveryCodes(ctx context.Context, id *reqctx.Identity) (
 		return nil, err
 	}
 	m.Feed.Wake()
-	m.iam(a, "recovery-codes-made", "", id.Session)
+	m.iam(ctx, a, "recovery-codes-made", "", id.Session)
 	return codes, nil
 }

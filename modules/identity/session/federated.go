@@ -151,9 +151,7 @@ func (m *Manager) link(ctx context.Context, a account.Account, p federation.Pers
 		return err
 	}
 	m.Feed.Wake()
-	m.Events.Emit(&event.Event{
-		Time: m.Now(), Category: "iam", Action: "link-added", Outcome: event.Success, Reason: "provider " + p.Provider, RequestID: t.RequestID, UserID: a.ID, Session: sid,
-	})
+	m.iam(ctx, a, "link-added", "provider "+p.Provider, sid)
 	return nil
 }
 
@@ -242,8 +240,8 @@ func (m *Manager) Unlink(ctx context.Context, id *reqctx.Identity, link string) 
 	}
 	m.Feed.Wake()
 	for _, sid := range ended {
-		m.over(a.ID, sid, reason)
+		m.over(ctx, a.ID, sid, reason)
 	}
-	m.iam(a, "link-removed", "provider "+gone.Provider, id.Session)
+	m.iam(ctx, a, "link-removed", "provider "+gone.Provider, id.Session)
 	return nil
 }

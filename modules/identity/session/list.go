@@ -8,7 +8,6 @@ import (
 
 	"github.com/convosphere/gateway/modules/identity/device"
 	"github.com/convosphere/gateway/modules/internal/database"
-	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 )
 
@@ -141,9 +140,9 @@ func (m *Manager) ForgetDevice(ctx context.Context, id *reqctx.Identity, device 
 	}
 	m.Feed.Wake()
 	for _, sid := range ids {
-		m.over(a.ID, sid, reason)
+		m.over(ctx, a.ID, sid, reason)
 	}
-	m.Events.Emit(&event.Event{Time: m.Now(), Category: "iam", Action: "device-removed", Outcome: event.Success, UserID: a.ID, Session: id.Session})
+	m.iam(ctx, a, "device-removed", "", id.Session)
 	return nil
 }
 

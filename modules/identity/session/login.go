@@ -76,7 +76,7 @@ func (m *Manager) goOn(ctx context.Context, a account.Account, t Attempt, by pro
 		return Result{}, err
 	}
 	logins.WithLabelValues("success").Inc()
-	m.emit(t, a, "login", event.Success, "", s.id)
+	m.signedIn(t, a, &s, "")
 	return r, nil
 }
 
@@ -117,18 +117,4 @@ func reasonOf(a account.Account) string {
 		return "the account is disabled"
 	}
 	return "wrong password"
-}
-
-func (m *Manager) emit(t Attempt, a account.Account, action, outcome, reason, sid string) {
-	e := &event.Event{
-		Time: m.Now(), Category: "authentication", Action: action, Outcome: outcome, Reason: reason, RequestID: t.RequestID,
-		UserAgent: t.UserAgent, UserID: a.ID, Session: sid,
-	}
-	if t.Client.IP.IsValid() {
-		e.SourceIP = t.Client.IP.String()
-	}
-	if sid != "" {
-		e.UserRoles = a.Roles
-	}
-	m.Events.Emit(e)
 }

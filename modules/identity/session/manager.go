@@ -109,6 +109,7 @@ type Manager struct {
 	uses     uses
 	throttle *throttle.Throttle
 	names    []byte // key of the names that tries are counted for
+	tried    []byte // key of the same in events
 	issuer   *token.Issuer
 	known    *token.Cache
 	watches  *hub
@@ -143,6 +144,7 @@ func New(ctx context.Context, c Config, r Resources) (*Manager, error) {
 		links:    federation.NewLinks(r.DB, r.Accounts, r.Keys.Derive("account link")),
 		throttle: throttle.New(r.Store, r.Now, r.Log),
 		names:    r.Keys.Derive("throttled names"),
+		tried:    r.Keys.Derive("tried names"),
 		devices:  device.NewStore(r.DB, r.Keys),
 		tokens:   apitoken.NewStore(r.DB),
 		services: service.NewStore(r.DB),

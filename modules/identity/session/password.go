@@ -61,9 +61,9 @@ func (m *Manager) ChangePassword(ctx context.Context, id *reqctx.Identity, old, 
 	}
 	m.Feed.Wake()
 	for _, sid := range ids {
-		m.over(a.ID, sid, reason)
+		m.over(ctx, a.ID, sid, reason)
 	}
-	m.iam(a, "password-changed", "", id.Session)
+	m.iam(ctx, a, "password-changed", "", id.Session)
 	return nil
 }
 
@@ -79,7 +79,7 @@ func (m *Manager) proveOwn(ctx context.Context, a account.Account, password, act
 		return Throttled{RetryAfter: ownWindow}
 	}
 	if err := m.Accounts.CheckOwn(ctx, a, password); errors.Is(err, account.ErrNotFound) {
-		m.emit(Attempt{}, a, action, event.Failure, "wrong password", sid)
+		m.emit(attemptOf(ctx), a, action, event.Failure, "wrong password", sid)
 		return ErrCredentials
 	} else if err != nil {
 		return err

@@ -82,9 +82,9 @@ func (m *Manager) won(ctx context.Context, q string, args ...any) (bool, error) 
 
 // reused ends the session of a token that was exchanged before.
 func (m *Manager) reused(ctx context.Context, s *row) error {
-	m.Events.Emit(&event.Event{
-		Time: m.Now(), Category: "session", Action: "refresh-reuse", Outcome: event.Failure, Reason: "a refresh token was used again: the session ends",
-		UserID: s.account.ID, Session: s.id,
+	m.tell(ctx, &event.Event{
+		Category: "session", Action: "refresh-reuse", Outcome: event.Failure, Reason: "a refresh token was used again: the session ends",
+		UserID: s.account.ID, Session: s.id, Device: s.device, Begun: s.created,
 	})
 	if err := m.end(ctx, s.id, "refresh token reused"); err != nil {
 		return err

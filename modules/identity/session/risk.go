@@ -59,10 +59,8 @@ func (m *Manager) unusual(t Attempt, s *row) {
 	}
 	e := &event.Event{
 		Time: m.Now(), Category: "authentication", Action: "login-unusual", Outcome: event.Success, RequestID: t.RequestID, UserAgent: t.UserAgent,
-		UserID: s.account.ID, Session: s.id, SourceIP: s.ip, Fields: []zap.Field{zap.Strings("gateway.risk", s.risk)},
-	}
-	if s.country != "" {
-		e.Fields = append(e.Fields, zap.String("gateway.country", s.country))
+		UserID: s.account.ID, Session: s.id, Begun: s.created, Device: s.device, SourceIP: s.ip, Country: s.country, Account: m.accountOf(t, s.account),
+		Fields: []zap.Field{zap.Strings("gateway.risk.reasons", s.risk)},
 	}
 	m.Events.Emit(e)
 	for _, r := range s.risk {

@@ -156,7 +156,7 @@ func (m *Manager) result(s *row, refresh string) (Result, error) {
 	id := &reqctx.Identity{
 		Subject: s.account.ID, Name: s.account.Name, Roles: s.account.Roles, Session: s.id, Methods: s.methods,
 		Kind: reqctx.KindPerson, ACR: s.acr(), Trusted: s.trusted, Risk: s.risk, AuthTime: s.authTime.Truncate(time.Second), MFATime: s.mfa.Truncate(time.Second), Expires: s.accessUntil,
-		Created: s.account.CreatedAt.Truncate(time.Second),
+		Created: s.account.CreatedAt.Truncate(time.Second), Begun: s.created, Device: s.device,
 	}
 	access, err := m.issuer.Issue(id)
 	if err != nil {

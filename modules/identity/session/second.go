@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 
+	"go.uber.org/zap"
+
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/identity/factor"
 	"github.com/convosphere/gateway/modules/identity/throttle"
@@ -85,7 +87,7 @@ func (m *Manager) complete(ctx context.Context, mfaToken string, p pending, a ac
 	if err != nil {
 		return Result{}, err
 	}
-	m.emit(t, a, "login", event.Success, "", s.id)
+	m.signedIn(t, a, &s, "")
 	return r, nil
 }
 
@@ -153,18 +155,22 @@ func (m *Manager) gave(a account.Account, t Attempt, kind, step string, err erro
 		m.Abuse.NoteClient(t.Client, "", abuse.Login)
 	}
 	var throttled Throttled
+	action, outcome, said := "second-factor", event.Failure, step+", "+kind
 	switch {
 	case err == nil:
-		m.emit(t, a, "second-factor", event.Success, step+", "+kind, "")
+		outcome = event.Success
 	case errors.Is(err, ErrCode):
-		m.emit(t, a, "second-factor", event.Failure, step+", "+kind+": wrong or used code", "")
+		said += ": wrong or used code"
 	case errors.Is(err, factor.ErrCopied):
-		m.emit(t, a, "authenticator-copied", event.Failure, step+": the signature counter of a key fell", "")
+		action, said = "authenticator-copied", step+": the signature counter of a key fell"
 	case errors.Is(err, factor.ErrKey):
-		m.emit(t, a, "second-factor", event.Failure, step+", "+kind+": not accepted", "")
+		said += ": not accepted"
 	case errors.As(err, &throttled):
-		m.emit(t, a, "second-factor", event.Failure, step+", "+kind+": too many wrong codes", "")
+		said += ": too many wrong codes"
+	default:
+		return
 	}
+	m.emit(t, a, action, outcome, said, "", zap.String("gateway.factor", kind), zap.String("gateway.factor_step", step))
 }
 
 func countFactor(kind string, err error) {

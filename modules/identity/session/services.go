@@ -191,12 +191,8 @@ func (m *Manager) Revoke(ctx context.Context, assertion, raw string, t Attempt) 
 }
 
 func (m *Manager) clientEvent(s service.Service, t Attempt, outcome, reason string) {
-	e := &event.Event{
+	m.Events.Emit((&event.Event{
 		Time: m.Now(), Category: "authentication", Action: "service-token", Outcome: outcome, Reason: reason, RequestID: t.RequestID, UserAgent: t.UserAgent,
 		UserID: s.Account,
-	}
-	if t.Client.IP.IsValid() {
-		e.SourceIP = t.Client.IP.String()
-	}
-	m.Events.Emit(e)
+	}).From(t.Client))
 }

@@ -28,6 +28,8 @@ type Attempt struct {
 	Device         string // the device cookie; several are joined by "~"
 	Remember       bool   // the session is to last as long as Config.Remember allows
 	RememberDevice bool   // where the login has a second factor: not to be asked for it on this device for Config.TrustDevice
+
+	known string // the id of the account's own device that Device is of; "" none, or it was not looked for
 }
 
 // Tokens is what a client carries from now on.

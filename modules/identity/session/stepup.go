@@ -120,6 +120,6 @@ func (m *Manager) replace(ctx context.Context, s row, a account.Account, t Attem
 	}
 	m.Feed.Wake()
 	started.Inc()
-	m.over(a.ID, old, "stepped up")
+	m.over(ctx, a.ID, old, "stepped up")
 	return m.result(&s, refresh)
 }

@@ -65,8 +65,9 @@ const liftedTries = 100
 // Login takes the first step: a name and a password. Errors: ErrCredentials, Throttled, ChallengeRequired; anything else means that it could
 // not be checked.
 func (m *Manager) Login(ctx context.Context, t Attempt) (Result, error) {
-	ticket, err := m.admit(ctx, t)
+	ticket, err := m.admit(ctx, &t)
 	if err != nil {
+		m.refused(t, err)
 		return Result{}, err
 	}
 	r, err := m.login(ctx, t)
@@ -85,10 +86,10 @@ func (m *Manager) Login(ctx context.Context, t Attempt) (Result, error) {
 }
 
 // admit counts the try before it is looked at. Nothing of it depends on whether the name exists.
-func (m *Manager) admit(ctx context.Context, t Attempt) (*throttle.Ticket, error) {
+func (m *Manager) admit(ctx context.Context, t *Attempt) (*throttle.Ticket, error) {
 	scopes, err := m.scopes(ctx, t)
 	if err == nil && m.Challenger != nil {
-		err = m.demand(ctx, t, scopes)
+		err = m.demand(ctx, *t, scopes)
 	}
 	if err != nil {
 		var required ChallengeRequired
@@ -109,12 +110,13 @@ func (m *Manager) admit(ctx context.Context, t Attempt) (*throttle.Ticket, error
 }
 
 // scopes are what a try counts for.
-func (m *Manager) scopes(ctx context.Context, t Attempt) ([]throttle.Scope, error) {
-	device, known, err := m.ownDevice(ctx, t)
+func (m *Manager) scopes(ctx context.Context, t *Attempt) ([]throttle.Scope, error) {
+	device, known, err := m.ownDevice(ctx, *t)
 	if err != nil {
 		return nil, err
 	}
 	if known {
+		t.known = device
 		return []throttle.Scope{{Name: "device", Key: throttle.Key("device", device), Rule: m.Throttles.Device, Clears: true}}, nil
 	}
 	name := m.foldName(t.Username)
@@ -149,10 +151,16 @@ func (m *Manager) ownDevice(ctx context.Context, t Attempt) (id string, known bo
 	return "", false, err
 }
 
-// foldName is under what a typed name is counted: one for all spellings that name the same account, also of names that don't exist. It is a hash
-// under a key: what was typed there may be a password. An account's name and its address count apart, since what they had in common would tell
-// that they belong together.
+// foldName is under what a typed name is counted: a hash under a key, since what was typed there may be a password. An account's name and its address
+// count apart, since what they had in common would tell that they belong together.
 func (m *Manager) foldName(typed string) string {
+	h := hmac.New(sha256.New, m.names)
+	h.Write([]byte(oneSpelling(typed)))
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// oneSpelling is one for all spellings that name the same account, also of names that don't exist.
+func oneSpelling(typed string) string {
 	name, err := account.Normalise(typed)
 	if err != nil {
 		name, err = account.NormaliseEmail(typed)
@@ -163,9 +171,7 @@ func (m *Manager) foldName(typed string) string {
 		}
 		name = norm.NFKC.String(strings.TrimSpace(typed))
 	}
-	h := hmac.New(sha256.New, m.names)
-	h.Write([]byte(strings.ToLower(name)))
-	return hex.EncodeToString(h.Sum(nil)[:16])
+	return strings.ToLower(name)
 }
 
 // wrong records a wait that a wrong try begins. The event of the try itself tells whose account it was.
@@ -178,11 +184,20 @@ func (m *Manager) wrong(ctx context.Context, t Attempt, ticket *throttle.Ticket)
 	}
 	e := &event.Event{
 		Time: m.Now(), Category: "authentication", Action: "login-throttled", Outcome: event.Failure, Reason: "too many wrong tries",
-		RequestID: t.RequestID, UserAgent: t.UserAgent,
+		RequestID: t.RequestID, UserAgent: t.UserAgent, Device: t.known, Account: m.accountOf(t, account.Account{}),
 		Fields: []zap.Field{zap.Strings("gateway.throttle.scopes", scopes), zap.Int64("gateway.throttle.seconds", int64(wait.Seconds()))},
 	}
-	if t.Client.IP.IsValid() {
-		e.SourceIP = t.Client.IP.String()
+	m.Events.Emit(e.From(t.Client))
+}
+
+// refused records a try that was not looked at: else a flood of tries would fall silent as soon as it is throttled.
+func (m *Manager) refused(t Attempt, err error) {
+	var throttled Throttled
+	var required ChallengeRequired
+	switch {
+	case errors.As(err, &throttled):
+		m.emit(t, account.Account{}, "login-refused", event.Failure, "too many wrong tries", "")
+	case errors.As(err, &required):
+		m.emit(t, account.Account{}, "login-refused", event.Failure, "a challenge is to be solved first", "")
 	}
-	m.Events.Emit(e)
 }

@@ -399,7 +399,7 @@ func TestADisabledAccountCountsAsAWrongPassword(t *testing.T) {
 
 func (n *node) mustScopes(name string) []throttle.Scope {
 	n.t.Helper()
-	s, err := n.scopes(ctx, attempt(name))
+	s, err := n.scopes(ctx, new(attempt(name)))
 	if err != nil {
 		n.t.Fatal(err)
 	}

@@ -7,11 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/identity/apitoken"
 	"github.com/convosphere/gateway/modules/identity/token"
 	"github.com/convosphere/gateway/modules/internal/database"
-	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 )
 
@@ -80,7 +78,7 @@ func (m *Manager) NewToken(ctx context.Context, id *reqctx.Identity, name, scope
 	if err != nil {
 		return t, "", err
 	}
-	m.tokenEvent(a, "token-created", "", t.ID)
+	m.iam(ctx, a, "token-created", "", t.ID)
 	return t, raw, nil
 }
 
@@ -134,12 +132,8 @@ func (m *Manager) endToken(ctx context.Context, account, id, reason string) erro
 		return err
 	}
 	m.Feed.Wake()
-	m.over(account, id, reason)
+	m.over(ctx, account, id, reason)
 	return nil
-}
-
-func (m *Manager) tokenEvent(a account.Account, action, reason, id string) {
-	m.Events.Emit(&event.Event{Time: m.Now(), Category: "iam", Action: action, Outcome: event.Success, Reason: reason, UserID: a.ID, Session: id})
 }
 
 // verifyOpaque asks the database for a token that is no JWT. Errors: token.ErrInvalid.

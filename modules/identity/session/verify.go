@@ -65,12 +65,13 @@ func (m *Manager) verify(ctx context.Context, raw string) (*reqctx.Identity, err
 	return id, nil
 }
 
-// alive asks the database whether a session of this subject can be used: living, without reading the rest. Errors: ErrSession.
+// alive asks the database whether a session of this subject can be used: living, without reading the rest. It fills in what the token does not tell of
+// it. Errors: ErrSession.
 func (m *Manager) alive(ctx context.Context, id *reqctx.Identity) error {
 	var owner string
-	var idle, absolute, end, disabled int64
-	err := m.DB.QueryRowOften(ctx, `SELECT s.account, s.idle_at, s.absolute_at, s.ended_at, a.disabled FROM sessions s JOIN accounts a ON a.id = s.account WHERE s.id = ?`,
-		id.Session).Scan(&owner, &idle, &absolute, &end, &disabled)
+	var idle, absolute, end, disabled, created int64
+	err := m.DB.QueryRowOften(ctx, `SELECT s.account, s.idle_at, s.absolute_at, s.ended_at, a.disabled, s.created_at, s.device FROM sessions s JOIN accounts a ON a.id = s.account WHERE s.id = ?`,
+		id.Session).Scan(&owner, &idle, &absolute, &end, &disabled, &created, &id.Device)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ErrSession
 	}
@@ -81,6 +82,7 @@ func (m *Manager) alive(ctx context.Context, id *reqctx.Identity) error {
 	if owner != id.Subject || !s.lives(m.Now()) {
 		return ErrSession
 	}
+	id.Begun = database.Time(created)
 	return nil
 }
 

@@ -9,7 +9,6 @@ import (
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/identity/factor"
 	"github.com/convosphere/gateway/modules/internal/database"
-	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 )
 
@@ -192,6 +191,6 @@ func (m *Manager) Passkey(ctx context.Context, token string, answer []byte, t At
 		return Result{}, err
 	}
 	logins.WithLabelValues("success").Inc()
-	m.emit(t, a, "login", event.Success, "passkey", s.id)
+	m.signedIn(t, a, &s, "passkey")
 	return r, nil
 }

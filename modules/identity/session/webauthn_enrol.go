@@ -38,7 +38,7 @@ func (m *Manager) AddKey(ctx context.Context, id *reqctx.Identity, answer []byte
 	}
 	s.mfa, s.methods = m.Now(), multi(s.methods, add.methods...)
 	r, err := m.replace(ctx, s, a, t, m.adding(ctx, a, factor.WebAuthn, name, add.store))
-	return r, m.wasAdded(a, factor.WebAuthn, r, err)
+	return r, m.wasAdded(ctx, a, factor.WebAuthn, r, err)
 }
 
 // BeginAddKeyAtLogin does the same for a login that must enrol a factor. Errors: ErrSession (log in again), factor.ErrSite.
@@ -61,7 +61,7 @@ func (m *Manager) AddKeyAtLogin(ctx context.Context, mfaToken string, answer []b
 		return Result{}, err
 	}
 	r, err := m.complete(ctx, mfaToken, p, a, t, m.adding(ctx, a, factor.WebAuthn, name, add.store), add.methods...)
-	return r, m.wasAdded(a, factor.WebAuthn, r, err)
+	return r, m.wasAdded(ctx, a, factor.WebAuthn, r, err)
 }
 
 func (m *Manager) beginRegistration(ctx context.Context, purpose, of string, a account.Account, t Attempt) (any, error) {

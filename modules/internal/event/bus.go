@@ -15,8 +15,6 @@ import (
 	"time"
 
 	"github.com/DeRuina/timberjack"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 )
 
 // Bus takes events from requests and writes them as JSON lines, in the order they came. Emit never waits:
@@ -33,6 +31,7 @@ type Bus struct {
 	file    io.WriteCloser
 	sealer  atomic.Pointer[Sealer] // nil: lines are written as they are
 	enrich  atomic.Pointer[func(*Event)]
+	score   atomic.Pointer[func(*Event) int]
 	sinks   atomic.Pointer[[]*sink] // besides the file; replaced whole
 	attach  sync.Mutex              // held while sinks are replaced
 	writing sync.Mutex              // held while sinks are written to
@@ -125,6 +124,15 @@ func (b *Bus) EnrichWith(f func(*Event)) {
 	b.enrich.Store(&f)
 }
 
+// ScoreWith has f say of each event at what risk its subject is, 0 to 100, before it is written. It runs beside requests, not in them; nil says nothing.
+func (b *Bus) ScoreWith(f func(*Event) int) {
+	if f == nil {
+		b.score.Store(nil)
+		return
+	}
+	b.score.Store(&f)
+}
+
 // SealWith has every event that is written from now on encrypted by s; nil has none. One whose encryption fails is not written, but counted as
 // lost: fail closed on what it says.
 func (b *Bus) SealWith(s Sealer) {
@@ -210,12 +218,7 @@ func (b *Bus) Close() error {
 
 func (b *Bus) run() {
 	defer close(b.done)
-	enc := zapcore.NewJSONEncoder(zapcore.EncoderConfig{
-		TimeKey: "@timestamp", LineEnding: "\n",
-		EncodeTime:     zapcore.TimeEncoderOfLayout("2006-01-02T15:04:05.000000Z07:00"),
-		EncodeDuration: zapcore.NanosDurationEncoder,
-	})
-	n := int64(0)
+	enc, n := newEncoder(), int64(0)
 	for e := range b.queue {
 		if e.flushed != nil {
 			close(e.flushed)
@@ -224,9 +227,12 @@ func (b *Bus) run() {
 		if f := b.enrich.Load(); f != nil {
 			(*f)(e)
 		}
+		if f := b.score.Load(); f != nil {
+			e.Risk = min(100, max(0, (*f)(e)))
+		}
 		n++
 		e.id = b.names + strconv.FormatInt(n, 36)
-		line, err := enc.EncodeEntry(zapcore.Entry{Time: e.Time.UTC()}, []zap.Field{zap.Inline(e)})
+		line, err := encode(enc, e)
 		if err != nil {
 			b.failed.Add(1)
 			continue

@@ -1,4 +1,5 @@
-// Package geo tells where addresses are, by a file in MaxMind's format (GeoLite2 or another's): the country, and with a city file roughly the place.
+// Package geo tells where addresses are, by a file in MaxMind's format (GeoLite2 or another's): the country, with a city file roughly the place, with a
+// file of networks whose they are.
 // What it tells is a guess that a VPN changes: a sign, never a proof.
 package geo
 
@@ -24,19 +25,19 @@ type Reader struct{ db *maxminddb.Reader }
 func Open(path string) (*Reader, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("opening the country file: %w", err)
+		return nil, fmt.Errorf("opening it: %w", err)
 	}
 	defer f.Close()
 	raw, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("reading the country file: %w", err)
+		return nil, fmt.Errorf("reading it: %w", err)
 	}
 	if len(raw) > maxFile {
-		return nil, errors.New("reading the country file: it is over 1 GiB")
+		return nil, errors.New("it is over 1 GiB")
 	}
 	db, err := maxminddb.OpenBytes(raw)
 	if err != nil {
-		return nil, fmt.Errorf("reading the country file %s: %w", path, err)
+		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
 	return &Reader{db}, nil
 }
@@ -51,6 +52,22 @@ func (r *Reader) Country(ip netip.Addr) string {
 		return ""
 	}
 	return code
+}
+
+// Network is the autonomous system that announces the address: its number and who runs it; 0 where it is not known. It takes a file of networks
+// (GeoLite2-ASN or another's).
+func (r *Reader) Network(ip netip.Addr) (number uint32, organization string) {
+	if r == nil || !ip.IsValid() {
+		return 0, ""
+	}
+	found := r.db.Lookup(ip)
+	if found.DecodePath(&number, "autonomous_system_number") != nil || number == 0 {
+		return 0, ""
+	}
+	if found.DecodePath(&organization, "autonomous_system_organization") != nil {
+		organization = ""
+	}
+	return number, organization
 }
 
 func isCode(s string) bool {

@@ -22,6 +22,7 @@ import (
 // a reload does not change it. A reload does not wait for requests, so a request holds the ground while it uses it.
 type Ground struct {
 	DataDir  string
+	Node     string // what this node is called: in its events, in what it signs
 	Store    store.Store
 	DB       *database.DB
 	Feed     *database.Feed // of DB
@@ -29,6 +30,7 @@ type Ground struct {
 	Events   *event.Bus
 	DataKeys *keyset.Sets  // of what is encrypted for the back end
 	Places   *geo.Reader   // nil where no country file is configured
+	Networks *geo.Reader   // nil where no file of networks is configured
 	Tiers    *tier.Table   // what the policy said of subjects; nil knows nothing
 	Abuse    *abuse.Table  // scores of clients that misbehave; nil knows nothing
 	Bans     *ban.List     // who may not come; nil bans nobody

@@ -1,14 +1,19 @@
 package host
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
+	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/ground"
 )
 
@@ -17,7 +22,7 @@ import (
 func AdminRoutes[T any](id string, of func(T) *ground.Ground, routes map[string]func(T, http.ResponseWriter, *http.Request) error) []caddy.AdminRoute {
 	all := make([]caddy.AdminRoute, 0, len(routes))
 	for pattern, serve := range routes {
-		all = append(all, caddy.AdminRoute{Pattern: pattern, Handler: OnApp(id, of, serve)})
+		all = append(all, caddy.AdminRoute{Pattern: pattern, Handler: OnApp(id, of, told(pattern, of, serve))})
 	}
 	return all
 }
@@ -33,6 +38,60 @@ func OnApp[T any](id string, of func(T) *ground.Ground, serve func(T, http.Respo
 		return serve(app, w, r)
 	}
 }
+
+// told has each request of a route recorded, with what became of it: whoever reaches the admin address can do everything.
+func told[T any](pattern string, of func(T) *ground.Ground, serve func(T, http.ResponseWriter, *http.Request) error) func(T, http.ResponseWriter, *http.Request) error {
+	return func(app T, w http.ResponseWriter, r *http.Request) error {
+		answer := &statusWriter{ResponseWriter: w}
+		err := serve(app, answer, r)
+		if bus := of(app).Events; bus != nil {
+			bus.Emit(adminEvent(pattern, r, answer.status, err))
+		}
+		return err
+	}
+}
+
+func adminEvent(pattern string, r *http.Request, status int, err error) *event.Event {
+	var api caddy.APIError
+	switch {
+	case errors.As(err, &api) && api.HTTPStatus != 0:
+		status = api.HTTPStatus
+	case err != nil:
+		status = http.StatusInternalServerError
+	case status == 0:
+		status = http.StatusOK
+	}
+	// The path may name people, and so may the query: the pattern says which route it was.
+	e := &event.Event{Category: "api", Action: "admin-request", Outcome: event.Success, Method: r.Method, Route: pattern, Status: status, UserAgent: r.UserAgent()}
+	if status >= http.StatusBadRequest {
+		e.Outcome = event.Failure
+	}
+	if from, _, err := net.SplitHostPort(r.RemoteAddr); err == nil { // a Unix socket has no address
+		e.SourceIP = from
+	}
+	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
+		sum := sha256.Sum256(r.TLS.PeerCertificates[0].Raw)
+		e.Fields = append(e.Fields, zap.String("gateway.admin.certificate", hex.EncodeToString(sum[:])))
+	}
+	return e
+}
+
+// statusWriter remembers the status.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *statusWriter) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController through.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // AnswerJSON writes v as the answer of an admin route.
 func AnswerJSON(w http.ResponseWriter, v any) error {

@@ -102,5 +102,6 @@ func (s *Sets) Export(ctx context.Context, ref string) (Export, error) {
 	if err != nil {
 		return Export{}, err
 	}
+	s.emit("data-key-exported", i.ID)
 	return Export{i, i.wrapped}, nil
 }

@@ -34,7 +34,10 @@ type Request struct {
 	Decision   *Decision // gw_authorize, or gw_portal for its own routes
 	Class      string    // gw_authorize: the strictest class of the route and of its fields; "" none is said
 	Route      string    // gw_authorize, gw_portal: the matched route template, bounded in number; "" unknown
+	Resource   Resource  // gw_authorize: what the route says the request is about
+	Refused    string    // gw_client: what it had against the form of the request; "" nothing
 	Problem    string    // internal/problem: the type of the problem answered, "" none
+	Activity   *Activity // gw_audit: who is told of what passes on a socket while it is open; nil nobody
 	Socket     *Socket   // internal/wsframe: what passed, once a socket is open; nil for plain requests
 }
 
@@ -79,6 +82,8 @@ type Identity struct {
 	MFATime  time.Time // when they last gave a second factor; zero: never in this session
 	Created  time.Time // when the account was made; zero: it is not one of this gateway, or that is not known
 	Expires  time.Time // of the token
+	Begun    time.Time // when the session began with a login; zero: it has none
+	Device   string    // the id of the account's device that the session is on; "" none
 	Cookie   bool      // the token came in a cookie, so the browser attached it by itself
 }
 
@@ -148,7 +153,18 @@ type Socket struct {
 	BytesIn, BytesOut       int64
 	CloseCode               int    // the code the gateway closed with; 0: an end point closed
 	CloseReason             string // why the gateway closed
+	Refused                 int64  // messages that a handler refused or dropped
 }
+
+// Activity is told of a socket that is open: after each time of that length in which something passed, what has passed since it opened. Tell runs beside
+// the request, from one goroutine at a time.
+type Activity struct {
+	Every time.Duration
+	Tell  func(Socket)
+}
+
+// Resource is what a request is about: room, general.
+type Resource struct{ Type, ID string }
 
 // Caller is who is calling, as Client.Key has it: what gw_client found out, else the peer of r.
 func (rc *Request) Caller(r *http.Request) string {

@@ -10,8 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/convosphere/gateway/modules/internal/reqctx"
 )
 
 const (
@@ -58,6 +56,7 @@ type Conn struct {
 	back     io.Closer // the back end's connection, as far as the proxy shows it
 	timer    *time.Timer
 	idle     *time.Timer
+	active   *time.Timer // runs where somebody is told of activity
 	finished bool
 }
 
@@ -96,6 +95,7 @@ func (c *Conn) opened() {
 			c.mu.Unlock()
 		}
 	}
+	c.watchActivity()
 	if c.limits.Idle > 0 {
 		c.touch()
 		c.mu.Lock()
@@ -206,7 +206,7 @@ func (c *Conn) end() {
 	c.endOnce.Do(func() {
 		c.mu.Lock()
 		c.ended = true
-		for _, t := range []*time.Timer{c.timer, c.idle} {
+		for _, t := range []*time.Timer{c.timer, c.idle, c.active} {
 			if t != nil {
 				t.Stop()
 			}
@@ -234,11 +234,9 @@ func (c *Conn) end() {
 func (c *Conn) record() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.tap.rc.Socket = &reqctx.Socket{
-		MessagesIn: c.in.messages.Load(), BytesIn: c.in.bytes.Load(),
-		MessagesOut: c.out.messages.Load(), BytesOut: c.out.bytes.Load(),
-		CloseCode: c.code, CloseReason: c.reason,
-	}
+	s := c.passed()
+	s.CloseCode, s.CloseReason = c.code, c.reason
+	c.tap.rc.Socket = &s
 }
 
 // enter counts a goroutine that may call hooks; false when the socket has ended.

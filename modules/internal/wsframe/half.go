@@ -39,6 +39,7 @@ type half struct {
 
 	wrote           atomic.Int64 // bytes written to dst
 	messages, bytes atomic.Int64 // of messages that passed, and their payloads
+	refused         atomic.Int64 // messages that a hook did not let pass
 }
 
 // feed looks at bytes that came from one side, and passes on what may pass. Its error ends the copying of that
@@ -137,7 +138,9 @@ func (h *half) decide(hook Hook) bool {
 	var refused *Close
 	switch {
 	case errors.Is(err, Drop):
+		h.refused.Add(1)
 	case errors.As(err, &refused):
+		h.refused.Add(1)
 		h.c.shutdown(refused.Code, refused.Reason, CodeGoingAway)
 	default:
 		if !h.c.closing.Load() { // else the hook was cancelled, most likely

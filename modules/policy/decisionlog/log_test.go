@@ -44,7 +44,7 @@ func TestEvent(t *testing.T) {
 		t.Errorf("%v %v", id, digest)
 	}
 	common := map[string]any{
-		"event.category": "iam", "event.action": "policy-decision", "http.request.id": "R1", "http.request.method": "DELETE", "url.domain": "chat.example.com",
+		"event.category": "iam", "event.type": "info", "event.action": "policy-decision", "http.request.id": "R1", "http.request.method": "DELETE", "url.domain": "chat.example.com",
 		"url.path": "/api/rooms/x/messages/1", "gateway.route": "DELETE /api/rooms/{room}/messages/{id}", "source.ip": "192.0.2.7",
 		"user.id": "id-1", "user.roles": []any{"user"}, "gateway.session": "s1",
 		"gateway.decision.permission": "message:delete", "gateway.decision.revision": s.Revision, "gateway.decision.micros": 42.,
@@ -64,6 +64,9 @@ func TestEvent(t *testing.T) {
 			for k, v := range m {
 				want[k] = v
 			}
+		}
+		if want["gateway.decision.resource"] != nil {
+			want["gateway.resource.type"], want["gateway.resource.id"] = "message", "1"
 		}
 		if got := without(got[i], "gateway.decision.id", "gateway.decision.input_digest"); !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %v\nwant %v", got, want)

@@ -112,12 +112,8 @@ func (r *record) event() *event.Event {
 	if d.Allow {
 		e.Outcome = event.Success
 	}
-	if in.Client.IP.IsValid() {
-		e.SourceIP = in.Client.IP.String()
-	}
-	if i := in.Identity; i != nil {
-		e.UserID, e.UserRoles, e.Session = i.Subject, i.Roles, i.Session
-	}
+	e.From(in.Client).By(in.Identity)
+	e.Resource = event.Resource{Type: in.Resource.Type, ID: redact.Tokens(in.Resource.ID)}
 	e.Fields = append(r.subject(), r.outcome()...)
 	return e
 }

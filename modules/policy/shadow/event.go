@@ -29,12 +29,8 @@ func (d *difference) event() *event.Event {
 		Time: d.entry.Time, Category: "iam", Action: Action, Outcome: event.Unknown, Reason: d.kind,
 		RequestID: in.RequestID, Method: in.Method, Host: in.Host, Path: redact.Path(in.Path, in.Route), Route: in.Route,
 	}
-	if in.Client.IP.IsValid() {
-		e.SourceIP = in.Client.IP.String()
-	}
-	if i := in.Identity; i != nil {
-		e.UserID, e.UserRoles, e.Session = i.Subject, i.Roles, i.Session
-	}
+	e.From(in.Client).By(in.Identity)
+	e.Resource = event.Resource{Type: in.Resource.Type, ID: redact.Tokens(in.Resource.ID)}
 	text := func(k, v string) {
 		if v != "" {
 			e.Fields = append(e.Fields, zap.String(k, event.Cut(v, 256)))

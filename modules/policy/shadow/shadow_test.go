@@ -145,7 +145,7 @@ decision := {"allow": to_number(input.request.method) == 1} if input.request.pat
 		t.Fatal(kinds)
 	}
 	if e := got[2]; !reflect.DeepEqual(e, map[string]any{
-		"event.category": "iam", "event.action": "policy-difference", "event.outcome": "unknown", "event.reason": "newly refused",
+		"event.category": "iam", "event.type": "info", "gateway.resource.type": "room", "gateway.resource.id": "a", "event.action": "policy-difference", "event.outcome": "unknown", "event.reason": "newly refused",
 		"http.request.id": "R1", "http.request.method": "GET", "url.path": "/other", "user.id": "id-1", "user.roles": []any{"user"}, "gateway.session": "s1",
 		"gateway.decision.permission": "room:read", "gateway.decision.resource": "room:a", "gateway.decision.input_digest": e["gateway.decision.input_digest"],
 		"gateway.decision.allow": true, "gateway.decision.reason": "open", "gateway.decision.rule": "p.rego:3", "gateway.decision.revision": s.Revision,

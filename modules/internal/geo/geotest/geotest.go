@@ -1,7 +1,8 @@
-// Package geotest writes small country files for tests.
+// Package geotest writes small files of countries and networks for tests.
 package geotest
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -26,6 +27,21 @@ var Cities = map[string]Entry{
 	"2001:db8::/32":   {"FR", 48.86, 2.35, 20},    // Paris
 }
 
+// Networks writes a file of networks in a folder of the test's: the number of each, whose name is "Test <number>".
+func Networks(t testing.TB, networks map[string]uint32) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "networks.mmdb")
+	w := newWriter(t, "Test-ASN")
+	for network, number := range networks {
+		insert(t, w, network, mmdbtype.Map{
+			"autonomous_system_number":       mmdbtype.Uint32(number),
+			"autonomous_system_organization": mmdbtype.String(fmt.Sprint("Test ", number)),
+		})
+	}
+	save(t, w, path)
+	return path
+}
+
 // Write makes a file of these networks in a folder of the test's.
 func Write(t testing.TB, networks map[string]Entry) string {
 	t.Helper()
@@ -37,25 +53,41 @@ func Write(t testing.TB, networks map[string]Entry) string {
 // WriteTo writes it to path.
 func WriteTo(t testing.TB, path string, networks map[string]Entry) {
 	t.Helper()
-	w, err := mmdbwriter.New(mmdbwriter.Options{DatabaseType: "Test-City", RecordSize: 24, IncludeReservedNetworks: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := newWriter(t, "Test-City")
 	for network, e := range networks {
-		_, n, err := net.ParseCIDR(network)
-		if err != nil {
-			t.Fatal(err)
-		}
 		m := mmdbtype.Map{"country": mmdbtype.Map{"iso_code": mmdbtype.String(e.Country)}}
 		if e.Radius != 0 {
 			m["location"] = mmdbtype.Map{
 				"latitude": mmdbtype.Float64(e.Latitude), "longitude": mmdbtype.Float64(e.Longitude), "accuracy_radius": mmdbtype.Uint16(e.Radius),
 			}
 		}
-		if err := w.Insert(n, m); err != nil {
-			t.Fatal(err)
-		}
+		insert(t, w, network, m)
 	}
+	save(t, w, path)
+}
+
+func newWriter(t testing.TB, kind string) *mmdbwriter.Tree {
+	t.Helper()
+	w, err := mmdbwriter.New(mmdbwriter.Options{DatabaseType: kind, RecordSize: 24, IncludeReservedNetworks: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func insert(t testing.TB, w *mmdbwriter.Tree, network string, m mmdbtype.Map) {
+	t.Helper()
+	_, n, err := net.ParseCIDR(network)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Insert(n, m); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func save(t testing.TB, w *mmdbwriter.Tree, path string) {
+	t.Helper()
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
