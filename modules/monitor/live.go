@@ -14,6 +14,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/risk"
 	"github.com/convosphere/gateway/modules/monitor/detect"
 	"github.com/convosphere/gateway/modules/monitor/detect/correlate"
+	"github.com/convosphere/gateway/modules/monitor/ecs"
 	"github.com/convosphere/gateway/modules/monitor/engine"
 	"github.com/convosphere/gateway/modules/monitor/finding"
 )
@@ -46,10 +47,26 @@ type live struct {
 	running sync.WaitGroup
 }
 
-// seen is one event that waits, or what the fleet found.
+// seen is one event that waits, with what of it is not written, or what the fleet found.
 type seen struct {
-	line  []byte
-	found *finding.Finding
+	line            []byte
+	query, referrer string
+	found           *finding.Finding
+}
+
+// unwritten adds to the event what its line does not tell.
+func (s *seen) unwritten() func(*ecs.Event) {
+	if s.query == "" && s.referrer == "" {
+		return nil
+	}
+	return func(e *ecs.Event) {
+		if s.query != "" {
+			e.Set("url.query", s.query)
+		}
+		if s.referrer != "" {
+			e.Set("http.request.referrer", s.referrer)
+		}
+	}
 }
 
 func (a *App) openLive() error {
@@ -142,7 +159,7 @@ func (l *live) Write(r *event.Record) {
 	default:
 		s = new(seen)
 	}
-	s.line = append(s.line[:0], r.Line...)
+	s.line, s.query, s.referrer = append(s.line[:0], r.Line...), r.Event.Query, r.Event.Referrer
 	select {
 	case l.queue <- s:
 	default:

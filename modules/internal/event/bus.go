@@ -31,7 +31,6 @@ type Bus struct {
 	file    io.WriteCloser
 	sealer  atomic.Pointer[Sealer] // nil: lines are written as they are
 	enrich  atomic.Pointer[func(*Event)]
-	score   atomic.Pointer[func(*Event) int]
 	sinks   atomic.Pointer[[]*sink] // besides the file; replaced whole
 	attach  sync.Mutex              // held while sinks are replaced
 	writing sync.Mutex              // held while sinks are written to
@@ -122,15 +121,6 @@ func (b *Bus) EnrichWith(f func(*Event)) {
 		return
 	}
 	b.enrich.Store(&f)
-}
-
-// ScoreWith has f say of each event at what risk its subject is, 0 to 100, before it is written. It runs beside requests, not in them; nil says nothing.
-func (b *Bus) ScoreWith(f func(*Event) int) {
-	if f == nil {
-		b.score.Store(nil)
-		return
-	}
-	b.score.Store(&f)
 }
 
 // SealWith has every event that is written from now on encrypted by s; nil has none. One whose encryption fails is not written, but counted as
@@ -226,9 +216,6 @@ func (b *Bus) run() {
 		}
 		if f := b.enrich.Load(); f != nil {
 			(*f)(e)
-		}
-		if f := b.score.Load(); f != nil {
-			e.Risk = min(100, max(0, (*f)(e)))
 		}
 		n++
 		e.id = b.names + strconv.FormatInt(n, 36)
