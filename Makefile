@@ -47,6 +47,7 @@ conformance: build ## The test suite of the Core Rule Set, whole, against the bu
 
 e2e: build ## The built binaries with a real Redis and a real browser
 	GATEWAY_BIN_DIR=$(BIN) go test -count=1 -timeout 20m ./test/kit/... ./test/postgres/... ./test/redisfleet/... ./test/e2e/... ./test/attacks/... ./test/chaos/... ./test/bench/... ./test/measure/... ./test/simulate/...
+	go run ./test/simulate -days 2 -users 200 -detector $(BIN)/convosphere
 
 fuzz-short: ## Every fuzz target for FUZZTIME
 	@test/scripts/fuzz $(FUZZTIME) modules backend
