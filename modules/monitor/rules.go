@@ -73,8 +73,8 @@ func (r *Rules) check() error {
 			return fmt.Errorf("rules: folder %s: %w", dir, err)
 		}
 	}
-	if r.Every != 0 && time.Duration(r.Every) < time.Second {
-		return errors.New("rules: every is 1s at least")
+	if r.Every != 0 && time.Duration(r.Every) < 100*time.Millisecond {
+		return errors.New("rules: every is 100ms at least")
 	}
 	return nil
 }

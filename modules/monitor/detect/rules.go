@@ -26,11 +26,11 @@ type Rules struct {
 
 // Problem is what is wrong with a rule, or may be.
 type Problem struct {
-	File    string
-	Line    int    // 0: of the whole file
-	Rule    string // its id, name or title, where that could be read
-	Text    string
-	Warning bool // the rule is in force, or rightly left out
+	File    string `json:"file"`
+	Line    int    `json:"line,omitempty"` // 0: of the whole file
+	Rule    string `json:"rule,omitempty"` // its id, name or title, where that could be read
+	Text    string `json:"text"`
+	Warning bool   `json:"warning,omitempty"` // the rule is in force, or rightly left out
 }
 
 func (p Problem) Error() string {
