@@ -115,7 +115,11 @@ func (a *App) readRules() (*detect.Rules, error) {
 	rules, problems := a.Rules.loader().Load(a.Rules.sources()...)
 	n := 0
 	for _, p := range problems {
-		if p.Warning {
+		switch {
+		case p.Warning && p.File == "": // of the configuration, not of a rule
+			a.logger.Warn("the rules' configuration", zap.Error(p))
+			continue
+		case p.Warning:
 			a.logger.Debug("a rule", zap.Error(p))
 			continue
 		}

@@ -126,7 +126,7 @@ correlation: { type: value_count, rules: [w], group-by: [c-ip], timespan: 1h, co
 
 // What is left out takes with it what refers to it; a disabled rule is left out.
 func TestDisable(t *testing.T) {
-	r, problems := Loader{Disable: []string{"failed"}}.Load(folder(failed + "---\n" + login + `---
+	r, problems := Loader{Disable: []string{"failed", "faild"}}.Load(folder(failed + "---\n" + login + `---
 title: c
 id: c
 correlation: { type: event_count, rules: [failed], timespan: 1m, condition: { gte: 5 } }
@@ -134,7 +134,7 @@ correlation: { type: event_count, rules: [failed], timespan: 1m, condition: { gt
 title: d
 correlation: { type: event_count, rules: [c], timespan: 1m, condition: { gte: 5 } }
 `))
-	if len(r.All()) != 1 || len(problems) != 3 {
+	if len(r.All()) != 1 || len(problems) != 4 || problems[3].Error() != "(faild): there is no such rule to disable" {
 		t.Errorf("%d rules, %v", len(r.All()), problems)
 	}
 	for _, p := range problems {

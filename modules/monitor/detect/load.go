@@ -26,7 +26,7 @@ func Load(sources ...fs.FS) (*Rules, []Problem) { return Loader{}.Load(sources..
 // Load reads all rule files (*.yml and *.yaml, but *_test.*) of the sources, in all their folders, and compiles them. Rules that are wrong are
 // left out, and each is a problem; the others are good. Two rules may not have one id or name.
 func (l Loader) Load(sources ...fs.FS) (*Rules, []Problem) {
-	r := &loading{Loader: l, byID: map[string]*Rule{}, gone: map[string]string{}}
+	r := &loading{Loader: l, byID: map[string]*Rule{}, gone: map[string]string{}, disabled: map[string]bool{}}
 	for _, s := range sources {
 		r.read(s)
 	}
@@ -38,6 +38,7 @@ func (l Loader) Load(sources ...fs.FS) (*Rules, []Problem) {
 	}
 	r.correlate()
 	r.finish()
+	r.unknown()
 	return compile(r.rules), r.problems
 }
 
@@ -51,6 +52,7 @@ type loading struct {
 	gone          map[string]string // ids and names of rules that are left out, and why
 	problems      []Problem
 	questions     int // of all rules
+	disabled      map[string]bool
 }
 
 // read sorts the documents of a source.
@@ -140,9 +142,19 @@ func (r *loading) unwanted(rule *Rule) string {
 	case rule.Status == "deprecated" || rule.Status == "unsupported":
 		return "its status is " + rule.Status
 	case slices.Contains(r.Disable, rule.ID) || rule.Name != "" && slices.Contains(r.Disable, rule.Name):
+		r.disabled[rule.ID], r.disabled[rule.Name] = true, true
 		return "it is disabled"
 	}
 	return ""
+}
+
+// unknown notes what is disabled and not there: a name that is written wrong must not look like a rule that is off.
+func (r *loading) unknown() {
+	for _, name := range r.Disable {
+		if !r.disabled[name] {
+			r.problems = append(r.problems, Problem{Rule: plainly(name), Text: "there is no such rule to disable", Warning: true})
+		}
+	}
 }
 
 // rule reads one rule.

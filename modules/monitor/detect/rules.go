@@ -2,6 +2,7 @@ package detect
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/convosphere/gateway/modules/monitor/ecs"
@@ -39,7 +40,7 @@ func (p Problem) Error() string {
 		at = fmt.Sprintf("%s:%d", p.File, p.Line)
 	}
 	if p.Rule != "" {
-		at += " (" + p.Rule + ")"
+		at = strings.TrimSpace(at + " (" + p.Rule + ")")
 	}
 	return at + ": " + p.Text
 }
