@@ -46,3 +46,8 @@ func (l Later) Error() string { return l.Err.Error() }
 
 // Unwrap gives what the receiver answered.
 func (l Later) Unwrap() error { return l.Err }
+
+// NewMessage is one that is no event of the bus.
+func NewMessage(id, action string, at time.Time, level Level, body []byte) Message {
+	return Message{ID: id, Action: action, Time: at, Level: min(level, Critical), Body: body, event: new(flat)}
+}
