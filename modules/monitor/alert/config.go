@@ -17,7 +17,7 @@ type Grouping string
 const (
 	ByIncident Grouping = "incident"
 	BySubject  Grouping = "subject" // the first one
-	ByRule     Grouping = "rule"
+	ByRule     Grouping = "rule"    // by the title of the worst
 )
 
 // Channel is one way to people.
@@ -111,10 +111,8 @@ func (c *Config) channel(name string) (Channel, bool) {
 // key is what the incident's group is called.
 func (c *Config) key(i *Incident) string {
 	switch {
-	case c.Group == ByRule && i.Rule != "":
-		return "rule:" + i.Rule
 	case c.Group == ByRule:
-		return "title:" + i.Title
+		return "rule:" + i.Title
 	case c.Group == BySubject && len(i.Subjects) > 0:
 		return "subject:" + i.Subjects[0].String()
 	}

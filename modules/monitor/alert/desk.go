@@ -35,6 +35,7 @@ type Desk struct {
 	mu      sync.Mutex
 	cancel  context.CancelFunc
 	running sync.WaitGroup
+	asked   time.Time // when it last looked for incidents that were closed; Work's
 }
 
 // New makes a desk. It sends nothing before Start.
@@ -141,19 +142,14 @@ func (d *Desk) poke() {
 
 // told notes that a channel is told of the incident. It is not fresh where it was told of it before, unless it is worse now, or closed.
 func (d *Desk) told(ctx context.Context, tx *database.Tx, channel string, i *Incident) (fresh bool, err error) {
-	state, now := "open", database.Micros(d.Now())
-	if i.Closed {
-		// Only who was told that it began is told that it is over.
-		r, err := tx.Exec(ctx, `UPDATE alerts_told SET state = 'closed', at = ? WHERE incident = ? AND channel = ? AND state = 'open'`, now, i.ID, channel)
-		if err != nil {
-			return false, err
-		}
-		n, err := r.RowsAffected()
-		return n > 0, err
+	now := database.Micros(d.Now())
+	q := `INSERT INTO alerts_told (incident, channel, level, state, at) VALUES (?, ?, ?, 'open', ?)
+		ON CONFLICT (incident, channel) DO UPDATE SET level = excluded.level, at = excluded.at WHERE alerts_told.level < excluded.level AND alerts_told.state = 'open'`
+	args := []any{i.ID, channel, int64(i.Level), now}
+	if i.Closed { // only who was told that it began is told that it is over
+		q, args = `UPDATE alerts_told SET state = 'closed', at = ? WHERE incident = ? AND channel = ? AND state = 'open'`, []any{now, i.ID, channel}
 	}
-	r, err := tx.Exec(ctx, `INSERT INTO alerts_told (incident, channel, level, state, at) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT (incident, channel) DO UPDATE SET level = excluded.level, at = excluded.at WHERE alerts_told.level < excluded.level AND alerts_told.state = 'open'`,
-		i.ID, channel, int64(i.Level), state, now)
+	r, err := tx.Exec(ctx, q, args...)
 	if err != nil {
 		return false, err
 	}

@@ -28,7 +28,7 @@ func (d *Desk) escalate(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := d.step(ctx, e, &i, ok && !i.Acknowledged && !i.Closed); err != nil {
+		if err := d.step(ctx, e, &i, ok && !i.Acknowledged && !i.Closed && !i.Merged); err != nil {
 			return err
 		}
 	}

@@ -11,7 +11,6 @@ import (
 type Incident struct {
 	ID           string            `json:"id"`
 	Title        string            `json:"title"`
-	Rule         string            `json:"rule,omitempty"` // of the finding that it is told for
 	Level        finding.Level     `json:"level"`
 	First        time.Time         `json:"first"`
 	Last         time.Time         `json:"last"`
@@ -19,6 +18,7 @@ type Incident struct {
 	Subjects     []finding.Subject `json:"subjects,omitempty"`
 	Closed       bool              `json:"closed,omitempty"`
 	Acknowledged bool              `json:"-"`
+	Merged       bool              `json:"-"` // it became part of another
 }
 
 // mostSubjects bounds what an alert names of an incident.

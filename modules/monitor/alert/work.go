@@ -28,6 +28,9 @@ func (d *Desk) Work(ctx context.Context) error {
 	if err := d.escalate(ctx); err != nil {
 		return err
 	}
+	if err := d.closings(ctx); err != nil {
+		return err
+	}
 	due, err := d.due(ctx)
 	if err != nil {
 		return err
@@ -43,9 +46,9 @@ func (d *Desk) Work(ctx context.Context) error {
 	return d.prune(ctx)
 }
 
-// due are the alerts to be sent now.
+// due are the alerts to be sent now, the worst first.
 func (d *Desk) due(ctx context.Context) ([]Alert, error) {
-	rows, err := d.DB.Query(ctx, columns+`WHERE state = 'waiting' AND next_at <= ? ORDER BY next_at, id LIMIT ?`, database.Micros(d.Now()), mostAtOnce)
+	rows, err := d.DB.Query(ctx, columns+`WHERE state = 'waiting' AND next_at <= ? ORDER BY level DESC, next_at, id LIMIT ?`, database.Micros(d.Now()), mostAtOnce)
 	if err != nil {
 		return nil, fmt.Errorf("reading what is due: %w", err)
 	}
