@@ -26,6 +26,10 @@ func (o *Output) deliver(ctx context.Context) {
 	failures := 0
 	most := 0 // how many events the next batch may have; 0: as configured
 	for ctx.Err() == nil {
+		select {
+		case <-o.changed: // seen here
+		default:
+		}
 		in := o.config.Load()
 		lines, err := o.spool.Next(cmp.Or(most, in.MaxBatch), batchBytes)
 		if err != nil {
