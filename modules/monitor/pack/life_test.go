@@ -19,6 +19,7 @@ import (
 type life struct {
 	rand   *rand.Rand
 	events []happening
+	waits  map[string]*wait
 }
 
 type happening struct {
