@@ -10,7 +10,7 @@ import (
 var knownFields = []string{
 	"@timestamp", "event.id", "event.kind", "event.category", "event.type", "event.action", "event.outcome", "event.reason", "event.duration",
 	"source.ip", "source.geo.country_iso_code", "source.as.number", "source.as.organization.name", "user_agent.original",
-	"user.id", "user.roles", "user.target.id", "rule.id",
+	"user.id", "user.roles", "user.target.id", "user.target.roles", "rule.id",
 	"http.request.id", "http.request.method", "http.request.body.bytes", "http.request.referrer", "http.response.status_code", "http.response.body.bytes",
 	"url.domain", "url.path", "url.query", original, full, extension,
 }
