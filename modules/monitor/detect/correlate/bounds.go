@@ -123,7 +123,7 @@ func (w *Windows) closeAll(since int64, found func(*finding.Finding)) {
 		if c := compare(a.o.first, b.o.first); c != 0 {
 			return c
 		}
-		return compare(int64(a.o.refs[0]), int64(b.o.refs[0]))
+		return compare(int64(a.o.space[0]), int64(b.o.space[0]))
 	})
 	for _, x := range all {
 		w.met(x.s, x.o, x.w.event(), x.o.last, w.order.Add(1), true, found)

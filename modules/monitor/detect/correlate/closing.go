@@ -22,7 +22,7 @@ type window struct {
 }
 
 func (w *window) size() int {
-	n := 200 + len(w.set)*16 + cap(w.numbers)*8 + len(w.fields)*96 + cap(w.o.refs)*8
+	n := 360 + len(w.set)*16 + cap(w.numbers)*8 + len(w.fields)*96
 	if w.sketch != nil {
 		n += sketchBytes
 	}
@@ -37,14 +37,11 @@ func (s *spec) gather(g *group, h *hit, e *ecs.Event, exact int) {
 	w := g.more.window
 	w.o.first, w.o.last = min(w.o.first, h.t), max(w.o.last, h.t)
 	w.o.count++
-	if len(w.o.refs) == named {
-		w.o.refs = slices.Delete(w.o.refs, named/2, named/2+1) // the first and the last ones stay
-	}
-	w.o.refs = append(w.o.refs, h.ref)
+	w.o.name(h.ref)
 	switch s.c.Type {
 	case detect.EventCount:
 	case detect.ValueCount:
-		w.addValues(h.values, exact)
+		w.addValues(h.values(), exact)
 	case detect.ValuePercentile:
 		if len(w.numbers) == kept {
 			w.numbers = slices.Delete(w.numbers, 0, 1)

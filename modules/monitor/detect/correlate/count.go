@@ -12,7 +12,20 @@ const spare = 64
 type outcome struct {
 	first, last     int64
 	count, distinct int
-	refs            []uint64 // of events, as many as a finding names
+	space           [named]uint64
+	names           int // of space: events that a finding names
+}
+
+func (o *outcome) refs() []uint64 { return o.space[:o.names] }
+
+// name adds an event; of many the first and the last ones stay.
+func (o *outcome) name(ref uint64) {
+	if o.names == named {
+		copy(o.space[named/2:], o.space[named/2+1:])
+		o.names--
+	}
+	o.space[o.names] = ref
+	o.names++
 }
 
 // count notes an event for event_count. since is the time before which no more events are awaited.
@@ -102,7 +115,7 @@ func outcomeOf(marks []mark) (o outcome) {
 	o.first, o.last, o.count = marks[0].t, marks[len(marks)-1].t, len(marks)
 	for i := range marks { // the first and the last ones
 		if i < named/2 || i >= len(marks)-named/2 {
-			o.refs = append(o.refs, marks[i].ref)
+			o.name(marks[i].ref)
 		}
 	}
 	return o

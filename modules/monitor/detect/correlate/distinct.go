@@ -15,7 +15,7 @@ func (s *spec) distinct(g *group, h *hit, since int64, exact int) (o outcome, me
 		return s.sketched(g, h, since, exact)
 	}
 	g.forget(since, s.span)
-	for _, v := range h.values {
+	for _, v := range h.values() {
 		g.note(v, h, since)
 	}
 	if most := 2*s.need + spare; len(g.marks) > most {
@@ -106,7 +106,7 @@ const sketchParts = 16
 func (s *spec) sketched(g *group, h *hit, since int64, exact int) (o outcome, met bool) {
 	if g.more == nil || len(g.more.sketches) == 0 {
 		g.forget(since, s.span)
-		for _, v := range h.values {
+		for _, v := range h.values() {
 			g.note(v, h, since)
 		}
 		if len(g.marks) <= exact {
@@ -114,7 +114,9 @@ func (s *spec) sketched(g *group, h *hit, since int64, exact int) (o outcome, me
 		}
 		g.more = &more{}
 		for _, m := range g.marks {
-			g.more.sketch(&hit{t: m.t, values: []uint64{m.v &^ latest}}, s.span, since)
+			one := hit{t: m.t}
+			one.add(m.v &^ latest)
+			g.more.sketch(&one, s.span, since)
 		}
 		g.marks = slices.Clone(g.marks[len(g.marks)-named:])
 	}
@@ -124,7 +126,7 @@ func (s *spec) sketched(g *group, h *hit, since int64, exact int) (o outcome, me
 		g.cut(1)
 	}
 	g.insert(mark{t: h.t, ref: h.ref})
-	if m.rest -= len(h.values); m.rest <= 0 {
+	if m.rest -= h.found; m.rest <= 0 {
 		width := sketchWidth(s.span)
 		m.ask(s.need, floor(h.t, width), width)
 	}
@@ -151,7 +153,7 @@ func (m *more) sketch(h *hit, span, since int64) {
 		m.sketches = slices.Insert(m.sketches, i, sketch{at, newSketch()})
 		m.rest = 0
 	}
-	for _, v := range h.values {
+	for _, v := range h.values() {
 		// Spread over all 64 bits: the highest is not the value's.
 		m.sketches[i].all.InsertHash(v * 0x9e3779b97f4a7c15)
 	}

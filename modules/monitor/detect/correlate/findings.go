@@ -13,10 +13,10 @@ import (
 
 // single tells of a rule that one event is enough for.
 func (w *Windows) single(r *detect.Rule, e *ecs.Event, t int64, found func(*finding.Finding)) {
-	subjects := subjectsOf(r, e)
-	if !w.told.tell(w.suppressionKey(r, subjects), t, r.Suppress.Microseconds()) {
+	if !w.told.tell(w.suppressionOf(r, e), t, r.Suppress.Microseconds()) {
 		return
 	}
+	subjects := subjectsOf(r, e)
 	f := w.finding(r, subjects, e)
 	f.Kind, f.Count = finding.Match, 1
 	f.First = time.UnixMicro(t).UTC()
@@ -31,14 +31,14 @@ func (w *Windows) single(r *detect.Rule, e *ecs.Event, t int64, found func(*find
 // several tells of a correlation whose condition holds with the event e.
 func (w *Windows) several(s *spec, o *outcome, e *ecs.Event, t int64, found func(*finding.Finding)) {
 	r := s.rule
-	subjects := subjectsOf(r, e)
-	if !w.told.tell(w.suppressionKey(r, subjects), t, r.Suppress.Microseconds()) {
+	if !w.told.tell(w.suppressionOf(r, e), t, r.Suppress.Microseconds()) {
 		return
 	}
+	subjects := subjectsOf(r, e)
 	f := w.finding(r, subjects, e)
 	f.Kind, f.Count, f.Distinct = finding.Correlation, o.count, o.distinct
 	f.First, f.Last = time.UnixMicro(o.first).UTC(), time.UnixMicro(o.last).UTC()
-	for _, ref := range o.refs {
+	for _, ref := range o.refs() {
 		if id := w.refs.get(ref); id != "" && (len(f.Events) == 0 || f.Events[len(f.Events)-1] != id) {
 			f.Events = append(f.Events, id)
 		}
@@ -53,27 +53,52 @@ func (w *Windows) finding(r *detect.Rule, subjects []finding.Subject, e *ecs.Eve
 	}
 }
 
+// maxSubjects bounds whom one finding is about.
+const maxSubjects = 8
+
 // subjectsOf names whom a finding is about: all of the rule's subjects that the event has.
 func subjectsOf(r *detect.Rule, e *ecs.Event) (all []finding.Subject) {
 	for _, field := range subjectFields(r) {
-		if v := e.Text(field); v != "" && len(all) < 8 {
+		if v := e.Text(field); v != "" && len(all) < maxSubjects {
 			all = append(all, finding.SubjectOf(field, strings.Clone(v)))
 		}
 	}
 	return all
 }
 
-func (w *Windows) suppressionKey(r *detect.Rule, subjects []finding.Subject) uint64 {
+// suppressionOf is the key of subjectsOf, made without them: most findings are more of the same.
+func (w *Windows) suppressionOf(r *detect.Rule, e *ecs.Event) uint64 {
 	var h maphash.Hash
-	h.SetSeed(w.seed)
-	_, _ = h.Write(r.Digest[:]) // a Hash takes everything
-	for _, s := range subjects {
-		_, _ = h.WriteString(s.Kind)
-		_ = h.WriteByte(0xff) // which is in no UTF-8
-		_, _ = h.WriteString(s.ID)
-		_ = h.WriteByte(0xff)
+	w.begin(&h, r)
+	n := 0
+	for _, field := range subjectFields(r) {
+		if v := e.Text(field); v != "" && n < maxSubjects {
+			addSubject(&h, finding.SubjectOf(field, v))
+			n++
+		}
 	}
 	return h.Sum64()
+}
+
+func (w *Windows) suppressionKey(r *detect.Rule, subjects []finding.Subject) uint64 {
+	var h maphash.Hash
+	w.begin(&h, r)
+	for _, s := range subjects {
+		addSubject(&h, s)
+	}
+	return h.Sum64()
+}
+
+func (w *Windows) begin(h *maphash.Hash, r *detect.Rule) {
+	h.SetSeed(w.seed)
+	_, _ = h.Write(r.Digest[:]) // a Hash takes everything
+}
+
+func addSubject(h *maphash.Hash, s finding.Subject) {
+	_, _ = h.WriteString(s.Kind)
+	_ = h.WriteByte(0xff) // which is in no UTF-8
+	_, _ = h.WriteString(s.ID)
+	_ = h.WriteByte(0xff)
 }
 
 // explain fills in what a rule's text for people may hold.

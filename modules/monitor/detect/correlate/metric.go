@@ -66,7 +66,7 @@ func outcomeOfCells(cells []cell, n int64) outcome {
 	o := outcome{first: cells[0].at, last: cells[len(cells)-1].at, count: int(n)}
 	for i := range cells {
 		if i < named/2 || i >= len(cells)-named/2 {
-			o.refs = append(o.refs, cells[i].ref)
+			o.name(cells[i].ref)
 		}
 	}
 	return o

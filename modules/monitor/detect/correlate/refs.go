@@ -23,7 +23,7 @@ type refs struct {
 func (r *refs) put(id string) uint64 {
 	text, number := id, uint64(whole)
 	if i := strings.LastIndexByte(id, '-'); i >= 0 {
-		if n, err := strconv.ParseUint(id[i+1:], 36, numberBits); err == nil && n != whole && strconv.FormatUint(n, 36) == id[i+1:] {
+		if n, ok := base36(id[i+1:]); ok {
 			text, number = id[:i+1], n
 		}
 	}
@@ -46,6 +46,24 @@ func (r *refs) put(id string) uint64 {
 		r.index[text] = i
 	}
 	return i<<numberBits | number
+}
+
+// base36 reads a number as strconv writes it, and nothing else.
+func base36(s string) (n uint64, ok bool) {
+	if len(s) == 0 || len(s) > 9 || s[0] == '0' && len(s) > 1 { // nine digits are less than whole
+		return 0, false
+	}
+	for _, c := range []byte(s) {
+		switch {
+		case c >= '0' && c <= '9':
+			n = n*36 + uint64(c-'0')
+		case c >= 'a' && c <= 'z':
+			n = n*36 + uint64(c-'a'+10)
+		default:
+			return 0, false
+		}
+	}
+	return n, true
 }
 
 // get gives the id, "" where it is not known.

@@ -64,7 +64,8 @@ func (s *spec) together(g *group, i int) (o outcome, met bool) {
 // chain looks for one event of each rule, in their order and with that one among them: the latest ones before it, the earliest ones after it.
 func (s *spec) chain(g *group, i int) (o outcome, met bool) {
 	own := partOf(&g.marks[i])
-	links := make([]mark, len(s.c.Rules))
+	var space [8]mark
+	links := append(space[:0], make([]mark, len(s.c.Rules))...)
 	links[own] = g.marks[i]
 	for p, j := own-1, i; p >= 0; p-- {
 		for j--; j >= 0 && (partOf(&g.marks[j]) != p || !before(&g.marks[j], &links[p+1])); j-- {

@@ -56,7 +56,20 @@ type hit struct {
 	ref    uint64
 	order  uint64
 	number float64
-	values []uint64
+	space  [maxHashes]uint64
+	found  int // of space
+}
+
+// maxHashes is how many values of one event count: the first ones.
+const maxHashes = 16
+
+func (h *hit) values() []uint64 { return h.space[:h.found] }
+
+func (h *hit) add(v uint64) {
+	if h.found < maxHashes {
+		h.space[h.found] = v
+		h.found++
+	}
 }
 
 // Windows counts hits. Any number of goroutines may use it; the findings depend on the order of events within their lateness only by which event
@@ -140,7 +153,7 @@ func (w *Windows) Apply(digest [32]byte, part int, e *ecs.Event, found func(*fin
 	}
 	t := w.timeOf(e)
 	w.advance(t, found)
-	if key, ok := w.key(s, part, e, nil); ok {
+	if key, ok := w.key(s, part, e); ok {
 		w.apply(use{s, part}, key, e, t, w.order.Add(1), found)
 	}
 }
@@ -174,7 +187,7 @@ func (w *Windows) hit(u use, e *ecs.Event, t int64, order uint64, found func(*fi
 			return
 		}
 	}
-	if key, ok := w.key(u.in, u.part, e, nil); ok {
+	if key, ok := w.key(u.in, u.part, e); ok {
 		w.apply(u, key, e, t, order, found)
 	}
 }
@@ -201,8 +214,9 @@ func valueOf(e *ecs.Event, field string) string {
 	return v
 }
 
-func (w *Windows) key(s *spec, part int, e *ecs.Event, space []byte) (uint64, bool) {
-	b, ok := groupText(s, part, e, space)
+func (w *Windows) key(s *spec, part int, e *ecs.Event) (uint64, bool) {
+	var space [192]byte
+	b, ok := groupText(s, part, e, space[:0])
 	return maphash.Bytes(w.seed, b), ok
 }
 
@@ -210,8 +224,7 @@ func (w *Windows) key(s *spec, part int, e *ecs.Event, space []byte) (uint64, bo
 func (w *Windows) apply(u use, key uint64, e *ecs.Event, t int64, order uint64, found func(*finding.Finding)) {
 	s := u.in
 	h := hit{part: u.part, t: t, order: order}
-	var space [16]uint64
-	if !w.look(s, &h, e, space[:0]) {
+	if !w.look(s, &h, e) {
 		return
 	}
 	h.ref = w.refs.put(e.ID())
@@ -261,7 +274,7 @@ func (s *spec) tell(g *group, t int64) bool {
 }
 
 // look reads what the correlation looks at; false where the event has nothing of it.
-func (w *Windows) look(s *spec, h *hit, e *ecs.Event, space []uint64) bool {
+func (w *Windows) look(s *spec, h *hit, e *ecs.Event) bool {
 	fields := s.values[h.part]
 	switch {
 	case s.c.Type == detect.EventCount || s.c.Type == detect.Temporal || s.c.Type == detect.TemporalOrdered:
@@ -273,8 +286,8 @@ func (w *Windows) look(s *spec, h *hit, e *ecs.Event, space []uint64) bool {
 		h.number = v
 		return ok
 	case len(fields) == 1:
-		h.values = w.hashes(e, fields[0], space)
-		return len(h.values) > 0
+		w.hashes(h, e, fields[0])
+		return h.found > 0
 	}
 	var b maphash.Hash
 	b.SetSeed(w.seed)
@@ -286,24 +299,23 @@ func (w *Windows) look(s *spec, h *hit, e *ecs.Event, space []uint64) bool {
 		_, _ = b.WriteString(v) // a Hash takes everything
 		_ = b.WriteByte(0xff)   // which is in no UTF-8
 	}
-	h.values = append(space, b.Sum64())
+	h.add(b.Sum64())
 	return true
 }
 
-// hashes of a field's values, the first of many.
-func (w *Windows) hashes(e *ecs.Event, field string, all []uint64) []uint64 {
+// hashes notes a field's values.
+func (w *Windows) hashes(h *hit, e *ecs.Event, field string) {
 	if strings.HasSuffix(field, ".ip") {
 		if v := valueOf(e, field); v != "" {
-			all = append(all, maphash.String(w.seed, v))
+			h.add(maphash.String(w.seed, v))
 		}
-		return all
+		return
 	}
-	for _, v := range e.Values(field) {
-		if v.Text != "" && v.Kind != ecs.Null && len(all) < cap(all) {
-			all = append(all, maphash.String(w.seed, v.Text))
+	for _, f := range e.Fields() {
+		if f.Name == field && f.Kind != ecs.Null && f.Value.Text != "" {
+			h.add(maphash.String(w.seed, f.Value.Text))
 		}
 	}
-	return all
 }
 
 // met tells of a condition that holds: a finding, and a hit of the correlations that this one is part of.
