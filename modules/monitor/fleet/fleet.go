@@ -34,7 +34,8 @@ type Options struct {
 	Spool   Spool             // default: up to QueueBytes wait in memory
 	Tick    time.Duration     // how often hits are sent and read; default 100ms
 	Lease   time.Duration     // how long an owner may be away before another takes over; default 5s
-	MaxLen  int64             // entries that a stream keeps, of at most 64 KiB; default 10,000
+	MaxLen  int64             // entries that a stream keeps, of at most 16 KiB; default 2,000
+	Save    time.Duration     // how often what is counted is saved, if there is something new; default 30s
 
 	// Changed is told when Redis goes away, with why, and with nil when it is back. Default: nobody.
 	Changed func(err error)
@@ -54,7 +55,10 @@ func (o *Options) defaults() {
 		o.Lease = 5 * time.Second
 	}
 	if o.MaxLen == 0 {
-		o.MaxLen = 10_000
+		o.MaxLen = 2000
+	}
+	if o.Save == 0 {
+		o.Save = 30 * time.Second
 	}
 	if o.QueueBytes == 0 {
 		o.QueueBytes = 8 << 20
@@ -208,6 +212,7 @@ func (f *Fleet) turn(ctx context.Context) {
 	}
 	f.send(ctx)
 	f.read(ctx)
+	f.saveDue(ctx)
 	if time.Since(f.swept) >= f.o.Lease {
 		f.swept = time.Now()
 		f.sweep(ctx)

@@ -1,9 +1,11 @@
 package fleet
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/convosphere/gateway/modules/internal/redistest"
 	"github.com/convosphere/gateway/modules/internal/store"
@@ -98,20 +100,61 @@ func TestChainsGoFromPartitionToPartition(t *testing.T) {
 
 // A gateway that owns what is counted is killed: what it had counted is counted on, and what it had told is not told again.
 func TestAKilledOwnerTakesNothingWithIt(t *testing.T) {
-	url := redistest.Start(t).URL()
-	dying := startChild(t, url)
+	t.Run("the stream has it", func(t *testing.T) { killOwner(t, time.Hour, func(*redistest.Server) {}) })
+	t.Run("it is saved", func(t *testing.T) { killOwner(t, time.Millisecond, forget) })
+}
+
+// forget has the streams lose all that is saved.
+func forget(s *redistest.Server) {
+	c := s.Client()
+	defer c.Close()
+	ctx := context.Background()
+	for p := range Partitions {
+		c.XTrimMaxLen(ctx, key(p, "hits"), 0)
+	}
+}
+
+// settled waits until all that is in the streams is settled; and saved, where that is asked for.
+func settled(t *testing.T, s *redistest.Server, saved bool) {
+	t.Helper()
+	c := s.Client()
+	defer c.Close()
+	eventually(t, "that all is settled", func() bool {
+		for p := range Partitions {
+			last, err := c.XRevRangeN(t.Context(), key(p, "hits"), "+", "-", 1).Result()
+			if err != nil {
+				return false
+			}
+			groups, err := c.XInfoGroups(t.Context(), key(p, "hits")).Result()
+			if err != nil || len(groups) != 1 || groups[0].Pending > 0 || groups[0].Lag > 0 {
+				return false
+			}
+			if len(last) > 0 && saved && !strings.Contains(c.Get(t.Context(), key(p, "windows")).Val(), last[0].ID) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func killOwner(t *testing.T, save time.Duration, meanwhile func(*redistest.Server)) {
+	server := redistest.Start(t)
+	url := server.URL()
+	dying := startChild(t, url, save)
 	eventually(t, "that it owns all", func() bool { n, _ := dying.ask(); return n == Partitions })
-	for a := range 40 { // half of each attack, in all partitions; and one that is over
+	for i := range 6 { // an attack that is over
+		dying.login(fmt.Sprint("e-", i), "failure", "203.0.113.1", fmt.Sprint("b", i))
+	}
+	for a := range 40 { // half of each attack, in all partitions
 		for i := range 3 {
 			dying.login(fmt.Sprint("d-", a*3+i), "failure", fmt.Sprint("192.0.2.", a), fmt.Sprint("acc", a, ".", i))
 		}
 	}
-	for i := range 6 {
-		dying.login(fmt.Sprint("e-", i), "failure", "203.0.113.1", fmt.Sprint("b", i))
-	}
 	eventually(t, "its finding", func() bool { _, sent := dying.ask(); return len(dying.all) == 1 && sent == 2*126 })
+	settled(t, server, save < time.Second)
 	rest := fleetOf2(t, url)
 	dying.kill()
+	meanwhile(server)
 	owned(t, rest...)
 	for a := range 40 {
 		for i := range 3 {

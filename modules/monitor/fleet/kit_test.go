@@ -178,7 +178,11 @@ func childMain(url string) {
 		panic(err)
 	}
 	rules, _ := detect.Load(fstest.MapFS{"r.yml": {Data: []byte(rulesFile)}})
-	n := join(rules, s, quick())
+	o := quick()
+	if o.Save, err = time.ParseDuration(os.Getenv("FLEET_SAVE_OF_TEST")); err != nil {
+		panic(err)
+	}
+	n := join(rules, s, o)
 	out := json.NewEncoder(os.Stdout)
 	said := 0
 	in := bufio.NewScanner(os.Stdin)
@@ -206,10 +210,10 @@ type child struct {
 	all []*finding.Finding
 }
 
-func startChild(t testing.TB, url string) *child {
+func startChild(t testing.TB, url string, save time.Duration) *child {
 	t.Helper()
 	c := &child{t: t, cmd: exec.Command(os.Args[0])}
-	c.cmd.Env = append(os.Environ(), "FLEET_NODE_OF_TEST="+url)
+	c.cmd.Env = append(os.Environ(), "FLEET_NODE_OF_TEST="+url, "FLEET_SAVE_OF_TEST="+save.String())
 	in, err := c.cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -19,9 +19,12 @@ var (
 	nodesSource string
 	//go:embed commit.lua
 	commitSource string
+	//go:embed save.lua
+	saveSource string
 
 	nodesScript  = redis.NewScript(nodesSource)
 	commitScript = redis.NewScript(commitSource)
+	saveScript   = redis.NewScript(saveSource)
 )
 
 // lease says that this gateway is alive, keeps the leases that it has, and takes those that are free and should be its own.
@@ -34,6 +37,7 @@ func (f *Fleet) lease(ctx context.Context) {
 		f.expire()
 		return
 	}
+	f.handOver(ctx, nodes)
 	answers := f.askLeases(ctx, nodes)
 	for p, answer := range answers {
 		n, err := answer.Int()
@@ -50,6 +54,15 @@ func (f *Fleet) lease(ctx context.Context) {
 		}
 	}
 	f.expire()
+}
+
+// handOver saves what this gateway counts for those that are to be owned by another, before it gives up their leases.
+func (f *Fleet) handOver(ctx context.Context, nodes []string) {
+	for p, own := range f.owned {
+		if own != nil && own.ready && own.commit == nil && own.since > 0 && preferred(nodes, p) != f.node {
+			f.save(ctx, own)
+		}
+	}
 }
 
 func (f *Fleet) askLeases(ctx context.Context, nodes []string) (answers [Partitions]*redis.Cmd) {
@@ -86,6 +99,9 @@ func (f *Fleet) release(ctx context.Context) {
 	for p, own := range f.owned {
 		if own != nil && own.commit != nil {
 			f.settle(ctx, own)
+		}
+		if own != nil && own.ready && own.commit == nil && own.since > 0 {
+			f.save(ctx, own)
 		}
 		f.own(p, nil)
 	}

@@ -37,6 +37,9 @@ type partition struct {
 	order   []uint64 // of seen, a ring
 	next    int
 	seed    maphash.Seed
+	upTo    string    // the last entry that is counted and settled
+	saved   time.Time // when what is counted was saved last
+	since   int       // entries since
 }
 
 // commit is what is to be acknowledged, and told when it is.
@@ -46,12 +49,19 @@ type commit struct {
 }
 
 func (f *Fleet) newPartition(index int, until time.Time) *partition {
-	p := &partition{index: index, until: until, numbers: map[string]int64{}, seen: map[uint64]struct{}{}, seed: maphash.MakeSeed()}
-	o := f.o.Windows
-	o.Route = func(h *correlate.Hit) bool { return f.pass(p, h) }
-	p.windows = correlate.New(f.swapped, o)
-	f.limited.on(p.windows)
+	p := &partition{index: index, until: until, numbers: map[string]int64{}, seen: map[uint64]struct{}{}, seed: maphash.MakeSeed(), saved: time.Now()}
+	p.windows = f.windowsOf(p)
 	return p
+}
+
+// windowsOf makes windows in which nothing of the partition is counted yet.
+func (f *Fleet) windowsOf(p *partition) *correlate.Windows {
+	o := f.o.Windows
+	o.Saved = true
+	o.Route = func(h *correlate.Hit) bool { return f.pass(p, h) }
+	w := correlate.New(f.swapped, o)
+	f.limited.on(w)
+	return w
 }
 
 // pass takes hits of correlations that are part of others, which may be counted in another partition.

@@ -116,8 +116,15 @@ func (f *Fleet) settle(ctx context.Context, p *partition) {
 	for _, found := range c.found {
 		f.found(found)
 	}
+	if p.ready && len(c.ids) > 0 { // in catching up entries are settled before older ones are counted
+		p.upTo = c.ids[len(c.ids)-1]
+		p.since += len(c.ids)
+	}
 	if len(ids) > 0 {
 		_ = f.client.HDel(ctx, telling, ids...).Err() // else the next owner tells it again, under the same id
+	}
+	if p.since >= perSave {
+		f.save(ctx, p)
 	}
 }
 
@@ -142,7 +149,9 @@ func (f *Fleet) sweep(ctx context.Context) {
 		}
 		c.found, p.found = p.found, nil
 		p.commit = &c
+		upTo := p.upTo // these are older
 		f.settle(ctx, p)
+		p.upTo = upTo
 	}
 }
 
@@ -176,7 +185,7 @@ func (f *Fleet) catchUp(ctx context.Context, p *partition) {
 			p.commit = &c
 		}
 		if len(entries) < perPast {
-			p.ready, p.claimed = true, nil
+			p.ready, p.claimed, p.upTo = true, nil, p.last
 			return
 		}
 	}
@@ -186,6 +195,9 @@ func (f *Fleet) catchUp(ctx context.Context, p *partition) {
 func (f *Fleet) claim(ctx context.Context, p *partition) error {
 	stream := key(p.index, "hits")
 	if err := f.client.XGroupCreateMkStream(ctx, stream, group, "0").Err(); err != nil && !strings.HasPrefix(err.Error(), "BUSYGROUP") {
+		return err
+	}
+	if err := f.restore(ctx, p); err != nil {
 		return err
 	}
 	left, err := f.client.HGetAll(ctx, key(p.index, "telling")).Result()
@@ -217,7 +229,7 @@ func (f *Fleet) claim(ctx context.Context, p *partition) error {
 	if p.last == "" {
 		return errors.New("the streams' group is gone")
 	}
-	p.cursor, p.claimed = "-", claimed
+	p.claimed = claimed
 	f.tellLeft(ctx, p, left)
 	return nil
 }
@@ -244,9 +256,8 @@ func (f *Fleet) Stats() Stats {
 		s.Waiting += f.o.Spool.Size()
 	}
 	f.mine.Lock()
-	owned := f.owned
-	f.mine.Unlock()
-	for _, p := range owned {
+	defer f.mine.Unlock()
+	for _, p := range f.owned {
 		if p != nil {
 			s.Owned++
 			s.Windows.Add(p.windows.Stats())

@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	maxBatch = 64 << 10 // bytes of one entry of a stream
+	maxBatch = 16 << 10 // bytes of one entry of a stream
 	perCall  = 2 * time.Second
-	rounds   = 32 // of sending, in one turn
+	rounds   = 128 // of sending, in one turn
 )
 
 // batch is what goes to a partition as one entry. Its number stays when it is sent again, so that it counts once.

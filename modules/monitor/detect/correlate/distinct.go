@@ -118,7 +118,7 @@ func (s *spec) sketched(g *group, h *hit, since int64, exact int) (o outcome, me
 			one.add(m.v &^ latest)
 			g.more.sketch(&one, s.span, since)
 		}
-		g.marks = slices.Clone(g.marks[len(g.marks)-named:])
+		g.marks = slices.Clone(g.marks[max(len(g.marks)-named, 0):])
 	}
 	m := g.more
 	m.sketch(h, s.span, since)

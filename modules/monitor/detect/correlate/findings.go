@@ -1,7 +1,6 @@
 package correlate
 
 import (
-	"hash/maphash"
 	"strconv"
 	"strings"
 	"time"
@@ -68,37 +67,29 @@ func subjectsOf(r *detect.Rule, e *ecs.Event) (all []finding.Subject) {
 
 // suppressionOf is the key of subjectsOf, made without them: most findings are more of the same.
 func (w *Windows) suppressionOf(r *detect.Rule, e *ecs.Event) uint64 {
-	var h maphash.Hash
-	w.begin(&h, r)
-	n := 0
+	var space [256]byte
+	b, n := append(space[:0], r.Digest[:]...), 0
 	for _, field := range subjectFields(r) {
 		if v := e.Text(field); v != "" && n < maxSubjects {
-			addSubject(&h, finding.SubjectOf(field, v))
+			b = appendSubject(b, finding.SubjectOf(field, v))
 			n++
 		}
 	}
-	return h.Sum64()
+	return w.hash(b)
 }
 
 func (w *Windows) suppressionKey(r *detect.Rule, subjects []finding.Subject) uint64 {
-	var h maphash.Hash
-	w.begin(&h, r)
+	var space [256]byte
+	b := append(space[:0], r.Digest[:]...)
 	for _, s := range subjects {
-		addSubject(&h, s)
+		b = appendSubject(b, s)
 	}
-	return h.Sum64()
+	return w.hash(b)
 }
 
-func (w *Windows) begin(h *maphash.Hash, r *detect.Rule) {
-	h.SetSeed(w.seed)
-	_, _ = h.Write(r.Digest[:]) // a Hash takes everything
-}
-
-func addSubject(h *maphash.Hash, s finding.Subject) {
-	_, _ = h.WriteString(s.Kind)
-	_ = h.WriteByte(0xff) // which is in no UTF-8
-	_, _ = h.WriteString(s.ID)
-	_ = h.WriteByte(0xff)
+func appendSubject(b []byte, s finding.Subject) []byte {
+	b = append(append(b, s.Kind...), 0xff) // which is in no UTF-8
+	return append(append(b, s.ID...), 0xff)
 }
 
 // explain fills in what a rule's text for people may hold.

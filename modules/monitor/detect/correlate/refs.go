@@ -72,8 +72,12 @@ func (r *refs) get(ref uint64) string {
 		return ""
 	}
 	r.mu.Lock()
-	text := r.texts[ref>>numberBits-1]
-	r.mu.Unlock()
+	defer r.mu.Unlock()
+	i := ref>>numberBits - 1
+	if i >= uint64(len(r.texts)) { // also of no text
+		return ""
+	}
+	text := r.texts[i]
 	if n := ref & whole; n != whole {
 		return text + strconv.FormatUint(n, 36)
 	}

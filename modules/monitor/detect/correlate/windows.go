@@ -1,6 +1,9 @@
 package correlate
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
 	"hash/maphash"
 	"math"
 	"strings"
@@ -20,6 +23,7 @@ type Options struct {
 	Lateness time.Duration // how much later than others events may come that happened before them; default 30s
 	Told     int           // findings that are remembered for suppression; default 200,000
 	Node     string        // that tells findings
+	Saved    bool          // Save and Restore are used
 
 	// Route is asked with each hit of a correlation. Where it takes the hit (true), somebody else counts it, by Apply; it keeps nothing of h. Default: nobody.
 	Route func(h *Hit) bool
@@ -77,6 +81,7 @@ func (h *hit) add(v uint64) {
 type Windows struct {
 	o      Options
 	seed   maphash.Seed
+	secret []byte // instead of seed, where what is counted is to be saved
 	rules  atomic.Pointer[compiled]
 	swap   sync.Mutex
 	newest atomic.Int64 // the latest event's time
@@ -95,6 +100,10 @@ func New(rules *detect.Rules, o Options) *Windows { return newWindows(rules.Corr
 func newWindows(correlations []*detect.Rule, o Options) *Windows {
 	o.defaults()
 	w := &Windows{o: o, seed: maphash.MakeSeed(), told: suppressed{most: o.Told}}
+	if o.Saved {
+		w.secret = make([]byte, secretLen)
+		_, _ = rand.Read(w.secret) // never fails
+	}
 	w.newest.Store(math.MinInt64 / 2)
 	w.Limit(o.MaxBytes, o.Lateness)
 	w.closes.Store(math.MaxInt64)
@@ -217,7 +226,25 @@ func valueOf(e *ecs.Event, field string) string {
 func (w *Windows) key(s *spec, part int, e *ecs.Event) (uint64, bool) {
 	var space [192]byte
 	b, ok := groupText(s, part, e, space[:0])
-	return maphash.Bytes(w.seed, b), ok
+	return w.hash(b), ok
+}
+
+// hash is the key of groups and values, which nobody outside can aim at.
+func (w *Windows) hash(b []byte) uint64 {
+	if w.secret == nil {
+		return maphash.Bytes(w.seed, b)
+	}
+	var space [256]byte
+	sum := sha256.Sum256(append(append(space[:0], w.secret...), b...))
+	return binary.BigEndian.Uint64(sum[:])
+}
+
+func (w *Windows) hashText(s string) uint64 {
+	if w.secret == nil {
+		return maphash.String(w.seed, s)
+	}
+	var space [256]byte
+	return w.hash(append(space[:0], s...))
 }
 
 // apply counts the hit in its group.
@@ -289,17 +316,16 @@ func (w *Windows) look(s *spec, h *hit, e *ecs.Event) bool {
 		w.hashes(h, e, fields[0])
 		return h.found > 0
 	}
-	var b maphash.Hash
-	b.SetSeed(w.seed)
+	var space [256]byte
+	b := space[:0]
 	for _, f := range fields {
 		v := valueOf(e, f)
 		if v == "" {
 			return false
 		}
-		_, _ = b.WriteString(v) // a Hash takes everything
-		_ = b.WriteByte(0xff)   // which is in no UTF-8
+		b = append(append(b, v...), 0xff) // which is in no UTF-8
 	}
-	h.add(b.Sum64())
+	h.add(w.hash(b))
 	return true
 }
 
@@ -307,13 +333,13 @@ func (w *Windows) look(s *spec, h *hit, e *ecs.Event) bool {
 func (w *Windows) hashes(h *hit, e *ecs.Event, field string) {
 	if strings.HasSuffix(field, ".ip") {
 		if v := valueOf(e, field); v != "" {
-			h.add(maphash.String(w.seed, v))
+			h.add(w.hashText(v))
 		}
 		return
 	}
 	for _, f := range e.Fields() {
 		if f.Name == field && f.Kind != ecs.Null && f.Value.Text != "" {
-			h.add(maphash.String(w.seed, f.Value.Text))
+			h.add(w.hashText(f.Value.Text))
 		}
 	}
 }
