@@ -50,13 +50,26 @@ type Event struct {
 // Fields gives all values. They are good until the next Parse or Set.
 func (e *Event) Fields() []Field { return e.fields }
 
-// Hash is what names are looked up by: FNV-1a.
+// Hash is what names are looked up by: of their length, and of their first, middle and last eight bytes, which tells the names of events apart at the
+// price of three loads. Whoever finds a name by it compares the name.
 func Hash(name string) uint32 {
-	h := uint32(2166136261)
-	for i := range len(name) {
-		h = (h ^ uint32(name[i])) * 16777619
+	h := uint64(len(name)) * 0x9e3779b97f4a7c15
+	if len(name) < 8 {
+		for i := range len(name) {
+			h = (h ^ uint64(name[i])) * 0x100000001b3
+		}
+	} else {
+		h = (h ^ word(name)) * 0xff51afd7ed558ccd
+		h = (h ^ h>>32 ^ word(name[len(name)/2-4:])) * 0xc4ceb9fe1a85ec53
+		h = (h ^ h>>32 ^ word(name[len(name)-8:])) * 0xff51afd7ed558ccd
 	}
-	return h
+	return uint32(h >> 32)
+}
+
+// word is the first eight bytes of s, as one number.
+func word(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 // find gives where a field's values begin and end.

@@ -77,14 +77,18 @@ func (p *parser) space() {
 	}
 }
 
-// after takes c, with the space around it.
+// after takes c, with the space around it. The bus writes none.
 func (p *parser) after(c byte) bool {
-	p.space()
+	if p.peek() <= ' ' {
+		p.space()
+	}
 	if p.peek() != c {
 		return false
 	}
 	p.at++
-	p.space()
+	if p.peek() <= ' ' {
+		p.space()
+	}
 	return true
 }
 
@@ -132,8 +136,12 @@ func (p *parser) member(prefix int, name string, depth int) error {
 		p.e.name = append(append(p.e.name, name...), '.')
 		return p.object(depth + 1)
 	case '[':
-		p.e.name = append(append(p.e.name, name...), '.')
-		return p.array(depth + 1)
+		p.e.name = append(p.e.name, name...)
+		if prefix > 0 {
+			name = string(p.e.name)
+		}
+		p.e.name = append(p.e.name, '.')
+		return p.array(name, depth+1)
 	}
 	if prefix > 0 {
 		p.e.name = append(p.e.name, name...)
@@ -146,8 +154,8 @@ func (p *parser) member(prefix int, name string, depth int) error {
 	return p.e.add(name, v)
 }
 
-// array reads an array of the field whose name and dot are in e.name.
-func (p *parser) array(depth int) error {
+// array reads an array of the field, whose name and a dot are in e.name.
+func (p *parser) array(field string, depth int) error {
 	if depth >= mostDepth {
 		return ErrDeep
 	}
@@ -156,15 +164,14 @@ func (p *parser) array(depth int) error {
 	if p.after(']') {
 		return nil
 	}
-	full := p.e.name
-	field := string(full[:len(full)-1])
+	full := len(p.e.name)
 	for {
 		var err error
 		switch p.peek() {
 		case '{':
 			err = p.object(depth + 1)
 		case '[':
-			err = p.array(depth + 1)
+			err = p.array(field, depth+1)
 		default:
 			var v Value
 			if v, err = p.value(); err == nil {
@@ -174,7 +181,7 @@ func (p *parser) array(depth int) error {
 		if err != nil {
 			return err
 		}
-		p.e.name = p.e.name[:len(full)]
+		p.e.name = p.e.name[:full]
 		if p.after(',') {
 			continue
 		}
@@ -256,6 +263,10 @@ func (p *parser) text() (string, error) {
 	p.at++
 	from := p.at
 	for p.at < len(p.src) {
+		if len(p.src)-p.at >= 8 && plain(word(p.src[p.at:])) {
+			p.at += 8
+			continue
+		}
 		switch c := p.src[p.at]; {
 		case c == '"':
 			p.at++
@@ -268,6 +279,13 @@ func (p *parser) text() (string, error) {
 		p.at++
 	}
 	return "", ErrSyntax
+}
+
+// plain tells whether eight bytes are none of those that mean something in a string: quotes, backslashes, control characters. It may say no of others.
+func plain(w uint64) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	zero := func(x uint64) uint64 { return (x - ones) &^ x & highs } // bytes that are 0
+	return zero(w^ones*'"')|zero(w^ones*'\\')|((w-ones*' ')&^w&highs) == 0
 }
 
 // escaped reads a string that began at from, on from its first escape.
