@@ -51,6 +51,16 @@ func newHouse(t testing.TB) *house {
 	return houseOn(t, t.TempDir(), db)
 }
 
+// newLite is newHouse for what has nothing to do with which database it is.
+func newLite(t testing.TB) *house {
+	t.Helper()
+	db, err := database.Open(ctx, dbtest.NewSQLite(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return houseOn(t, t.TempDir(), db)
+}
+
 func houseOn(t testing.TB, dir string, db *database.DB) *house {
 	t.Helper()
 	h := &house{t: t, dir: dir, db: db, now: time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)}

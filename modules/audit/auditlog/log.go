@@ -86,9 +86,9 @@ type Log struct {
 
 	writer // of its goroutine
 
-	kick  chan struct{} // something waits
-	hurry chan struct{} // and not for more to come
-	ask   chan struct{} // a checkpoint is asked for
+	kick  chan struct{}      // something waits
+	hurry chan struct{}      // and not for more to come
+	ask   chan chan struct{} // a checkpoint is asked for: closed once it is told
 	quit  chan struct{}
 	done  chan struct{}
 
@@ -238,14 +238,16 @@ func (l *Log) Checkpoint(ctx context.Context) error {
 	if err := l.Sync(ctx); err != nil {
 		return err
 	}
+	told := make(chan struct{})
 	select {
-	case l.ask <- struct{}{}:
-		return l.Sync(ctx) // its event comes after what it tells of
+	case l.ask <- told:
 	case <-l.done:
 		return errClosed
 	case <-ctx.Done():
 		return fmt.Errorf("waiting for the audit log: %w", ctx.Err())
 	}
+	<-told             // the goroutine is at it, and asks nobody who may be slow for more than seconds
+	return l.Sync(ctx) // for its event, which comes after what it tells of
 }
 
 var errClosed = errors.New("the audit log was closed")
@@ -299,8 +301,9 @@ func (l *Log) run() {
 			l.tell("interval")
 			tick.Reset(l.settings.Load().Checkpoint)
 			continue
-		case <-l.ask:
+		case told := <-l.ask:
 			l.tell("asked for")
+			close(told)
 			continue
 		case <-l.quit:
 			quitting = true

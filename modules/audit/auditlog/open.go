@@ -42,7 +42,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{o: o, lock: lock, kick: make(chan struct{}, 1), hurry: make(chan struct{}, 1), ask: make(chan struct{}), quit: make(chan struct{}), done: make(chan struct{}),
+	l := &Log{o: o, lock: lock, kick: make(chan struct{}, 1), hurry: make(chan struct{}, 1), ask: make(chan chan struct{}), quit: make(chan struct{}), done: make(chan struct{}),
 		filling: new(batch), progress: make(chan struct{})}
 	l.settings.Store(&o.Settings)
 	l.personal = personal.Open(o.DB, o.Feed, o.Ring, o.Now)

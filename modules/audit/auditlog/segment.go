@@ -3,6 +3,7 @@ package auditlog
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,7 +42,7 @@ func segments(dir string) ([]segment, error) {
 		}
 		all = append(all, segment{filepath.Join(dir, "segments", e.Name()), first})
 	}
-	slices.SortFunc(all, func(a, b segment) int { return int(min(max(a.first-b.first, -1), 1)) })
+	slices.SortFunc(all, func(a, b segment) int { return cmp.Compare(a.first, b.first) })
 	return all, nil
 }
 
@@ -55,16 +56,21 @@ type line struct {
 
 // lines reads the lines of a file, until f returns an error: errStop ends it without one.
 func lines(path string, f func(line) error) error {
+	err := eachLine(path, f)
+	if errors.Is(err, errStop) {
+		return nil
+	}
+	return err
+}
+
+// eachLine is lines whose errStop the caller is told.
+func eachLine(path string, f func(line) error) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("reading the audit log: %w", err)
 	}
 	defer file.Close()
-	err = linesOf(file, f)
-	if errors.Is(err, errStop) {
-		return nil
-	}
-	return err
+	return linesOf(file, f)
 }
 
 var errStop = errors.New("enough")
