@@ -4,6 +4,8 @@
 // It fails open: an event that can't be written never stops a request. It is lost only when the queue (16384 events) is full or the
 // disk refuses it, and the next event that is written says how many were lost (gateway.events_dropped).
 //
+// Besides the handler, the package has the commands that read the audit log (convosphere audit), which auditlog keeps for the gateway app.
+//
 // Events go to events/events.jsonl in the gateway's data folder; without a gateway app they go to Caddy's log, with one
 // warning at load. Placeholders: {http.gw.request_id}. Metrics: gateway_requests_total and
 // gateway_panics_total.

@@ -79,11 +79,11 @@ func (l *EventLog) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		default:
 			err = d.Errf("unknown subdirective %q: log knows keep, anonymous, max_size, checkpoint and group", name)
 		}
-		if err == nil {
-			err = d.WrapErr(l.check())
-		}
 		if err != nil {
 			return err
+		}
+		if err := l.check(); err != nil {
+			return d.WrapErr(err)
 		}
 	}
 	return nil
