@@ -13,6 +13,8 @@ import (
 //	monitor off
 //	monitor {
 //		anomaly off | { … }   # see parseAnomaly
+//		incidents off | { … } # see parseIncidents
+//		respond <mode> | { … } # see parseRespond
 //		rules { … }           # see parseRules
 //	}
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
@@ -46,10 +48,12 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 // subdirectives are read with the dispenser at their name. They leave it at the last token that is theirs.
 var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
-	"anomaly": (*App).parseAnomaly,
-	"rules":   (*App).parseRules,
-	"fleet":   (*App).parseFleet,
-	"windows": (*App).parseWindows,
+	"anomaly":   (*App).parseAnomaly,
+	"fleet":     (*App).parseFleet,
+	"incidents": (*App).parseIncidents,
+	"respond":   (*App).parseRespond,
+	"rules":     (*App).parseRules,
+	"windows":   (*App).parseWindows,
 }
 
 // repeated are those that may be given several times.

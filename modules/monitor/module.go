@@ -32,12 +32,19 @@ type App struct {
 	// How gateways that share a Redis count together. Default: they do.
 	Fleet *Fleet `json:"fleet,omitempty"`
 
+	// Which findings are worked as one. Default: those of level medium and above, and lower ones about the same.
+	Incidents *Incidents `json:"incidents,omitempty"`
+
+	// What is done about findings. Default: what costs people a moment; the rest is proposed.
+	Respond *Respond `json:"respond,omitempty"`
+
 	ground *ground.Ground
 	logger *zap.Logger
 	live   *live
 	member *member       // nil: no fleet
 	limits func()        // of the member; nil: no fleet
 	rules  *detect.Rules // never nil once provisioned
+	work   *work         // nil: nothing is watched
 	takers []taker
 	give   []func() error // back, in Cleanup, the last one first
 }
@@ -57,6 +64,7 @@ func (App) CaddyModule() caddy.ModuleInfo {
 var parts = []func(*App, caddy.Context) error{
 	(*App).openRules,
 	(*App).openFleet,
+	(*App).openWork,
 }
 
 // Provision opens what outlives a configuration, and reads the rules.

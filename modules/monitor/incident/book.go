@@ -44,12 +44,19 @@ type Book struct {
 	events  Events
 	now     func() time.Time
 	options Options
-	closed  func(level finding.Level, took time.Duration)
+	observe func(step string, took time.Duration)
 }
 
-// New makes a book. closed is told of each incident that is closed here.
-func New(db *database.DB, events Events, now func() time.Time, o Options, closed func(finding.Level, time.Duration)) *Book {
-	return &Book{db, events, now, o.orDefaults(), closed}
+// Steps of an incident, whose times observe is told.
+const (
+	StepOpened       = "opened"       // since the first event
+	StepAcknowledged = "acknowledged" // since it was opened
+	StepClosed       = "closed"       // since it was opened
+)
+
+// New makes a book. observe is told how long a step took that was taken here.
+func New(db *database.DB, events Events, now func() time.Time, o Options, observe func(step string, took time.Duration)) *Book {
+	return &Book{db, events, now, o.orDefaults(), observe}
 }
 
 const columns = `SELECT id, state, level, title, first_at, last_at, opened, acknowledged, closed, owner, closer, findings, merged FROM incidents `
@@ -113,6 +120,9 @@ func (b *Book) Add(ctx context.Context, f *finding.Finding) (i Incident, c Chang
 	}
 	i.Subjects = about(f)
 	b.tell(&i, c, f, merged)
+	if c == Opened {
+		b.observe(StepOpened, max(0, i.Opened.Sub(i.First)))
+	}
 	return i, c, nil
 }
 

@@ -56,7 +56,11 @@ func open(t testing.TB, config database.Config, o Options) *desk {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	d := &desk{t: t, at: time.Now().Truncate(time.Microsecond)}
-	d.Book = New(db, d, d.now, o, func(_ finding.Level, took time.Duration) { d.closed = append(d.closed, took) })
+	d.Book = New(db, d, d.now, o, func(step string, took time.Duration) {
+		if step == StepClosed {
+			d.closed = append(d.closed, took)
+		}
+	})
 	return d
 }
 

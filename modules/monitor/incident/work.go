@@ -13,16 +13,21 @@ import (
 
 // Acknowledge says that somebody works on it. One that is acknowledged already changes its owner. Errors: ErrNotFound, ErrState, ErrMalformed.
 func (b *Book) Acknowledge(ctx context.Context, id, who string) (Incident, error) {
-	return b.change(ctx, id, who, func(i *Incident, now time.Time) error {
+	first := false
+	i, err := b.change(ctx, id, who, func(i *Incident, now time.Time) error {
 		if i.State == Closed {
 			return fmt.Errorf("%w: it is closed", ErrState)
 		}
-		if i.State == Open {
+		if first = i.State == Open; first {
 			i.Acknowledged = now
 		}
 		i.State, i.Owner = Acknowledged, who
 		return nil
 	})
+	if err == nil && first {
+		b.observe(StepAcknowledged, i.Acknowledged.Sub(i.Opened))
+	}
+	return i, err
 }
 
 // Close says that it is over. Errors: ErrNotFound, ErrState, ErrMalformed.
@@ -35,7 +40,7 @@ func (b *Book) Close(ctx context.Context, id, who string) (Incident, error) {
 		return nil
 	})
 	if err == nil {
-		b.closed(i.Level, i.Closed.Sub(i.Opened))
+		b.observe(StepClosed, i.Closed.Sub(i.Opened))
 	}
 	return i, err
 }

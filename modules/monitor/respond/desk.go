@@ -32,7 +32,6 @@ type Events interface{ Emit(e *event.Event) }
 // Sources are what a desk stands on.
 type Sources struct {
 	DB       *database.DB
-	Feed     interface{ Wake() }
 	Bans     *ban.List
 	Measures *measure.View
 	Accounts Accounts // nil: there are no accounts here

@@ -79,7 +79,7 @@ func (d *Desk) applied(ctx context.Context, r Response) (Response, error) {
 		d.Observe(r.Action, r.State, 0)
 	}
 	if r.State == Failed {
-		return r, fmt.Errorf("%s of %s: %s", r.Action, r.Subject, r.Detail)
+		return r, fmt.Errorf("%s of %s: %w: %s", r.Action, r.Subject, ErrRefused, r.Detail)
 	}
 	return r, nil
 }

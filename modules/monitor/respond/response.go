@@ -61,4 +61,5 @@ var (
 	ErrState    = errors.New("the response is not in a state for it")
 	ErrExempt   = errors.New("nothing is done to it: it is on the allowlist, a trusted proxy, this machine, or spared")
 	ErrNoUndo   = errors.New("it can't be undone")
+	ErrRefused  = errors.New("it could not be done")
 )

@@ -1,0 +1,103 @@
+package monitor
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/convosphere/gateway/modules/monitor/finding"
+	"github.com/convosphere/gateway/modules/monitor/incident"
+)
+
+// Incidents says which findings are worked as one.
+type Incidents struct {
+	// Keeps none.
+	Off bool `json:"off,omitempty"`
+
+	// From which level on a finding begins an incident: informational, low, medium (default), high or critical. Lower ones join those about the same.
+	Least string `json:"least,omitempty"`
+
+	// How long after the last event of an incident a finding about the same joins it. Default: 6h.
+	Within caddy.Duration `json:"within,omitempty"`
+
+	// How long an incident stays after it was closed. Default: 8760h (365 days).
+	Keep caddy.Duration `json:"keep,omitempty"`
+}
+
+// options are nil where none are kept.
+func (i *Incidents) options() (*incident.Options, error) {
+	o := &incident.Options{Least: finding.Medium}
+	if i == nil {
+		return o, nil
+	}
+	if i.Off {
+		return nil, nil
+	}
+	if i.Least != "" {
+		level, ok := finding.ParseLevel(i.Least)
+		if !ok {
+			return nil, fmt.Errorf("incidents: least %q is none of informational, low, medium, high and critical", i.Least)
+		}
+		o.Least = level
+	}
+	o.Within, o.Keep = time.Duration(i.Within), time.Duration(i.Keep)
+	if o.Within != 0 && (o.Within < time.Minute || o.Within > 30*24*time.Hour) {
+		return nil, fmt.Errorf("incidents: within %s: it is 1m to 30d", o.Within)
+	}
+	if o.Keep != 0 && (o.Keep < time.Hour || o.Keep > 10*365*24*time.Hour) {
+		return nil, fmt.Errorf("incidents: keep %s: it is 1h to 3650d", o.Keep)
+	}
+	return o, nil
+}
+
+// parseIncidents reads
+//
+//	incidents off
+//	incidents {
+//		least  informational|low|medium|high|critical
+//		within <duration>
+//		keep   <duration>
+//	}
+func (a *App) parseIncidents(d *caddyfile.Dispenser) error {
+	i := new(Incidents)
+	a.Incidents = i
+	if d.NextArg() {
+		if i.Off = d.Val() == "off"; !i.Off || d.NextArg() {
+			return d.Err("incidents: write `incidents off`, or a block")
+		}
+		return nil
+	}
+	seen := map[string]bool{}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		name, value := d.Val(), ""
+		if seen[name] {
+			return d.Errf("incidents: %s is given twice", name)
+		}
+		seen[name] = true
+		if !d.Args(&value) || d.NextArg() {
+			return d.ArgErr()
+		}
+		switch name {
+		case "least":
+			i.Least = value
+		case "within", "keep":
+			t, err := caddy.ParseDuration(value)
+			if err != nil || t <= 0 {
+				return d.Errf("incidents: %s %q: it is a duration as 6h", name, value)
+			}
+			if name == "within" {
+				i.Within = caddy.Duration(t)
+			} else {
+				i.Keep = caddy.Duration(t)
+			}
+		default:
+			return d.Errf("unknown subdirective %q: incidents knows least, within and keep", name)
+		}
+		if _, err := i.options(); err != nil {
+			return d.WrapErr(err)
+		}
+	}
+	return nil
+}
