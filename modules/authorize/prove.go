@@ -16,7 +16,7 @@ func (h *Handler) prove(rc *reqctx.Request, d *engine.Decision) {
 		return
 	}
 	since := h.ground.Measures.Since(measure.Caller(rc), measure.SecondFactor)
-	if since.IsZero() || !id.MFATime.Before(since.Truncate(time.Second)) { // tokens tell it in whole seconds
+	if since.IsZero() || !id.MFATime.Before(since.Truncate(time.Second)) { // tokens tell it in whole seconds, so that of one second it counts as given after
 		return
 	}
 	d.Allow, d.Reason = false, "a response asks for a second factor"

@@ -170,7 +170,7 @@ func TestUndo(t *testing.T) {
 		return banned && d.Measures.Of(measure.Who{IP: ip}).Has(measure.Challenge)
 	})
 	e := fmt.Sprintf("%+v", *d.told[0])
-	for _, want := range []string{"response-applied", "192.0.2.7", "convosphere respond undo " + all[0].ID, "rule-1", "INCIDENT", "automatic", "monitor"} {
+	for _, want := range []string{"response-applied", "192.0.2.7", "convosphere response undo " + all[0].ID, "rule-1", "INCIDENT", "automatic", "monitor"} {
 		if !strings.Contains(e, want) {
 			t.Errorf("the event lacks %s: %s", want, e)
 		}

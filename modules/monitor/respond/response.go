@@ -52,7 +52,7 @@ func (r *Response) Undo() string {
 	if r.State != Applied {
 		return ""
 	}
-	return "convosphere respond undo " + r.ID
+	return "convosphere response undo " + r.ID
 }
 
 // Errors.

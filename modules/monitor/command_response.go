@@ -16,15 +16,15 @@ import (
 
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
-		Name:      "respond",
+		Name:      "response", // respond is a command of Caddy
 		Usage:     "list|apply|approve|dismiss|undo",
 		Short:     "Decides on what is done about findings",
-		Long:      respondHelp,
-		CobraFunc: respondCommand,
+		Long:      responseHelp,
+		CobraFunc: responseCommand,
 	})
 }
 
-const respondHelp = `
+const responseHelp = `
 Lists what a running gateway did about findings and what it proposes, approves, dismisses and undoes it, and does more, over its admin address. All holds in
 the whole fleet within a second, for open sockets too, and is an event with the id that --by gives.
 
@@ -39,16 +39,16 @@ SUBJECT is written as client:192.0.2.7 (an address, for IPv6 its /64), user:ID o
 
 Never touched are the allowlist (gateway { allow … }), trusted proxies, loopback and whom the configuration spares; the last administrator is not locked out.`
 
-func respondCommand(cmd *cobra.Command) {
+func responseCommand(cmd *cobra.Command) {
 	cmd.Args = cobra.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	cmd.AddCommand(respondListCommand(), respondApplyCommand(),
-		respondDecideCommand("approve ID...", "Does what is proposed or held", "approve"),
-		respondDecideCommand("dismiss ID...", "Decides against what is proposed or held; no machine proposes it again for a day", "dismiss"),
-		respondDecideCommand("undo ID...", "Takes back what is in force; no machine does it again for a day", "undo"))
+	cmd.AddCommand(responseListCommand(), responseApplyCommand(),
+		responseDecideCommand("approve ID...", "Does what is proposed or held", "approve"),
+		responseDecideCommand("dismiss ID...", "Decides against what is proposed or held; no machine proposes it again for a day", "dismiss"),
+		responseDecideCommand("undo ID...", "Takes back what is in force; no machine does it again for a day", "undo"))
 }
 
-func respondListCommand() *cobra.Command {
+func responseListCommand() *cobra.Command {
 	var gateway host.Admin
 	q := map[string]*string{}
 	var asJSON bool
@@ -87,11 +87,11 @@ func respondListCommand() *cobra.Command {
 	return cmd
 }
 
-func respondApplyCommand() *cobra.Command {
+func responseApplyCommand() *cobra.Command {
 	var gateway host.Admin
 	var in orderJSON
 	var lasts string
-	cmd := &cobra.Command{Use: "apply ACTION SUBJECT", Short: "Does something to somebody", Args: cobra.ExactArgs(2), Long: respondHelp}
+	cmd := &cobra.Command{Use: "apply ACTION SUBJECT", Short: "Does something to somebody", Args: cobra.ExactArgs(2), Long: responseHelp}
 	gateway.Register(cmd)
 	byFlag(cmd, &in.By)
 	cmd.Flags().StringVar(&lasts, "for", "", "How long, as 90m or 30d")
@@ -111,7 +111,7 @@ func respondApplyCommand() *cobra.Command {
 	return cmd
 }
 
-func respondDecideCommand(use, short, word string) *cobra.Command {
+func responseDecideCommand(use, short, word string) *cobra.Command {
 	var gateway host.Admin
 	var in byJSON
 	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.MinimumNArgs(1)}
