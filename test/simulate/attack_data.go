@@ -162,9 +162,7 @@ func takeover(a *actor, k *attack) {
 	}
 	own := func(h, reason string) {
 		id := w.text(26)
-		w.event(h, reason, id, q.c)
-		w.raw(q.s.who)
-		w.finish()
+		w.owned(h, reason, id, "/auth/api/account/tokens", q.c, q.s)
 		w.requestAs(id, q.c, q.s, req{method: "POST", path: "/auth/api/account/tokens", route: "/auth/api/account/tokens", status: 200, in: 90, out: 300, millis: 8, reason: "signed in"})
 	}
 	for i := range k.tries {
@@ -178,20 +176,24 @@ func takeover(a *actor, k *attack) {
 		case 1:
 			w.stepUp(q.c, q.s, true)
 		case 2:
-			w.administer(q.c, q.s, "roles-changed", puppet.p.id)
+			w.administer(q.c, q.s, "roles-changed", puppet.p.id, "admin")
 		case 3:
 			own(headTokenMade, "")
 		case 4:
 			own(headFactorRemoved, "totp")
 		case 9:
 			w.begin(headBreakGlass)
+			w.str("http.request.id", w.text(26))
+			w.str("gateway.route", "/auth/api/break-glass")
 			w.raw(q.c.from)
-			w.raw(q.s.who)
+			w.whose(q.s)
+			w.str("gateway.break_glass.reason", "maintenance of the rooms")
+			w.str("gateway.break_glass.until", time.UnixMicro(w.now).UTC().Add(15*time.Minute).Format("2006-01-02T15:04:05.000000Z"))
 			w.finish()
 		default:
 			v := k.victim(a, "")
 			k.about("user", v.id)
-			w.administer(q.c, q.s, pick(a, "password-changed", "second-factors-reset", "sessions-ended", "account-disabled", "account-exported", "roles-changed"), v.id)
+			w.administer(q.c, q.s, pick(a, "email-changed", "second-factors-reset", "sessions-ended", "account-disabled", "account-exported", "roles-changed"), v.id, "user")
 		}
 		k.wait(a)
 	}

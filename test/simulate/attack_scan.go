@@ -100,6 +100,7 @@ func probing(a *actor, k *attack) {
 			w.begin(headStripped)
 			w.str("event.reason", "the client sent an identity header")
 			w.aboutRequest(w.text(26), q.c, req{method: p.method, path: p.path})
+			w.str("user_agent.original", q.c.agent)
 			w.raw(q.c.from)
 			w.finish()
 		}

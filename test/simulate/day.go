@@ -118,7 +118,7 @@ func (p *person) atDesk(a *actor, day int) {
 	p.stay(a, c, s, time.Duration(hours*float64(time.Hour)), p.habit.bouts/p.habit.hours)
 	if !s.ended && a.chance(.3) {
 		a.w.request(c, s, req{method: "POST", path: "/auth/api/logout", route: "/auth/api/logout", status: 204, in: 111, millis: 4, reason: open})
-		a.w.endSession(s, "logout")
+		a.w.endSession(c, s, "/auth/api/logout", "logout")
 	}
 }
 
@@ -135,11 +135,26 @@ var ownChanges = []struct{ head, reason, path string }{
 	{head("iam", "creation", "second-factor-added", "success"), "totp", "/auth/api/account/totp/confirm"},
 	{head("iam", "deletion", "second-factor-removed", "success"), "totp", "/auth/api/account/totp"},
 	{head("iam", "creation", "recovery-codes-made", "success"), "", "/auth/api/account/recovery-codes"},
-	{head("iam", "creation", "token-created", "success"), "", "/auth/api/account/tokens"},
+	{headTokenMade, "", "/auth/api/account/tokens"},
 	{head("iam", "change", "profile-changed", "success"), "", "/auth/api/account"},
 	{head("iam", "change", "email-change-requested", "success"), "", "/auth/api/account/email"},
 	{head("iam", "deletion", "device-removed", "success"), "", "/auth/api/account/devices"},
 	{head("iam", "info", "account-exported", "success"), "", "/auth/api/account/export"},
+}
+
+// owned tells of what somebody did to their account.
+func (w *world) owned(head, reason, request, route string, c *caller, s *session) {
+	w.begin(head)
+	w.str("event.reason", reason)
+	w.str("http.request.id", request)
+	w.str("gateway.route", route)
+	w.raw(c.from)
+	if head == headTokenMade { // of which the token is told, and not the session
+		w.raw(newToken(w, s.p, "pat_").owner)
+	} else {
+		w.whose(s)
+	}
+	w.finish()
 }
 
 // settings is what people do to their own account once in a while: one thing, or, after a look at what there is, some.
@@ -150,9 +165,7 @@ func (p *person) settings(a *actor, c *caller, s *session) {
 		a.about(40 * time.Second)
 		change := pick(a, ownChanges...)
 		id := w.text(26)
-		w.event(change.head, change.reason, id, c)
-		w.raw(s.who)
-		w.finish()
+		w.owned(change.head, change.reason, id, change.path, c, s)
 		w.requestAs(id, c, s, req{method: "POST", path: change.path, route: change.path, status: 200, in: 60, out: 200, millis: 9, reason: "signed in"})
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 // The built binary reads what is simulated, and what it finds can be scored: a small world, with its own rules.
 func TestDetector(t *testing.T) {
+	t.Parallel()
 	r, err := detected(small(1), kit.Binaries(t).Gateway, "", os.Stderr)
 	if err != nil {
 		t.Fatal(err)

@@ -94,7 +94,7 @@ func (p *person) forgot(a *actor, t attempt) *session {
 	w.event(headReset, "", id, t.c)
 	w.str("user.id", p.id)
 	w.finish()
-	w.endSession(p.carried, "password changed")
+	w.endSession(t.c, p.carried, "/auth/api/reset/confirm", "password changed")
 	w.requestAs(id, t.c, nil, req{method: "POST", path: "/auth/api/reset/confirm", route: "/auth/api/reset/confirm", status: 204, in: 140, millis: 70, reason: open})
 	p.passwordAt = w.now
 	a.sleep(a.between(5*time.Second, 20*time.Second))
@@ -122,11 +122,12 @@ func (p *person) changePassword(a *actor, c *caller, s *session) *session {
 	}
 	id := w.text(26)
 	w.event(headPassword, "", id, c)
-	w.raw(s.who)
+	w.str("gateway.route", route.route)
+	w.whose(s)
 	w.finish()
 	route.status = 204
 	w.requestAs(id, c, s, route)
-	w.endSession(p.carried, "password changed")
+	w.endSession(c, p.carried, "/auth/api/account/password", "password changed")
 	p.passwordAt = w.now
 	if p.carried != nil && a.chance(.3) {
 		w.start(w.now, nil, p.staleApp)

@@ -76,7 +76,7 @@ func program(a *actor) {
 	p := pick(a, w.people...)
 	net := w.nets.of(a, hosting)
 	c := newCaller(net, net.fresh(), toolAgent(a))
-	s := newToken(w, p)
+	s := newToken(w, p, "pat_")
 	w.programs = append(w.programs, party{c, s})
 	mine := len(w.programs) - 1
 	every := pick(a, 20*time.Second, time.Minute, 5*time.Minute)
@@ -99,7 +99,7 @@ func program(a *actor) {
 				w.requestAs(id, c, nil, r)
 				a.about(30 * time.Second)
 			}
-			s = newToken(w, p)
+			s = newToken(w, p, "pat_")
 			w.programs[mine].s = s
 			a.about(time.Hour)
 		case x < .963: // a room that is not there any more
@@ -114,8 +114,8 @@ func program(a *actor) {
 }
 
 // newToken is a personal or a service token.
-func newToken(w *world, p *person) *session {
-	s := newSession(w, p, nil, "tok_"+w.text(20))
+func newToken(w *world, p *person, prefix string) *session {
+	s := newSession(w, p, nil, prefix+w.text(26))
 	s.began = 0
 	return s
 }
@@ -138,7 +138,7 @@ func indexer(a *actor) {
 				w.str("user.id", p.id)
 				w.finish()
 				w.requestAs(id, c, nil, req{method: "POST", path: "/auth/oauth/token", route: "/auth/oauth/token", status: 200, in: 700, out: 200, millis: 9, reason: open})
-				s = newToken(w, p)
+				s = newToken(w, p, "svc_")
 			}
 			w.history(c, s, in.id, 30_000+a.Int64N(30_000))
 			a.sleep(a.between(time.Second, 3*time.Second))
@@ -230,16 +230,19 @@ var headAdmin = map[string]string{
 	"account-created": head("iam", "creation", "account-created", "success"), "account-disabled": head("iam", "change", "account-disabled", "success"),
 	"roles-changed": head("iam", "change", "roles-changed", "success"), "account-unlocked": head("iam", "change", "account-unlocked", "success"),
 	"sessions-ended": head("iam", "deletion", "sessions-ended", "success"), "second-factors-reset": head("iam", "deletion", "second-factors-reset", "success"),
-	"password-changed": headPassword, "invitation-created": head("iam", "creation", "invitation-created", "success"),
+	"email-changed": head("iam", "change", "email-changed", "success"), "invitation-created": head("iam", "creation", "invitation-created", "success"),
 	"account-erased": head("iam", "deletion", "account-erased", "success"), "account-exported": head("iam", "info", "account-exported", "success"),
 }
 
 // administer is what an operator does to an account, at the portal.
-func (w *world) administer(c *caller, s *session, action, target string) {
+func (w *world) administer(c *caller, s *session, action, target, role string) {
 	id := w.text(26)
 	w.event(headAdmin[action], "by an operator", id, c)
-	w.raw(s.who)
+	w.raw(`,"user.id":"` + s.p.id + `","gateway.session":"` + s.id + `"`)
 	w.str("user.target.id", target)
+	if action == "roles-changed" {
+		w.list("user.target.roles", role)
+	}
 	w.finish()
 	r := req{method: "PATCH", path: "/auth/api/admin/accounts/" + target, route: "/auth/api/admin/accounts/{id}", status: 200, in: 60, out: 339, millis: 8, reason: "role"}
 	if action == "account-created" {
@@ -260,7 +263,7 @@ func (w *world) stepUp(c *caller, s *session, right bool) {
 		h, reason = headFactorFailed, "step up, totp: wrong or used code"
 	}
 	w.event(h, reason, id, c)
-	w.raw(s.who)
+	w.str("user.id", s.p.id)
 	w.str("gateway.factor", "totp")
 	w.str("gateway.factor_step", "step up")
 	w.finish()
@@ -284,8 +287,7 @@ var (
 func operators(a *actor) {
 	w := a.w
 	w.begin(headStarted)
-	w.str("gateway.version", "1.0")
-	w.str("gateway.config.digest", hex32(w)[:16])
+	w.str("gateway.version", "v2.11.9")
 	w.finish()
 	for day := range w.o.days {
 		a.until(w.midnight(day, 2*time.Hour) + a.between(8*time.Hour, 10*time.Hour).Microseconds())
@@ -303,11 +305,11 @@ func operators(a *actor) {
 		w.stepUp(c, s, !a.chance(.1))
 		for range 3 + a.IntN(12)*min(1, day%3) { // every third day some more
 			action := pick(a, "account-created", "account-created", "account-created", "account-unlocked", "roles-changed", "account-disabled", "second-factors-reset", "invitation-created", "sessions-ended")
-			w.administer(c, s, action, pick(a, w.people...).id)
+			w.administer(c, s, action, pick(a, w.people...).id, pick(a, "premium", "premium", "user", "moderator"))
 			a.about(2 * time.Minute)
 			w.accounts(c, s)
 		}
-		w.endSession(s, "logout")
+		w.endSession(c, s, "/auth/api/logout", "logout")
 		a.about(time.Hour)
 		w.deploy(a)
 		if a.chance(.3) { // somebody has called: their address had been banned
@@ -328,11 +330,11 @@ func (w *world) deploy(a *actor) {
 	w.str("http.request.method", "GET")
 	w.str("gateway.route", "/gateway/policy")
 	w.num("http.response.status_code", 200)
+	w.str("user_agent.original", "Go-http-client/1.1")
 	w.finish()
 	a.about(time.Minute)
 	w.begin(headLoaded)
-	w.str("gateway.config.digest", hex32(w)[:16])
-	w.str("gateway.config.before", hex32(w)[:16])
+	w.str("gateway.version", "v2.11.9")
 	w.finish()
 	w.begin(headPolicy)
 	w.str("gateway.policy.revision", "60e39d0193df")
@@ -369,6 +371,6 @@ func moderation(a *actor) {
 				}
 			}
 		}
-		w.endSession(s, "logout")
+		w.endSession(c, s, "/auth/api/logout", "logout")
 	}
 }

@@ -76,6 +76,7 @@ func TestScore(t *testing.T) {
 
 // A detector that knows the truth finds everything, and one that is blind nothing.
 func TestScoreOfTheAllKnowing(t *testing.T) {
+	t.Parallel()
 	_, truth := shared()
 	k, err := readTruth(bytes.NewReader(truth))
 	if err != nil {

@@ -13,6 +13,7 @@ type session struct {
 	device *device
 	who    string // user.id, user.roles, gateway.session and gateway.device, as JSON
 	tier   string
+	owner  string // user.id, gateway.session and gateway.device alone: what services of the gateway tell that don't look at roles
 	ended  bool
 }
 
@@ -28,7 +29,7 @@ type device struct {
 var (
 	headLogin         = head("authentication", "start", "login", "success")
 	headLoginFailed   = head("authentication", "start", "login", "failure")
-	headLoginRefused  = head("authentication", "denied", "login-refused", "failure")
+	headLoginRefused  = head("authentication", "info", "login-refused", "failure")
 	headThrottled     = head("authentication", "info", "login-throttled", "failure")
 	headFirst         = head("authentication", "info", "login-first-step", "success")
 	headUnusual       = head("authentication", "info", "login-unusual", "success")
@@ -50,8 +51,10 @@ var (
 func newSession(w *world, p *person, d *device, id string) *session {
 	s := &session{id: id, p: p, began: w.now, device: d, tier: p.tier()}
 	s.who = `,"user.id":"` + p.id + `","user.roles":["` + p.role + `"],"gateway.session":"` + id + `"`
+	s.owner = `,"user.id":"` + p.id + `","gateway.session":"` + id + `"`
 	if d != nil && d.id != "" {
 		s.who += `,"gateway.device":"` + d.id + `"`
+		s.owner += `,"gateway.device":"` + d.id + `"`
 	}
 	return s
 }
@@ -212,7 +215,7 @@ func (w *world) signedIn(t attempt, id string) *session {
 	}
 	s := newSession(w, t.p, t.device, w.text(26))
 	w.event(headLogin, "", id, t.c)
-	w.raw(s.who)
+	w.whose(s)
 	w.str("gateway.account", t.account)
 	w.finish()
 	w.unusual(t, s, id)
@@ -245,7 +248,9 @@ func (w *world) unusual(t attempt, s *session, id string) {
 		return
 	}
 	w.event(headUnusual, "", id, t.c)
-	w.raw(s.who)
+	w.raw(s.owner)
+	w.count("gateway.session_age", 0)
+	w.str("gateway.account", t.account)
 	w.list("gateway.risk.reasons", risks...)
 	w.finish()
 }
@@ -298,14 +303,17 @@ func (w *world) code(t attempt, right, recovery bool) *session {
 	return s
 }
 
-// endSession tells of a session's end.
-func (w *world) endSession(s *session, reason string) {
+// endSession tells of a session's end, by a request of c's for the route.
+func (w *world) endSession(c *caller, s *session, route, reason string) {
 	if s == nil || s.ended {
 		return
 	}
 	s.ended = true
 	w.begin(headEnded)
 	w.str("event.reason", reason)
-	w.raw(s.who)
+	w.str("http.request.id", w.text(26))
+	w.str("gateway.route", route)
+	w.raw(c.from)
+	w.whose(s)
 	w.finish()
 }

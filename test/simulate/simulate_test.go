@@ -58,6 +58,7 @@ func eachEvent(t *testing.T, events []byte, f func(e map[string]any)) {
 
 // The same seed gives the same events, to the byte; another gives others.
 func TestSeedDecides(t *testing.T) {
+	t.Parallel()
 	events, truth := shared()
 	again, truthAgain := simulated(t, small(1))
 	if !bytes.Equal(events, again) || !bytes.Equal(truth, truthAgain) {
@@ -70,6 +71,7 @@ func TestSeedDecides(t *testing.T) {
 
 // Events come in order, within the days, with ids of one process; and what a client is called is an address that could be anybody's.
 func TestEventsAreInOrder(t *testing.T) {
+	t.Parallel()
 	o := small(1)
 	events, _ := shared()
 	last, ids := "", map[string]bool{}
@@ -100,6 +102,7 @@ func TestEventsAreInOrder(t *testing.T) {
 
 // What is simulated is what the dictionary of events knows: actions with their category, type and outcome, and fields.
 func TestEventsAreInTheDictionary(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../../modules/internal/event/README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -163,6 +166,7 @@ func dictionary(text string) (actions map[string]string, fields map[string]bool)
 
 // Every campaign of every kind, at every speed, from one address and from many, takes place, and within the days.
 func TestCampaignsTakePlace(t *testing.T) {
+	t.Parallel()
 	events, truth := shared()
 	k, err := readTruth(bytes.NewReader(truth))
 	if err != nil {
@@ -196,6 +200,7 @@ func TestCampaignsTakePlace(t *testing.T) {
 
 // Without campaigns nobody attacks: all that is left is life, and the scanning that every site gets.
 func TestNobodyAttacksWhereNobodyIsAsked(t *testing.T) {
+	t.Parallel()
 	o := small(6)
 	o.campaigns = nil
 	_, truth := simulated(t, o)
@@ -210,6 +215,7 @@ func TestNobodyAttacksWhereNobodyIsAsked(t *testing.T) {
 
 // Without files of countries and networks the gateway tells of neither.
 func TestWithoutGeo(t *testing.T) {
+	t.Parallel()
 	o := small(7)
 	o.geo, o.campaigns = false, nil
 	events, _ := simulated(t, o)

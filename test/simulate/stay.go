@@ -35,10 +35,10 @@ func (t *talk) activity(in, out, refused int64) {
 	w.str("user_agent.original", t.c.agent)
 	w.raw(t.c.from)
 	w.whose(t.s)
-	w.num("gateway.socket.messages_in", in)
-	w.num("gateway.socket.messages_out", out)
-	w.num("gateway.socket.bytes_in", bytesIn)
-	w.num("gateway.socket.bytes_out", bytesOut)
+	w.count("gateway.socket.messages_in", in)
+	w.count("gateway.socket.messages_out", out)
+	w.count("gateway.socket.bytes_in", bytesIn)
+	w.count("gateway.socket.bytes_out", bytesOut)
 	w.num("gateway.socket.refused", refused)
 	w.finish()
 }
@@ -173,12 +173,17 @@ func (p *person) renew(a *actor, c *caller, s *session) {
 
 // reuse tells of a refresh token that was used again.
 func (w *world) reuse(c *caller, s *session) {
+	id := w.text(26)
 	w.begin(headReuse)
 	w.str("event.reason", "a refresh token was used again: the session ends")
-	w.raw(s.who)
+	w.str("http.request.id", id)
+	w.str("gateway.route", "/auth/api/refresh")
+	w.raw(c.from)
+	w.raw(s.owner)
+	w.count("gateway.session_age", (w.now-s.began)/1e6)
 	w.finish()
-	w.endSession(s, "refresh token reused")
-	w.request(c, nil, req{method: "POST", path: "/auth/api/refresh", route: "/auth/api/refresh", status: 401, in: 129, out: 132, millis: 8, problem: "session-ended", reason: open})
+	w.endSession(c, s, "/auth/api/refresh", "refresh token reused")
+	w.requestAs(id, c, nil, req{method: "POST", path: "/auth/api/refresh", route: "/auth/api/refresh", status: 401, in: 129, out: 132, millis: 8, problem: "session-ended", reason: open})
 }
 
 // bout is some minutes of talking, with what goes with it.

@@ -6,17 +6,17 @@ import "strconv"
 var (
 	headRequest       = head("web", "access", "http-request", "success")
 	headRequestFailed = head("web", "access", "http-request", "failure")
-	headSocket        = head("web", "end", "websocket", "success")
-	headSocketFailed  = head("web", "end", "websocket", "failure")
+	headSocket        = head("web", "access", "websocket", "success")
+	headSocketFailed  = head("web", "access", "websocket", "failure")
 	headActivity      = head("web", "info", "socket-activity", "success")
 	headActivityBad   = head("web", "info", "socket-activity", "failure")
-	headMessage       = head("web", "denied", "socket-message", "failure")
-	headDenied        = head("iam", "access", "policy-decision", "failure")
+	headMessage       = head("web", "error", "socket-message", "failure")
+	headDenied        = head("iam", "info", "policy-decision", "failure")
 	headTokenRefused  = head("authentication", "start", "token-refused", "failure")
 	headStripped      = head("web", "info", "identity-header-stripped", "success")
-	headCross         = head("authentication", "denied", "cross-site-refused", "failure")
-	headUpload        = head("web", "denied", "upload-refused", "failure")
-	headMalware       = head("malware", "denied", "upload-refused", "failure")
+	headCross         = head("authentication", "info", "cross-site-refused", "failure")
+	headUpload        = head("web", "info", "upload-refused", "failure")
+	headMalware       = head("malware", "info", "upload-refused", "failure")
 	headReuse         = head("session", "info", "refresh-reuse", "failure")
 	headEnded         = head("session", "end", "session-ended", "success")
 	headAbuse         = head("intrusion_detection", "info", "abuse-level", "success")
@@ -64,7 +64,8 @@ func (w *world) requestAs(id string, c *caller, who *session, r req) {
 	if c.header && r.problem != "banned" {
 		w.begin(headStripped)
 		w.str("event.reason", "the client sent an identity header")
-		w.aboutRequest(id, c, r)
+		w.aboutRequest(id, c, req{method: r.method, path: r.path})
+		w.str("user_agent.original", c.agent)
 		w.raw(c.from)
 		w.finish()
 	}
@@ -128,7 +129,7 @@ func (w *world) whose(s *session) {
 	}
 	w.raw(s.who)
 	if s.began > 0 {
-		w.num("gateway.session_age", (w.now-s.began)/1e6)
+		w.count("gateway.session_age", (w.now-s.began)/1e6)
 	}
 }
 
