@@ -28,7 +28,7 @@ func TestStream(t *testing.T) {
 		return actions
 	}
 	r.emit(0, 100)
-	within(t, "the first arrived", func() bool { return len(read()) == 100 })
+	within(t, "the first arrived, and are out of the spool", func() bool { return len(read()) == 100 && r.Status().Waiting == 0 })
 	server.Kill()
 	r.emit(100, 150)
 	within(t, "it is away", func() bool { return r.Status().Away })
