@@ -98,8 +98,8 @@ func (h *hook) setAway(away bool) {
 
 // Outputs outlive reloads with what waits in them, a load that fails changes none, and what waits at the end is there at the next start.
 func TestOutputsReload(t *testing.T) {
-	t.Cleanup(func() { _ = caddy.Stop() })
 	dir, first, second := t.TempDir(), newHook(t), newHook(t)
+	t.Cleanup(func() { _ = caddy.Stop() })
 	config := func(to string) map[string]any {
 		return map[string]any{"data_dir": dir, "events": map[string]any{"outputs": map[string]any{"hook": map[string]any{"kind": "webhook", "to": to}}}}
 	}

@@ -34,6 +34,11 @@ var adminRoutes = map[string]func(*App, http.ResponseWriter, *http.Request) erro
 	"POST /gateway/responses/{id}/dismiss": decision("dismiss"),
 	"POST /gateway/responses/{id}/undo":    decision("undo"),
 	"GET /gateway/measures":                (*App).serveMeasures,
+
+	"GET /gateway/alerts":             (*App).serveAlerts,
+	"POST /gateway/alerts/test":       (*App).serveAlertTest,
+	"POST /gateway/alerts/{id}/retry": (*App).serveAlertRetry,
+	"DELETE /gateway/alerts/{id}":     (*App).serveAlertDrop,
 }
 
 // Routes implements caddy.AdminRouter.

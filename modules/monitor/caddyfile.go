@@ -12,6 +12,7 @@ import (
 //
 //	monitor off
 //	monitor {
+//		alert { … }           # see parseAlerts
 //		anomaly off | { … }   # see parseAnomaly
 //		incidents off | { … } # see parseIncidents
 //		respond <mode> | { … } # see parseRespond
@@ -48,6 +49,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 // subdirectives are read with the dispenser at their name. They leave it at the last token that is theirs.
 var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
+	"alert":     (*App).parseAlerts,
 	"anomaly":   (*App).parseAnomaly,
 	"fleet":     (*App).parseFleet,
 	"incidents": (*App).parseIncidents,

@@ -9,6 +9,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/host"
+	"github.com/convosphere/gateway/modules/monitor/alert"
 	"github.com/convosphere/gateway/modules/monitor/detect"
 	"github.com/convosphere/gateway/modules/monitor/finding"
 )
@@ -38,6 +39,9 @@ type App struct {
 	// What is done about findings. Default: what costs people a moment; the rest is proposed.
 	Respond *Respond `json:"respond,omitempty"`
 
+	// Who is told of incidents. Default: nobody.
+	Alerts *Alerts `json:"alerts,omitempty"`
+
 	ground *ground.Ground
 	logger *zap.Logger
 	live   *live
@@ -45,7 +49,9 @@ type App struct {
 	limits func()        // of the member; nil: no fleet
 	rules  *detect.Rules // never nil once provisioned
 	work   *work         // nil: nothing is watched
+	alerts *alert.Desk   // nil: nobody is told
 	takers []taker
+	begin  []func()       // in Start
 	give   []func() error // back, in Cleanup, the last one first
 }
 
@@ -65,6 +71,7 @@ var parts = []func(*App, caddy.Context) error{
 	(*App).openRules,
 	(*App).openFleet,
 	(*App).openWork,
+	(*App).openAlerts,
 }
 
 // Provision opens what outlives a configuration, and reads the rules.
@@ -101,6 +108,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 func (a *App) Start() error {
 	if a.live != nil {
 		a.live.use(a)
+	}
+	for _, begin := range a.begin {
+		begin()
 	}
 	return nil
 }
