@@ -191,6 +191,9 @@ func (a *App) outputConfig(name string, o *EventOutput) (c ship.Config, err erro
 	if o.Kind == "webhook" || o.Kind == "otlp" {
 		c.Linger = httpLinger
 	}
+	if ship.Exposed(o.To) && a.logger != nil {
+		a.logger.Warn("events cross the network in the clear: whoever listens on the way reads them", zap.String("output", name))
+	}
 	c.Sender, err = a.sender(name, o, c.Format)
 	return c, err
 }

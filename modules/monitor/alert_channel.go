@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/identity/mail"
 	"github.com/convosphere/gateway/modules/internal/host"
@@ -104,6 +105,9 @@ func (c AlertChannel) open(app *App, ctx caddy.Context) (one alert.Channel, err 
 			return one, err
 		}
 		c.Headers[k] = v
+	}
+	if ship.Exposed(c.To[0]) {
+		app.logger.Warn("alerts cross the network in the clear: whoever listens on the way reads them", zap.String("channel", c.Name))
 	}
 	one = alert.Channel{Name: c.Name, Later: c.Later}
 	if one.Level, err = parseAlertLevel(c.Level); err != nil {

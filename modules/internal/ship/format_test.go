@@ -179,3 +179,14 @@ func TestParseFormatAndLevel(t *testing.T) {
 		t.Error("severe")
 	}
 }
+
+func TestExposed(t *testing.T) {
+	for address, want := range map[string]bool{
+		"http://siem.example/": true, "tcp://192.0.2.7:601": true, "udp://siem:514": true, "redis://10.0.0.1:6379": true, "http://127.0.0.1:1/": false, "udp://[::1]:514": false,
+		"tcp://localhost:601": false, "https://siem.example/": false, "tls://siem:6514": false, "rediss://h:1": false, "/var/log/x": false,
+	} {
+		if Exposed(address) != want {
+			t.Error(address)
+		}
+	}
+}
