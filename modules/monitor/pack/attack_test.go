@@ -15,9 +15,9 @@ var speeds = []struct {
 	pace  time.Duration
 	steps int
 }{
-	{"fast", time.Second, 900},
-	{"medium", 3 * time.Minute, 400},
-	{"slow", 20 * time.Minute, 360},
+	{"fast", time.Second, 500},
+	{"medium", 3 * time.Minute, 300},
+	{"slow", 20 * time.Minute, 250},
 }
 
 // Somebody's attacks, told as the gateway would tell them, one step after the other.
@@ -153,6 +153,7 @@ func (l *life) shared(at time.Time, i int, other fields) {
 
 // Each attack is found at each speed, and told of its own.
 func TestAttacksAreFound(t *testing.T) {
+	known := load(t)
 	for name, step := range attacks {
 		for _, s := range speeds {
 			t.Run(name+", "+s.name, func(t *testing.T) {
@@ -162,7 +163,7 @@ func TestAttacksAreFound(t *testing.T) {
 				}
 				var first time.Time
 				rules := map[string]int{}
-				for _, f := range findings(t, l.events) {
+				for _, f := range findings(t, known, l.events) {
 					if f.Level < finding.Medium {
 						continue
 					}
