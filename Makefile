@@ -62,6 +62,7 @@ measure: bench ## What takes long: the benchmark, what the WAF refuses and shoul
 	go run ./test/simulate -detector $(BIN)/convosphere $(SIMULATE_FLAGS)
 	GW_CAMPAIGN=5m go test -count=1 -timeout 60m -v -run 'Sound|Program' ./modules/waf/screen
 	GW_CAMPAIGN=1m go test -count=1 -timeout 30m -v -run 'Model|Nobody|Refunds' ./modules/ratelimit/limit
+	GW_CAMPAIGN=1 go test -count=1 -timeout 90m -v -run 'Tampering|Killed' ./modules/audit/auditlog
 	GW_UPLOAD=2GiB go test -count=1 -timeout 30m -v -run LongUploads ./modules/upload
 	@test/scripts/fuzz 60s modules backend
 
