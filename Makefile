@@ -56,7 +56,7 @@ bench: build ## Requests per second as ratios to plain Caddy, by wrk, and what s
 	@test/scripts/deps wrk
 	GATEWAY_BIN_DIR=$(BIN) go run ./test/bench $(BENCH_FLAGS)
 
-measure: bench ## What takes long: the benchmark, what the WAF refuses and should not, logins and lookups among a million accounts, an upload of 2 GiB, what detection finds of simulated attacks, the screen held against Coraza and limits against their model for minutes, every fuzz target for a minute
+measure: bench ## What takes long: the benchmark, what the WAF refuses and should not, logins and lookups among a million accounts, an upload of 2 GiB, 10,000 tamperings with the audit log and 1,000 kills of its writer, what detection finds of simulated attacks, the screen held against Coraza and limits against their model for minutes, every fuzz target for a minute
 	@test/scripts/deps npm
 	GATEWAY_BIN_DIR=$(BIN) go run ./test/measure $(MEASURE_FLAGS)
 	go run ./test/simulate -detector $(BIN)/convosphere $(SIMULATE_FLAGS)

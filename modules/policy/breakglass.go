@@ -54,6 +54,9 @@ func emergencyGrant(id *reqctx.Identity) (grant.Grant, error) {
 	return grant.Grant{Subject: id.Name, Relation: grant.BreakGlass, Object: grant.SessionObject(id.Session)}, nil
 }
 
+// recordTime is how long emergency access waits to be on the disk.
+const recordTime = 5 * time.Second
+
 // TakeBreakGlass gives the request's session emergency access for a while. Whether they may have it is decided before (permission break-glass);
 // the reason they give is recorded. Errors: grant.ErrReason.
 func (a *App) TakeBreakGlass(ctx context.Context, rc *reqctx.Request, reason string) (until time.Time, err error) {
@@ -66,8 +69,16 @@ func (a *App) TakeBreakGlass(ctx context.Context, rc *reqctx.Request, reason str
 	}
 	g.Expires = time.Now().Add(time.Duration(a.BreakGlass)).Truncate(time.Second)
 	err = a.grants.Apply(ctx, []grant.Grant{g}, nil)
-	a.breakGlassEvent(rc, "break-glass", err,
-		zap.String("gateway.break_glass.reason", reason), zap.Time("gateway.break_glass.until", g.Expires))
+	wait, cancel := context.WithTimeout(ctx, recordTime)
+	defer cancel()
+	unrecorded := a.ground.Durably(wait, func() {
+		a.breakGlassEvent(rc, "break-glass", err,
+			zap.String("gateway.break_glass.reason", reason), zap.Time("gateway.break_glass.until", g.Expires))
+	})
+	if err == nil && unrecorded != nil {
+		// Fail closed: nobody has emergency access of which the audit log does not tell afterwards.
+		err = errors.Join(unrecorded, a.grants.Apply(context.WithoutCancel(ctx), nil, []grant.Grant{g}))
+	}
 	if err != nil {
 		return time.Time{}, fmt.Errorf("taking emergency access: %w", err)
 	}

@@ -129,6 +129,28 @@ func TestBreakGlassThatCanNotBeStored(t *testing.T) {
 	}
 }
 
+// unwritable is an audit log whose disk is full.
+type unwritable struct{}
+
+func (unwritable) Durable(_ context.Context, emit func()) error {
+	emit()
+	return errors.New("no space left on the device")
+}
+
+// Fail closed: what the audit log does not have is not had.
+func TestBreakGlassThatIsNotRecorded(t *testing.T) {
+	during(t, t.TempDir(), `{}`, func(a *App) {
+		ctx, rc := context.Background(), moderator("S1")
+		a.ground.Audit = unwritable{}
+		if until, err := a.TakeBreakGlass(ctx, rc, "a reason that is long enough"); err == nil || !until.IsZero() {
+			t.Error(until, err)
+		}
+		if until, err := a.BreakGlassUntil(ctx, rc.Identity); err != nil || !until.IsZero() {
+			t.Error("it was given all the same:", until, err)
+		}
+	})
+}
+
 func TestBreakGlassIsConfigured(t *testing.T) {
 	for text, want := range map[string]string{
 		"policy {\nbreak_glass 1h\n}":             `{"break_glass":3600000000000}`,

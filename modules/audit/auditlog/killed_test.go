@@ -81,7 +81,7 @@ func load(dir string) error {
 // A gateway that is killed at any moment has every event that it acknowledged, and goes on with the same log.
 func TestKilledAtAnyMoment(t *testing.T) {
 	dir := filepath.Dir(dbtest.NewSQLite(t).SQLite)
-	count := 12
+	count := 6
 	if os.Getenv("GW_CAMPAIGN") != "" {
 		count = 1000
 	}

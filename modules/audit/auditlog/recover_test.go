@@ -180,6 +180,9 @@ func TestAFullDisk(t *testing.T) {
 			t.Error("the fault is not told")
 		}
 		fault.Store(false)
+		if err := l.Sync(ctx); err != nil { // until there is room for more
+			t.Fatal(err)
+		}
 		h.emit(l, 5, 5)
 		if l.Failing() {
 			t.Error("it is still failing")

@@ -89,6 +89,12 @@ func TestErasureLeavesNothing(t *testing.T) {
 	if err := h.DB.QueryRow(ctx, `SELECT COUNT(*) FROM grants WHERE subject = 'ursula'`).Scan(&grants); err != nil || grants != 0 {
 		t.Errorf("%d grants are left: %v", grants, err)
 	}
+	// What the audit log holds of them can be read no more, and no key is made again: the row that says so does not tell whose it was.
+	var subject string
+	var key []byte
+	if err := h.DB.QueryRow(ctx, `SELECT subject, secret FROM audit_keys`).Scan(&subject, &key); err != nil || len(key) > 0 || strings.Contains(subject, a.ID) {
+		t.Errorf("the audit log's key is there: %q, %d bytes, %v", subject, len(key), err)
+	}
 	// Sockets and tokens end, and every gateway forgets the grants.
 	select {
 	case <-told:
