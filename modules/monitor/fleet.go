@@ -96,7 +96,12 @@ func (a *App) openFleet(ctx caddy.Context) error {
 		return err
 	}
 	client := a.ground.Store.Redis()
-	if client == nil || a.Fleet != nil && a.Fleet.Off {
+	switch {
+	case a.Fleet != nil && a.Fleet.Off:
+		return nil
+	case client == nil && a.Fleet != nil:
+		return errors.New("fleet: gateways count together over Redis: name one as store, or leave this out")
+	case client == nil:
 		return nil
 	}
 	spool, lateness := int64(defaultSpool), time.Duration(0)

@@ -154,3 +154,26 @@ func TestAnOwnerThatLostItsLeaseTellsNothing(t *testing.T) {
 		t.Fatal(got)
 	}
 }
+
+// Redis is away for longer than a lease, and comes back without anything: what was counted before is counted on.
+func TestRedisComesBackEmpty(t *testing.T) {
+	server := redistest.Start(t)
+	nodes := fleetOf(t, 1, server.URL(), quick())
+	see := func(from, to int) {
+		for i := from; i < to; i++ {
+			nodes[0].see(login(fmt.Sprint("a-", i), "failure", "192.0.2.1", fmt.Sprint("acc", i)))
+		}
+	}
+	see(0, 4)
+	eventually(t, "that half is counted", func() bool { return nodes[0].fleet.Stats().Counted == 8 })
+	server.Kill()
+	eventually(t, "the end of its leases", func() bool { return nodes[0].fleet.Stats().Owned == 0 })
+	server.Run()
+	owned(t, nodes...)
+	eventually(t, "that it is back", func() bool { return nodes[0].fleet.Stats().Up })
+	see(4, 8)
+	eventually(t, "the finding", func() bool { return len(summary(nodes...)) > 0 })
+	if got := fmt.Sprint(summary(nodes...)); got != "[Spraying 192.0.2.1]" {
+		t.Fatal(got)
+	}
+}

@@ -34,26 +34,48 @@ func (f *Fleet) lease(ctx context.Context) {
 	began := time.Now()
 	nodes, err := nodesScript.Run(ctx, f.client, []string{store.Key("monitor", "nodes")}, f.node, f.o.Lease.Milliseconds()).StringSlice()
 	if err != nil {
-		f.expire()
-		return
+		return // what is mine is so until its time is over, and then waits for Redis
 	}
 	f.handOver(ctx, nodes)
 	answers := f.askLeases(ctx, nodes)
+	until := began.Add(f.o.Lease * 4 / 5)
 	for p, answer := range answers {
 		n, err := answer.Int()
 		own := f.owned[p]
 		switch {
-		case err != nil: // what is mine is so until its time is over
-		case n == 1 && own != nil, n == 2 && own != nil && began.Before(own.until): // the second: Redis lost all that it had
-			own.until = began.Add(f.o.Lease * 4 / 5)
-		case n > 0: // free; or from before, when the answer was lost that it was taken
-			f.counts.took.Add(1)
-			f.own(p, f.newPartition(p, began.Add(f.o.Lease*4/5)))
-		default:
+		case err != nil:
+		case n == 0:
 			f.own(p, nil)
+		case own != nil && began.Before(own.until): // also where Redis had lost all that it had
+			f.extend(own, until)
+		case own != nil && f.unread(ctx, own):
+			f.extend(own, until)
+		default: // free; or from before, when the answer was lost that it was taken
+			f.counts.took.Add(1)
+			f.own(p, f.newPartition(p, until))
 		}
 	}
-	f.expire()
+}
+
+// unread tells whether nobody has read the partition since this gateway did, whose lease had run out: so what it counted is still good. If Redis has lost
+// the stream, that is all there is.
+func (f *Fleet) unread(ctx context.Context, own *partition) bool {
+	groups, err := f.client.XInfoGroups(ctx, key(own.index, "hits")).Result()
+	if err != nil {
+		return own.ready && redis.HasErrorPrefix(err, "no such key")
+	}
+	for _, g := range groups {
+		if g.Name == group {
+			return own.ready && g.LastDeliveredID == own.read
+		}
+	}
+	return own.ready
+}
+
+func (f *Fleet) extend(own *partition, until time.Time) {
+	f.mine.Lock()
+	defer f.mine.Unlock()
+	own.until = until
 }
 
 // handOver saves what this gateway counts for those that are to be owned by another, before it gives up their leases.
@@ -77,15 +99,6 @@ func (f *Fleet) askLeases(ctx context.Context, nodes []string) (answers [Partiti
 		return nil
 	})
 	return answers
-}
-
-// expire gives up partitions whose lease could not be kept: somebody else may have them.
-func (f *Fleet) expire() {
-	for p, own := range f.owned {
-		if own != nil && !time.Now().Before(own.until) {
-			f.own(p, nil)
-		}
-	}
 }
 
 func (f *Fleet) own(p int, own *partition) {

@@ -37,6 +37,7 @@ type partition struct {
 	order   []uint64 // of seen, a ring
 	next    int
 	seed    maphash.Seed
+	read    string    // the last entry that was read
 	upTo    string    // the last entry that is counted and settled
 	saved   time.Time // when what is counted was saved last
 	since   int       // entries since

@@ -68,7 +68,9 @@ func (f *Fleet) readOnce(ctx context.Context) (more bool) {
 func (f *Fleet) answer(ctx context.Context, p *partition, a *redis.XStreamSliceCmd) (more bool) {
 	streams, err := a.Result()
 	if err != nil && strings.HasPrefix(err.Error(), "NOGROUP") { // Redis lost what it had; what is counted here is still good
-		_ = f.client.XGroupCreateMkStream(ctx, key(p.index, "hits"), group, "0").Err() // or with the next answer
+		if f.client.XGroupCreateMkStream(ctx, key(p.index, "hits"), group, "0").Err() == nil { // else with the next answer
+			p.read = "0-0"
+		}
 		return false
 	}
 	var ids []string
@@ -76,6 +78,7 @@ func (f *Fleet) answer(ctx context.Context, p *partition, a *redis.XStreamSliceC
 		for _, entry := range s.Messages {
 			f.take(p, entry, false)
 			ids = append(ids, entry.ID)
+			p.read = entry.ID
 		}
 	}
 	p.silent = false
@@ -185,7 +188,7 @@ func (f *Fleet) catchUp(ctx context.Context, p *partition) {
 			p.commit = &c
 		}
 		if len(entries) < perPast {
-			p.ready, p.claimed, p.upTo = true, nil, p.last
+			p.ready, p.claimed, p.upTo, p.read = true, nil, p.last, p.last
 			return
 		}
 	}
@@ -259,7 +262,9 @@ func (f *Fleet) Stats() Stats {
 	defer f.mine.Unlock()
 	for _, p := range f.owned {
 		if p != nil {
-			s.Owned++
+			if time.Now().Before(p.until) {
+				s.Owned++
+			}
 			s.Windows.Add(p.windows.Stats())
 		}
 	}
