@@ -19,6 +19,7 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		mode          block | detect | off
 //		mode          block | detect | off at <path> [<path>…]   # the first that names the path decides
 //		paranoia      <blocking> [<detection>]                   # 1 to 4
+//		raised_paranoia <level> | off                            # for whom a response has inspected more strictly; default: one above blocking
 //		thresholds    <inbound> [<outbound>]                     # 5 4
 //		body_limit    <size> [reject | pass]                     # 128KiB
 //		upload_limit  <size>                 # 16MiB, multipart bodies
@@ -62,7 +63,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}
 		read := h.subdirective(name)
 		if read == nil {
-			return d.Errf("unknown subdirective %q: gw_waf knows mode, paranoia, thresholds, body_limit, upload_limit, body_timeout, max_arguments, max_cookies, queue_timeout, screen, plugin, rules_file, rules_after, exclude, exclude_field, responses, sockets and capture", name)
+			return d.Errf("unknown subdirective %q: gw_waf knows mode, paranoia, raised_paranoia, thresholds, body_limit, upload_limit, body_timeout, max_arguments, max_cookies, queue_timeout, screen, plugin, rules_file, rules_after, exclude, exclude_field, responses, sockets and capture", name)
 		}
 		if len(args) == 0 {
 			return written(d, name)
@@ -93,24 +94,25 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 // syntax is how an option is written.
 var syntax = map[string]string{
-	"mode":          "mode block|detect|off [at <path>…]",
-	"paranoia":      "paranoia <blocking> [<detection>], as paranoia 1 2",
-	"thresholds":    "thresholds <inbound> [<outbound>], as thresholds 5 4",
-	"body_limit":    "body_limit <size> [reject|pass], as body_limit 128KiB",
-	"upload_limit":  "upload_limit <size>, as upload_limit 16MiB",
-	"body_timeout":  "body_timeout <duration>, as body_timeout 30s",
-	"max_arguments": "max_arguments <count>",
-	"max_cookies":   "max_cookies <count>",
-	"queue_timeout": "queue_timeout <duration>, as queue_timeout 1s",
-	"screen":        "screen on|off",
-	"plugin":        "plugin <folder>…",
-	"rules_file":    "rules_file <path>…",
-	"rules_after":   "rules_after <path>…",
-	"exclude":       "exclude <rule>… [on <variable>[,<variable>…]] [at <path>…], as exclude 942100 on ARGS:text at /api/rooms/*/messages",
-	"exclude_field": "exclude_field <path> <field>…, as exclude_field /api/queries/* statement",
-	"responses":     "responses off, or responses { types <media type>…, limit <size>, stream watch|hold|pass }, one a line",
-	"sockets":       "sockets in|both|off [binary pass|reject]",
-	"capture":       "capture { sample all|blocked|detected|<number>%, keep <duration>, max_size <size> }, one a line",
+	"mode":            "mode block|detect|off [at <path>…]",
+	"paranoia":        "paranoia <blocking> [<detection>], as paranoia 1 2",
+	"raised_paranoia": "raised_paranoia <level>|off, as raised_paranoia 3",
+	"thresholds":      "thresholds <inbound> [<outbound>], as thresholds 5 4",
+	"body_limit":      "body_limit <size> [reject|pass], as body_limit 128KiB",
+	"upload_limit":    "upload_limit <size>, as upload_limit 16MiB",
+	"body_timeout":    "body_timeout <duration>, as body_timeout 30s",
+	"max_arguments":   "max_arguments <count>",
+	"max_cookies":     "max_cookies <count>",
+	"queue_timeout":   "queue_timeout <duration>, as queue_timeout 1s",
+	"screen":          "screen on|off",
+	"plugin":          "plugin <folder>…",
+	"rules_file":      "rules_file <path>…",
+	"rules_after":     "rules_after <path>…",
+	"exclude":         "exclude <rule>… [on <variable>[,<variable>…]] [at <path>…], as exclude 942100 on ARGS:text at /api/rooms/*/messages",
+	"exclude_field":   "exclude_field <path> <field>…, as exclude_field /api/queries/* statement",
+	"responses":       "responses off, or responses { types <media type>…, limit <size>, stream watch|hold|pass }, one a line",
+	"sockets":         "sockets in|both|off [binary pass|reject]",
+	"capture":         "capture { sample all|blocked|detected|<number>%, keep <duration>, max_size <size> }, one a line",
 }
 
 // written is the error of an option with too few or too many arguments.
@@ -136,6 +138,8 @@ func (h *Handler) subdirective(name string) func(d *caddyfile.Dispenser, name st
 		return h.readMode
 	case "paranoia":
 		return h.readParanoia
+	case "raised_paranoia":
+		return h.readRaised
 	case "thresholds":
 		return h.readThresholds
 	case "body_limit", "upload_limit":

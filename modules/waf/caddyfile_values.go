@@ -32,6 +32,17 @@ func (h *Handler) readMode(d *caddyfile.Dispenser, _ string, args []string) erro
 	return nil
 }
 
+func (h *Handler) readRaised(d *caddyfile.Dispenser, name string, args []string) error {
+	if len(args) != 1 {
+		return written(d, name)
+	}
+	if args[0] == "off" {
+		h.RaisedParanoia = never
+		return nil
+	}
+	return count(d, name, args[0], highestParanoia, &h.RaisedParanoia)
+}
+
 func (h *Handler) readParanoia(d *caddyfile.Dispenser, name string, args []string) error {
 	if len(args) > 2 {
 		return written(d, name)

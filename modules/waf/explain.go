@@ -31,7 +31,7 @@ type offline struct {
 // takeOffline loads the rules of the configuration at a paranoia level, in mode block, so that the rules say what they would do.
 func takeOffline(config Handler, paranoia int) (*offline, error) {
 	h := config
-	h.Mode, h.Paranoia, h.Capture, h.Modes = Block, paranoia, nil, nil
+	h.Mode, h.Paranoia, h.RaisedParanoia, h.Capture, h.Modes = Block, paranoia, never, nil, nil
 	h.DetectionParanoia = max(h.DetectionParanoia, paranoia)
 	// That rules were loaded is no news for whoever asked for a report.
 	base, err := caddy.ProvisionContext(&caddy.Config{Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{

@@ -32,6 +32,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if h = h.of(r); h.rules == nil {
 		return next.ServeHTTP(w, r)
 	}
+	h = h.strict(rc)
 	x := h.inspect(w, r, rc)
 	defer x.end()
 	requests.WithLabelValues(x.label).Inc()

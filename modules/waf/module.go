@@ -12,6 +12,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/abuse"
 	"github.com/convosphere/gateway/modules/internal/gate"
 	"github.com/convosphere/gateway/modules/internal/host"
+	"github.com/convosphere/gateway/modules/internal/measure"
 	_ "github.com/convosphere/gateway/modules/internal/order" // the place of gw_waf on the path
 )
 
@@ -64,6 +65,10 @@ type Handler struct {
 
 	// The level of the rules that are run and recorded, paranoia (default) to 4. Those above paranoia don't count for blocking.
 	DetectionParanoia int `json:"detection_paranoia,omitempty"`
+
+	// The blocking level for clients, people and sessions that a response has inspected more strictly (raise_paranoia), up to 4. Default: one above paranoia;
+	// -1: they are inspected as others are.
+	RaisedParanoia int `json:"raised_paranoia,omitempty"`
 
 	// The score at which a request is refused; default 5, one critical match.
 	InboundThreshold int `json:"inbound_threshold,omitempty"`
@@ -120,8 +125,10 @@ type Handler struct {
 	// Which requests are kept, encrypted, for `convosphere waf replay`. Default: none. Needs the app gateway.
 	Capture *Capture `json:"capture,omitempty"`
 
-	rules    *ruleSet     // nil in mode off
-	abuse    *abuse.Table // learns of attacks that were blocked; nil without the app gateway
+	rules    *ruleSet      // nil in mode off
+	abuse    *abuse.Table  // learns of attacks that were blocked; nil without the app gateway
+	measures *measure.View // knows who is inspected more strictly; nil without the app gateway
+	raised   *raised       // for them; nil: there is no higher level
 	gate     *gate.Gate
 	recorder *recorder // nil: nothing is captured
 	logger   *zap.Logger
@@ -157,10 +164,16 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.abuse, err = abuseTable(ctx); err != nil {
 		return err
 	}
+	if h.measures, err = measuresOf(ctx); err != nil {
+		return err
+	}
 	if h.modes, h.routes, err = h.variants(); err != nil {
 		return err
 	}
 	for _, v := range h.modes {
+		if v.measures != nil && v.raisedLevel() > 0 {
+			v.raised = new(raised)
+		}
 		if err := v.load(); err != nil {
 			return err
 		}
@@ -242,6 +255,8 @@ func (h *Handler) Validate() error {
 		return fmt.Errorf("paranoia %d: it is 1 to 4", h.Paranoia)
 	case h.DetectionParanoia < h.Paranoia || h.DetectionParanoia > 4:
 		return fmt.Errorf("paranoia %d %d: detection is the blocking level to 4", h.Paranoia, h.DetectionParanoia)
+	case h.RaisedParanoia != never && h.RaisedParanoia != 0 && (h.RaisedParanoia <= h.Paranoia || h.RaisedParanoia > highestParanoia):
+		return fmt.Errorf("raised_paranoia %d: it is above paranoia, up to %d", h.RaisedParanoia, highestParanoia)
 	case h.InboundThreshold < 1 || h.InboundThreshold > mostThreshold || h.OutboundThreshold < 1 || h.OutboundThreshold > mostThreshold:
 		return fmt.Errorf("thresholds %d %d: they are 1 to %d", h.InboundThreshold, h.OutboundThreshold, mostThreshold)
 	case h.OverLimit != Reject && h.OverLimit != Pass:
@@ -298,6 +313,7 @@ func (h *Handler) validateLists() error {
 func (h *Handler) Cleanup() error {
 	var err error
 	for _, v := range h.modes {
+		err = errors.Join(err, v.raised.close())
 		if v.rules != nil {
 			err = errors.Join(err, v.rules.unload())
 		}
