@@ -17,7 +17,7 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:      "response", // respond is a command of Caddy
-		Usage:     "list|apply|approve|dismiss|undo",
+		Usage:     "list|apply|approve|dismiss|undo|simulate",
 		Short:     "Decides on what is done about findings",
 		Long:      responseHelp,
 		CobraFunc: responseCommand,
@@ -42,7 +42,7 @@ Never touched are the allowlist (gateway { allow … }), trusted proxies, loopba
 func responseCommand(cmd *cobra.Command) {
 	cmd.Args = cobra.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	cmd.AddCommand(responseListCommand(), responseApplyCommand(),
+	cmd.AddCommand(responseListCommand(), responseApplyCommand(), responseSimulateCommand(),
 		responseDecideCommand("approve ID...", "Does what is proposed or held", "approve"),
 		responseDecideCommand("dismiss ID...", "Decides against what is proposed or held; no machine proposes it again for a day", "dismiss"),
 		responseDecideCommand("undo ID...", "Takes back what is in force; no machine does it again for a day", "undo"))
