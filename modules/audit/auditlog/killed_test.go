@@ -49,7 +49,7 @@ func load(dir string) error {
 	}
 	l, err := Open(ctx, Options{
 		Dir: filepath.Join(dir, "audit"), Bus: bus, Ring: ring, DB: db, Machine: "node",
-		Settings: Settings{Segment: 32 << 10, Group: time.Millisecond, Checkpoint: 20 * time.Millisecond},
+		Settings: Settings{Segment: 128 << 10, Group: time.Millisecond, Checkpoint: 20 * time.Millisecond},
 		Error:    func(err error) { fmt.Println("told:", err) },
 	})
 	if err != nil {
@@ -70,7 +70,7 @@ func load(dir string) error {
 		if err != nil {
 			return err
 		}
-		for range 300 { // and others that nobody waits for
+		for range 60 { // and others that nobody waits for
 			bus.Emit(request(time.Now(), i))
 			i++
 		}

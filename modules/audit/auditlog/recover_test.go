@@ -22,7 +22,7 @@ func TestATornTailIsRepaired(t *testing.T) {
 	h.emit(l, 2, 2) // one more group, which is torn below: nobody was told of it, since the checkpoint is an hour off
 	more := h.raw()
 	size, path := l.Size(), segmentPath(h.audit(), 0)
-	for end := len(whole); end < len(more); end += 1 + (len(more)-len(whole))/40 {
+	for end := len(whole); end < len(more); end += 1 + (len(more)-len(whole))/15 {
 		for _, rest := range []string{more[len(whole):end], strings.Repeat("\x00", end-len(whole))} {
 			dir := filepath.Join(t.TempDir(), "audit")
 			if err := os.CopyFS(dir, os.DirFS(h.audit())); err != nil {

@@ -242,7 +242,7 @@ func TestEveryTamperingIsFound(t *testing.T) {
 	if err != nil || len(all) < 3 {
 		t.Fatal("the log has too few segments:", len(all), err)
 	}
-	count := 60
+	count := 36
 	if os.Getenv("GW_CAMPAIGN") != "" {
 		count = 10_000
 	}
