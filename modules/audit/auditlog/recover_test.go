@@ -54,6 +54,30 @@ func TestATornTailIsRepaired(t *testing.T) {
 	}
 }
 
+// A crash can come between the events and their hashes: nothing is wrong with such a log, and its hashes are made anew.
+func TestHashesThatLagBehind(t *testing.T) {
+	h := newLite(t)
+	l := h.open(h.options())
+	h.emit(l, 600, 100)
+	h.close(l)
+	for name, count := range map[string]int64{"0": 255, "1": 0} {
+		if err := os.Truncate(filepath.Join(h.audit(), "hashes", name), count*32+7); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if report, err := Verify(h.folder()); err != nil || len(report.Findings) > 0 || report.Size != 600 {
+		t.Errorf("%+v %v", report, err)
+	}
+	again := h.open(h.options())
+	if again.Origin() != l.Origin() || again.Size() != 600 {
+		t.Error("it did not go on:", h.errors())
+	}
+	h.close(again)
+	if p, err := h.folder().ProveEvent(300); err != nil || p.Check(h.folder().Verifier) != nil {
+		t.Error("the hashes were not made anew:", err)
+	}
+}
+
 // A log that is not what was signed, or ends before, is kept to be looked at, and a new one begins.
 func TestABrokenLogIsSetAside(t *testing.T) {
 	for name, breakIt := range map[string]func(h *house, path string) error{
