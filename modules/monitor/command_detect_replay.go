@@ -18,6 +18,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/convosphere/gateway/modules/internal/host"
+	"github.com/convosphere/gateway/modules/monitor/anomaly"
 	"github.com/convosphere/gateway/modules/monitor/detect"
 	"github.com/convosphere/gateway/modules/monitor/detect/replay"
 	"github.com/convosphere/gateway/modules/monitor/detect/ruletest"
@@ -30,12 +31,15 @@ func detectReplayCommand() *cobra.Command {
 	var uses ruleFlags
 	var folders []string
 	var expect string
+	var unusual bool
 	cmd := &cobra.Command{
 		Use: "replay EVENTS...", Short: "Says what rules find in events that were written", Args: cobra.MinimumNArgs(1),
 		Long: `Reads event files (oldest first; - is standard input, *.gz is unpacked) and prints what rules find in them: what they would have found live. Nothing is done about it.
 Events that a gateway encrypted are read through convosphere events open:
 
 	convosphere events open /var/lib/convosphere/events | convosphere detect replay - --rules my-rules
+
+Anomaly detection is part of it, unless --rules names rules: --anomalies has it or leaves it out. It begins without knowing anybody, so it is silent about the first days.
 
 The query string and the referrer of requests are in no file: rules that ask for them find nothing here.
 
@@ -47,6 +51,7 @@ The query string and the referrer of requests are in no file: rules that ask for
 	}
 	uses.register(cmd)
 	cmd.Flags().StringArrayVarP(&folders, "rules", "r", nil, "A folder (or file) of rules, in place of those that are built in; may be repeated")
+	cmd.Flags().BoolVar(&unusual, "anomalies", false, "Look for anomalies, too; default: where --rules is not given")
 	cmd.Flags().StringVar(&expect, "expect", "", "A file that says what is to be found")
 	cmd.RunE = host.Finds(func(cmd *cobra.Command, args []string) (bool, error) {
 		rules, problems, _, err := uses.load(folders)
@@ -63,7 +68,11 @@ The query string and the referrer of requests are in no file: rules that ask for
 			return false, err
 		}
 		r := &replayed{cmd: cmd, asJSON: uses.asJSON, out: bufio.NewWriter(cmd.OutOrStdout()), expected: expected, byRule: map[string]int{}}
-		if err := r.run(args, engine.New(engine.Options{Rules: rules})); err != nil {
+		o := engine.Options{Rules: rules}
+		if unusual || len(folders) == 0 && !cmd.Flags().Changed("anomalies") {
+			o.Anomaly = new(anomaly.Options)
+		}
+		if err := r.run(args, engine.New(o)); err != nil {
 			return false, err
 		}
 		return r.unmet(), nil

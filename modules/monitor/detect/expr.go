@@ -105,7 +105,7 @@ const (
 )
 
 // possible tells whether e can hold of events, which have no fields but the known ones.
-func possible(e *expr) chance {
+func possible(e *expr, known func(string) bool) chance {
 	switch e.is {
 	case atomic:
 		switch {
@@ -116,23 +116,23 @@ func possible(e *expr) chance {
 		}
 		return never
 	case not:
-		return always - possible(e.kids[0])
+		return always - possible(e.kids[0], known)
 	case all:
 		c := always
 		for _, k := range e.kids {
-			c = min(c, possible(k))
+			c = min(c, possible(k, known))
 		}
 		return c
 	}
 	c := never
 	for _, k := range e.kids {
-		c = max(c, possible(k))
+		c = max(c, possible(k, known))
 	}
 	return c
 }
 
 // unknownFields lists what e asks for and no event has.
-func unknownFields(e *expr) (names []string) {
+func unknownFields(e *expr, known func(string) bool) (names []string) {
 	e.atoms(func(a *expr) {
 		for _, name := range []string{a.atom.field, a.atom.other} {
 			if name != "" && !known(name) && !slices.Contains(names, name) && len(names) < 10 {

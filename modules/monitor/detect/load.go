@@ -26,7 +26,7 @@ func Load(sources ...fs.FS) (*Rules, []Problem) { return Loader{}.Load(sources..
 // Load reads all rule files (*.yml and *.yaml, but *_test.*) of the sources, in all their folders, and compiles them. Rules that are wrong are
 // left out, and each is a problem; the others are good. Two rules may not have one id or name.
 func (l Loader) Load(sources ...fs.FS) (*Rules, []Problem) {
-	r := &loading{Loader: l, byID: map[string]*Rule{}, gone: map[string]string{}, disabled: map[string]bool{}}
+	r := &loading{Loader: l, byID: map[string]*Rule{}, gone: map[string]string{}, disabled: map[string]bool{}, fields: knownFields()}
 	for _, s := range sources {
 		r.read(s)
 	}
@@ -53,6 +53,7 @@ type loading struct {
 	problems      []Problem
 	questions     int // of all rules
 	disabled      map[string]bool
+	fields        map[string]bool // see knownFields
 }
 
 // read sorts the documents of a source.
@@ -136,6 +137,9 @@ func (r *loading) keep(d document, rule *Rule) error {
 	return nil
 }
 
+// known tells whether events may have a field.
+func (r *loading) known(field string) bool { return r.fields[generic(field)] }
+
 // unwanted says why a good rule is not put in force.
 func (r *loading) unwanted(rule *Rule) string {
 	switch {
@@ -196,11 +200,11 @@ func (r *loading) rule(d document) {
 		return
 	}
 	rule.expr = allOf(about, asks)
-	if unknown := unknownFields(asks); len(unknown) > 0 {
+	if unknown := unknownFields(asks, r.known); len(unknown) > 0 {
 		switch text := "no event has the field " + strings.Join(unknown, ", "); {
 		case rule.source.own():
 			r.failed(d, &fault{text: text, warning: true})
-		case possible(asks) == never:
+		case possible(asks, r.known) == never:
 			r.leave(d, rule, text)
 			return
 		}
