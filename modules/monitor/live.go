@@ -192,7 +192,7 @@ func (l *live) lookAt(s *seen) {
 		l.tell(f)
 		return
 	}
-	if err := l.engine.See(s.line, nil, l.tellOwn); err != nil { // the bus wrote it: it can't be
+	if err := l.engine.See(s.line, s.unwritten(), l.tellOwn); err != nil { // the bus wrote it: it can't be
 		unseen.Inc()
 	}
 	events.Inc()
