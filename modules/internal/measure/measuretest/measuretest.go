@@ -3,18 +3,18 @@ package measuretest
 
 import (
 	"net/netip"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/convosphere/gateway/modules/internal/database"
-	"github.com/convosphere/gateway/modules/internal/dbtest"
 	"github.com/convosphere/gateway/modules/internal/measure"
 )
 
 // Open makes a view over a database of its own, in which only this machine is exempt. It ends with the test.
 func Open(t testing.TB) *measure.View {
 	t.Helper()
-	db, err := database.Open(t.Context(), dbtest.NewSQLite(t))
+	db, err := database.Open(t.Context(), database.Config{SQLite: filepath.Join(t.TempDir(), "measures.db")})
 	if err != nil {
 		t.Fatal(err)
 	}
