@@ -2,6 +2,8 @@ package event
 
 import (
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/buffer"
@@ -26,7 +28,32 @@ func encode(enc zapcore.Encoder, e *Event) (*buffer.Buffer, error) {
 		line.Free()
 		line, err = encodeWhole(enc, e)
 	}
+	if err == nil && line.Len() > MaxLine { // texts of what JSON writes as six bytes each
+		e.plain()
+		line.Free()
+		line, err = encodeWhole(enc, e)
+	}
 	return line, err
+}
+
+// plain replaces in texts what is none.
+func (e *Event) plain() {
+	texts := []*string{
+		&e.Outcome, &e.Reason, &e.RequestID, &e.Method, &e.Host, &e.Path, &e.Route, &e.Resource.Type, &e.Resource.ID, &e.UserAgent, &e.SourceIP, &e.Country,
+		&e.Network.Organization, &e.UserID, &e.TargetID, &e.Account, &e.Session, &e.Device, &e.Node,
+	}
+	e.UserRoles = slices.Clone(e.UserRoles) // an identity's
+	for i := range e.UserRoles {
+		texts = append(texts, &e.UserRoles[i])
+	}
+	for _, s := range texts {
+		*s = strings.Map(func(r rune) rune {
+			if r < ' ' || r == utf8.RuneError {
+				return '?'
+			}
+			return r
+		}, *s)
+	}
 }
 
 func encodeWhole(enc zapcore.Encoder, e *Event) (*buffer.Buffer, error) {

@@ -41,7 +41,7 @@ type Event struct {
 	Country   string        // source.geo.country_iso_code
 	Network   Network       // source.as.*
 	UserID    string        // user.id: opaque, so that the record tells of nobody once the account is erased
-	UserRoles []string      // user.roles; at most 32
+	UserRoles []string      // user.roles; at most 16, each cut at 64 bytes
 	TargetID  string        // user.target.id: whose account was changed, where another did it
 	Account   string        // gateway.account: a keyed hash of the user name that a login tried
 	Session   string        // gateway.session: the session's id, which is no secret
@@ -126,7 +126,7 @@ func (e *Event) who(w writer) {
 	w.text("source.as.organization.name", Cut(e.Network.Organization, 128))
 	w.text("user.id", Cut(e.UserID, 256))
 	if len(e.UserRoles) > 0 {
-		zap.Strings("user.roles", e.UserRoles[:min(len(e.UserRoles), 32)]).AddTo(w.enc)
+		zap.Array("user.roles", roles(e.UserRoles[:min(len(e.UserRoles), 16)])).AddTo(w.enc)
 	}
 	w.text("user.target.id", Cut(e.TargetID, 256))
 	w.text("gateway.account", e.Account)
@@ -136,6 +136,17 @@ func (e *Event) who(w writer) {
 	}
 	w.text("gateway.device", Cut(e.Device, 64))
 	w.number("gateway.risk.score", int64(e.Risk))
+}
+
+// roles are those of an identity: another issuer's may be any text.
+type roles []string
+
+// MarshalLogArray implements zapcore.ArrayMarshaler.
+func (all roles) MarshalLogArray(enc zapcore.ArrayEncoder) error {
+	for _, r := range all {
+		enc.AppendString(Cut(r, 64))
+	}
+	return nil
 }
 
 // writer leaves out what is zero.

@@ -26,7 +26,7 @@ type record struct {
 }
 
 // mostInput bounds the input in an event.
-const mostInput = 64 << 10
+const mostInput = 12 << 10
 
 // masks asks the policy what must not be shown.
 func (r *record) masks(s *engine.Snapshot, result any, o engine.Options) (masks, error) {
