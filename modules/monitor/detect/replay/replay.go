@@ -87,7 +87,7 @@ func (r *run) read(ctx context.Context, in io.Reader) error {
 		}
 		line += len(b.ends)
 		if len(b.ends) > 0 {
-			for _, to := range []chan *batch{r.order, r.work} {
+			for _, to := range []chan *batch{r.work, r.order} { // what is waited for in the order is worked on already
 				select {
 				case to <- b:
 				case <-ctx.Done():

@@ -54,10 +54,16 @@ func TestErrors(t *testing.T) {
 	if !errors.Is(err, broken) || stats.Events != 1000 {
 		t.Errorf("%+v %v", stats, err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	_, err = Run(ctx, endless{}, "f", 2, func(*ecs.Event) { cancel() })
-	if !errors.Is(err, context.Canceled) {
-		t.Error(err)
+}
+
+// Whoever waits is let go when it is enough, wherever the reader stands then.
+func TestCancel(t *testing.T) {
+	for range 200 {
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err := Run(ctx, endless{}, "f", 2, func(*ecs.Event) { cancel() })
+		if !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
 	}
 }
 
