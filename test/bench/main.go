@@ -70,6 +70,7 @@ func profiles(root string) []*profile {
 		{name: "guard", title: "authenticate + authorize + rate limit", file: filepath.Join(here, "guard.Caddyfile"), base: "plain", login: true},
 		{name: "without-waf", title: "the whole path but the WAF", file: filepath.Join(here, "without-waf.Caddyfile"), base: "plain", login: true, keeps: true},
 		{name: "whole", title: "the whole path, messages encrypted", file: filepath.Join(here, "whole.Caddyfile"), base: "plain", login: true, keeps: true},
+		{name: "without-monitor", title: "the same without monitoring", file: filepath.Join(here, "without-monitor.Caddyfile"), base: "plain", login: true, keeps: true},
 		{name: "plain-http", title: "plain Caddy, no TLS", file: filepath.Join(shipped, "plain.Caddyfile"), base: "plain-http"},
 		{name: "waf-only", title: "the WAF alone, no TLS", file: filepath.Join(shipped, "waf-only.Caddyfile"), base: "plain-http"},
 	}, limitProfiles()...)

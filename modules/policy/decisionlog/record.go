@@ -10,6 +10,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/redact"
+	"github.com/convosphere/gateway/modules/internal/route"
 	"github.com/convosphere/gateway/modules/policy/engine"
 )
 
@@ -107,7 +108,7 @@ func (r *record) event() *event.Event {
 	in, d := &r.Input, &r.Decision
 	e := &event.Event{
 		Time: r.Time, Category: "iam", Action: Action, Outcome: event.Failure, Reason: event.Cut(redact.Tokens(r.shown.Reason), 256),
-		RequestID: in.RequestID, Method: in.Method, Host: in.Host, Path: redact.Path(in.Path, in.Route), Route: in.Route,
+		RequestID: in.RequestID, Method: in.Method, Host: route.Hostname(in.Host), Path: redact.Path(in.Path, in.Route), Route: in.Route,
 	}
 	if d.Allow {
 		e.Outcome = event.Success

@@ -5,6 +5,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/redact"
+	"github.com/convosphere/gateway/modules/internal/route"
 	"github.com/convosphere/gateway/modules/policy/decisionlog"
 	"github.com/convosphere/gateway/modules/policy/engine"
 )
@@ -27,7 +28,7 @@ func (d *difference) event() *event.Event {
 	in, live := &d.entry.Input, &d.entry.Decision
 	e := &event.Event{
 		Time: d.entry.Time, Category: "iam", Action: Action, Outcome: event.Unknown, Reason: d.kind,
-		RequestID: in.RequestID, Method: in.Method, Host: in.Host, Path: redact.Path(in.Path, in.Route), Route: in.Route,
+		RequestID: in.RequestID, Method: in.Method, Host: route.Hostname(in.Host), Path: redact.Path(in.Path, in.Route), Route: in.Route,
 	}
 	e.From(in.Client).By(in.Identity)
 	e.Resource = event.Resource{Type: in.Resource.Type, ID: redact.Tokens(in.Resource.ID)}
