@@ -191,7 +191,11 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, rc *reqctx.Requ
 		problem.Write(w, r, problem.Problem{Status: http.StatusRequestEntityTooLarge})
 	case d.Obligations.StepUp && rc.Identity != nil:
 		stepUp.Inc()
-		problem.StepUp(w, r, "A second factor is needed", reqctx.ACRMulti, d.Obligations.MaxAge)
+		title, acr := "A second factor is needed", reqctx.ACRMulti
+		if d.Reason == loginAsked {
+			title, acr = "A password or another login is needed", reqctx.ACRSingle
+		}
+		problem.StepUp(w, r, title, acr, d.Obligations.MaxAge)
 	case rc.Identity == nil:
 		anonymous.Inc()
 		w.Header().Set("WWW-Authenticate", "Bearer")

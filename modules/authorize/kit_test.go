@@ -105,7 +105,8 @@ func (g *testGateway) Cleanup() error {
 	return nil
 }
 
-// testIdentity stands for gw_authenticate: the header Test-User is "name/role", with "/mfa" behind it for a recent second factor.
+// testIdentity stands for gw_authenticate: the header Test-User is "name/role", with "/mfa" behind it for a recent second factor,
+// "/old" for a login of a while ago, "/remembered" for one on a device whose second factor is remembered.
 type testIdentity struct{}
 
 func (testIdentity) CaddyModule() caddy.ModuleInfo {
@@ -124,8 +125,13 @@ func (testIdentity) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 	if user := r.Header.Get("Test-User"); user != "" {
 		p := strings.Split(user, "/")
 		rc.Identity = &reqctx.Identity{Subject: "id-" + p[0], Name: p[0], Roles: []string{p[1]}, Session: "s", Methods: []string{"pwd"}, AuthTime: time.Now()}
-		if len(p) > 2 {
+		switch p = append(p, ""); p[2] {
+		case "mfa":
 			rc.Identity.MFATime, rc.Identity.ACR = time.Now(), reqctx.ACRMulti
+		case "old":
+			rc.Identity.AuthTime = time.Now().Add(-time.Minute)
+		case "remembered":
+			rc.Identity.Trusted = true
 		}
 		r.Header.Del("Test-User")
 	}

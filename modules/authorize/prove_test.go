@@ -2,6 +2,7 @@ package authorize
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,6 +25,10 @@ func TestASecondFactorThatAResponseAsksFor(t *testing.T) {
 		allowed bool
 	}{
 		"no factor":           {&reqctx.Identity{Subject: "u1", Session: "s1", Kind: reqctx.KindPerson}, false},
+		"an earlier password": {&reqctx.Identity{Subject: "u1", Session: "s1", Kind: reqctx.KindPerson, AuthTime: now.Add(-time.Minute)}, false},
+		"a later password":    {&reqctx.Identity{Subject: "u1", Session: "s1", Kind: reqctx.KindPerson, AuthTime: now}, true}, // who has no second factor is not shut out
+		"a remembered device": {&reqctx.Identity{Subject: "u1", Session: "s1", Kind: reqctx.KindPerson, AuthTime: now, Trusted: true}, false},
+		"not the factor":      {&reqctx.Identity{Subject: "u1", Session: "s1", Kind: reqctx.KindPerson, AuthTime: now, MFATime: now.Add(-time.Minute)}, false},
 		"an earlier factor":   {&reqctx.Identity{Subject: "u1", Session: "s1", Kind: reqctx.KindPerson, MFATime: now.Add(-time.Minute)}, false},
 		"another's session":   {&reqctx.Identity{Subject: "u2", Session: "s2", Kind: reqctx.KindPerson, MFATime: now.Add(-time.Minute)}, false},
 		"given since":         {&reqctx.Identity{Subject: "u1", Session: "s3", Kind: reqctx.KindPerson, MFATime: now.Truncate(time.Second)}, true},
@@ -53,10 +58,13 @@ func TestAResponseAsksForAStepUp(t *testing.T) {
 	g.Measures = measuretest.Open(t)
 	e.expect(http.StatusOK, "GET", "/", "ursula/user")
 	measuretest.Put(t, g.Measures, measure.User, lastSeen().Identity.Subject, measure.SecondFactor)
-	r := e.expect(http.StatusUnauthorized, "GET", "/", "ursula/user")
-	if r.problem() != "step-up-required" {
-		t.Error(r.problem())
+	for user, acr := range map[string]string{"ursula/user/old": reqctx.ACRSingle, "ursula/user/remembered": reqctx.ACRMulti} {
+		r := e.expect(http.StatusUnauthorized, "GET", "/", user)
+		if asked := r.header.Get("WWW-Authenticate"); r.problem() != "step-up-required" || !strings.Contains(asked, `acr_values="`+acr+`"`) || !strings.Contains(asked, "max_age") {
+			t.Error(user, r.problem(), asked)
+		}
 	}
+	e.expect(http.StatusOK, "GET", "/", "ursula/user")
 	e.expect(http.StatusOK, "GET", "/", "ursula/user/mfa")
 	e.expect(http.StatusOK, "GET", "/", "bob/user")
 }
