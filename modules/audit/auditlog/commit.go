@@ -166,9 +166,11 @@ func (l *Log) rotate() error {
 	if err != nil {
 		return err
 	}
-	old := l.file
-	l.file = nil
-	if err := errors.Join(old.Close(), l.newSegment()); err != nil {
+	if old := l.file; old != nil { // else it ended already, and there was no room for another
+		l.file = nil
+		err = old.Close()
+	}
+	if err := errors.Join(err, l.newSegment()); err != nil {
 		return err
 	}
 	l.tell("rotation")

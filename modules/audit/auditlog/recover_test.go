@@ -174,6 +174,34 @@ func (f faulty) Sync() error {
 	return f.file.Sync()
 }
 
+// A disk that is full just when a segment's day is over has no room for the next one. The gateway lives on, and the log goes on once there is room.
+func TestAFullDiskAtTheEndOfASegment(t *testing.T) {
+	h := newLite(t)
+	o := h.options()
+	o.Checkpoint = time.Millisecond // and as often it is looked whether the day is over
+	var full, forgets atomic.Bool
+	o.disk = func(f file) file { return faulty{f, &full, &forgets} }
+	l := h.open(o)
+	h.emit(l, 5, 5)
+	if err := l.Checkpoint(ctx); err != nil { // nothing is left to be told, or written
+		t.Fatal(err)
+	}
+	full.Store(true)
+	h.pass(segmentAge)
+	for end := time.Now().Add(30 * time.Second); strings.Count(h.errors(), "beginning a segment") < 2; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("no segment was tried twice: " + h.errors())
+		}
+	}
+	full.Store(false)
+	h.emit(l, 5, 5)
+	size := l.Size()
+	h.close(l)
+	if l = h.open(h.options()); l.Size() < size || strings.Contains(h.errors(), "set aside") {
+		t.Error(l.Size(), size, h.errors())
+	}
+}
+
 // While the disk is full, events wait; when there is room again, all that was not said to be lost is there, and the log is whole.
 func TestAFullDisk(t *testing.T) {
 	h := newLite(t)
