@@ -24,6 +24,8 @@ const (
 	findings = 1024 // findings that may wait to be worked on
 	// sayEvery is how often it is said that events went unseen.
 	sayEvery = time.Minute
+	// leaveTime is how long findings that wait are worked on when the last configuration ends.
+	leaveTime = 5 * time.Second
 )
 
 // lives are what watches a data folder's events, whichever configuration is in force: what was counted so far is not lost at a reload.
@@ -135,13 +137,19 @@ func (l *live) leave(a *App) {
 	}
 	defer l.current.Store(nil)
 	l.fleet.Store(nil)
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTime) // the process ends, what waits is finished: but not for longer than whoever stops it waits
+	defer cancel()
 	for {
 		select {
 		case f, ok := <-l.found:
 			if !ok {
 				return
 			}
-			a.take(context.Background(), f) // the process ends, what waits is finished
+			if ctx.Err() != nil { // it is in the events; nobody acts on it
+				unworked.Inc()
+				continue
+			}
+			a.take(ctx, f)
 		default:
 			return
 		}

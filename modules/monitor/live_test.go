@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
@@ -86,6 +87,30 @@ func TestFindings(t *testing.T) {
 	if len(first)+len(second) > 0 {
 		t.Error("a finding is worked on twice")
 	}
+}
+
+// stuck takes findings as one does whose database is away.
+type stuck struct{ n int }
+
+func (s *stuck) Take(ctx context.Context, _ *finding.Finding) {
+	s.n++
+	<-ctx.Done()
+}
+
+// The process ends though a thousand findings wait and the database does not answer.
+func TestWhatWaitsDoesNotKeepTheProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, l := new(stuck), &live{found: make(chan *finding.Finding, findings)}
+		a := &App{takers: []taker{s}}
+		l.current.Store(a)
+		for range findings {
+			l.found <- new(finding.Finding)
+		}
+		began := time.Now()
+		if l.leave(a); time.Since(began) > leaveTime || s.n != 1 || len(l.found) > 0 {
+			t.Errorf("%s, %d findings taken, %d wait", time.Since(began), s.n, len(l.found))
+		}
+	})
 }
 
 // Where events come faster than they are looked at, the bus goes on.
