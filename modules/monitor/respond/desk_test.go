@@ -344,3 +344,38 @@ func TestRulesOfTheOperator(t *testing.T) {
 		}
 	}
 }
+
+// What nobody decides on does not wait for ever: else a year of scanners would leave no place for what matters today.
+func TestProposalsDoNotWaitForEver(t *testing.T) {
+	d := open(t, dbtest.New(t), Config{Most: 1})
+	if got := d.take("ban, challenge", "client:192.0.2.7"); got != "ban proposed, challenge applied" {
+		t.Fatal(got)
+	}
+	if got := d.take("challenge", "client:192.0.2.8"); got != "challenge held" {
+		t.Fatal(got)
+	}
+	sweep := func(waiting, told int) {
+		t.Helper()
+		if err := d.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, state := range []string{Proposed, Held} {
+			all, err := d.List(t.Context(), Query{State: state})
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += len(all)
+		}
+		if n != waiting || strings.Count(d.actions(), "response-ended") != told {
+			t.Errorf("%d wait: %s", n, d.actions())
+		}
+	}
+	d.forward(decideWithin - time.Minute)
+	sweep(2, 1) // the challenge is over, which was applied
+	d.forward(time.Hour)
+	sweep(0, 3)
+	if got := d.take("ban", "client:192.0.2.7"); got != "ban proposed" {
+		t.Error("it is not proposed again:", got)
+	}
+}

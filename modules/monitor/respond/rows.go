@@ -15,10 +15,11 @@ import (
 const Topic = "response"
 
 const (
-	hour        = time.Hour
-	refusedFor  = 24 * time.Hour // for so long after a person undid or dismissed something, no machine does it again
-	mostPending = 1000           // proposals and held responses
-	keepFor     = 365 * 24 * time.Hour
+	hour         = time.Hour
+	refusedFor   = 24 * time.Hour     // for so long after a person undid or dismissed something, no machine does it again
+	mostPending  = 1000               // proposals and held responses
+	decideWithin = 7 * 24 * time.Hour // for so long they wait for a person
+	keepFor      = 365 * 24 * time.Hour
 )
 
 // errKnown says that there is nothing to be done: it is in force, proposed, or a person was against it.

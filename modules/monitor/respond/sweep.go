@@ -29,8 +29,8 @@ func (d *Desk) keep(ctx context.Context) {
 	}
 }
 
-// Sweep ends what is over: accounts that were locked for a time are opened. What was begun and never ended, since its gateway did, has failed. What is long over
-// is forgotten.
+// Sweep ends what is over: accounts that were locked for a time are opened. What was begun and never ended, since its gateway did, has failed. What nobody
+// decided on in time is over. What is long over is forgotten.
 func (d *Desk) Sweep(ctx context.Context) error {
 	now := d.Now()
 	over, err := d.some(ctx, `WHERE state = 'applied' AND expires <> 0 AND expires <= ? LIMIT ?`, database.Micros(now), sweepBatch)
@@ -45,20 +45,35 @@ func (d *Desk) Sweep(ctx context.Context) error {
 	if err = errors.Join(err, stuckErr); err != nil {
 		return err
 	}
-	for _, r := range stuck {
-		failed, err := d.claim(ctx, r.ID, []string{Applying}, func(r *Response) { r.State, r.Detail, r.Closed = Failed, "the gateway ended before it was done", now })
-		switch {
-		case errors.Is(err, ErrState), errors.Is(err, ErrNotFound):
-		case err != nil:
-			return err
-		default:
-			d.tell(&failed)
-		}
+	if err := d.closeAll(ctx, stuck, []string{Applying}, Failed, "the gateway ended before it was done"); err != nil {
+		return err
+	}
+	forgotten, err := d.some(ctx, `WHERE state IN ('proposed', 'held') AND created <= ? LIMIT ?`, database.Micros(now.Add(-decideWithin)), sweepBatch)
+	if err == nil {
+		err = d.closeAll(ctx, forgotten, []string{Proposed, Held}, Ended, "nobody decided on it in time")
+	}
+	if err != nil {
+		return err
 	}
 	_, err = d.DB.Exec(ctx, `DELETE FROM responses WHERE id IN (SELECT id FROM responses WHERE created < ? AND state NOT IN ('applied', 'applying', 'proposed', 'held') LIMIT ?)`,
 		database.Micros(now.Add(-keepFor)), sweepBatch)
 	if err != nil {
 		return fmt.Errorf("forgetting old responses: %w", err)
+	}
+	return nil
+}
+
+// closeAll ends those that are still in one of the states: of several gateways one does, and a person may have come first.
+func (d *Desk) closeAll(ctx context.Context, all []Response, from []string, state, why string) error {
+	for i := range all {
+		r, err := d.claim(ctx, all[i].ID, from, func(r *Response) { r.State, r.Detail, r.Closed = state, why, d.Now() })
+		switch {
+		case errors.Is(err, ErrState), errors.Is(err, ErrNotFound):
+		case err != nil:
+			return err
+		default:
+			d.tell(&r)
+		}
 	}
 	return nil
 }
