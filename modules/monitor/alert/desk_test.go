@@ -236,6 +236,27 @@ func TestDeadLetters(t *testing.T) {
 	}
 }
 
+// A channel that is down is tried once in a turn: what others are to be told does not wait for each of its alerts to fail.
+func TestOneChannelThatIsDownHoldsUpNoOther(t *testing.T) {
+	away, there := &catcher{fail: errDown}, &catcher{}
+	o := newOffice(t, Config{Channels: []Channel{{Name: "away", To: away}, {Name: "there", To: there}}})
+	for n := range 10 {
+		o.tell(o.incident(fmt.Sprint("A", n), finding.High, "Scan"))
+	}
+	o.pass(time.Minute)
+	if got := there.titles(); len(got) != 10 {
+		t.Error("the other channel:", got)
+	}
+	if away.tries != 1 {
+		t.Errorf("it was tried %d times", away.tries)
+	}
+	away.failing(nil)
+	o.pass(time.Minute)
+	if got := away.titles(); len(got) != 10 {
+		t.Error("when it is there again:", got)
+	}
+}
+
 // A receiver that names a time is not asked before it.
 func TestRetryAfter(t *testing.T) {
 	c := &catcher{fail: ship.Later{Err: errDown, Wait: 10 * time.Minute}}

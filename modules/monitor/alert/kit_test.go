@@ -21,15 +21,16 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(dbtest.Both(m)) }
 
 // catcher is a receiver in memory.
 type catcher struct {
-	mu   sync.Mutex
-	got  []Message
-	fail error
+	mu    sync.Mutex
+	got   []Message
+	tries int
+	fail  error
 }
 
 func (c *catcher) Send(_ context.Context, m Message) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.fail != nil {
+	if c.tries++; c.fail != nil {
 		return c.fail
 	}
 	c.got = append(c.got, m)

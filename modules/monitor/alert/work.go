@@ -35,13 +35,22 @@ func (d *Desk) Work(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	down := map[string]bool{} // channels that just failed: each further try would take its time, and what others are to be told would wait for it
 	for _, a := range due {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err := d.deliver(ctx, a); err != nil {
+		if down[a.Channel] {
+			if err := d.later(ctx, a, d.Now().Add(firstWait)); err != nil {
+				return err
+			}
+			continue
+		}
+		failed, err := d.deliver(ctx, a)
+		if err != nil {
 			return err
 		}
+		down[a.Channel] = failed
 	}
 	return d.prune(ctx)
 }
@@ -64,31 +73,32 @@ func (d *Desk) due(ctx context.Context) ([]Alert, error) {
 	return all, rows.Err()
 }
 
-// deliver sends one alert, unless it is to wait or another gateway has it.
-func (d *Desk) deliver(ctx context.Context, a Alert) error {
+// deliver sends one alert, unless it is to wait or another gateway has it. failed tells that its channel can't send at present.
+func (d *Desk) deliver(ctx context.Context, a Alert) (failed bool, err error) {
 	ch, ok := d.config.channel(a.Channel)
 	if !ok { // another gateway's, or of a configuration that is gone
 		if d.Now().Sub(a.Created) > d.config.GiveUp {
-			return d.bury(ctx, a, "no such channel is configured")
+			return false, d.bury(ctx, a, "no such channel is configured")
 		}
-		return d.later(ctx, a, d.Now().Add(time.Minute))
+		return false, d.later(ctx, a, d.Now().Add(time.Minute))
 	}
 	if at := ch.Quiet.until(d.Now(), a.Level); at.After(d.Now()) {
-		return d.later(ctx, a, at)
+		return false, d.later(ctx, a, at)
 	}
 	claimed, err := d.claim(ctx, &a)
 	if err != nil || !claimed {
-		return err
+		return false, err
 	}
 	m := Message{ID: a.ID, Level: a.Level, Escalation: a.Escalation, Node: d.config.Node, At: d.Now(), Incidents: a.Incidents, More: a.More}
 	m.write(d.config.Link)
 	sending, cancel := context.WithTimeout(ctx, sendTimeout)
-	err = ch.To.Send(sending, m)
+	sent := ch.To.Send(sending, m)
 	cancel()
 	closing := ctx.Err() != nil
 	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second) // what became of it is written down also while we are closing
 	defer cancel()
-	return d.outcome(ctx, a, err, closing)
+	var refused ship.Refused // of this alert, not of the next
+	return sent != nil && !errors.As(sent, &refused), d.outcome(ctx, a, sent, closing)
 }
 
 // claim takes an alert, of several gateways for one, and reads what it says by then: nothing joins it from here on.
