@@ -38,6 +38,7 @@ type Sources struct {
 	Events   Events
 	Log      *zap.Logger
 	Now      func() time.Time
+	Every    time.Duration // how often what is over is ended; default 15 s
 	// Observe counts what became of an action, and how long after the last event of its finding; 0 where no finding led to it.
 	Observe func(action, state string, after time.Duration)
 }
@@ -55,7 +56,6 @@ type Desk struct {
 
 const (
 	mostCalls  = 256
-	keepEvery  = 15 * time.Second // how often what is over is ended
 	workTime   = 20 * time.Second // of one response
 	stuckAfter = 2 * workTime     // since when what is being done is not
 )
@@ -63,6 +63,9 @@ const (
 // Open begins to respond. The configuration must have passed its Check.
 func Open(s Sources, c Config) *Desk {
 	ctx, cancel := context.WithCancel(context.Background()) // it ends with Close
+	if s.Every == 0 {
+		s.Every = 15 * time.Second
+	}
 	d := &Desk{Sources: s, config: c.filled(), caller: newCaller(), calls: make(chan *Response, mostCalls), cancel: cancel}
 	d.running.Go(func() { d.keep(ctx) })
 	d.running.Go(func() { d.callAll(ctx) })

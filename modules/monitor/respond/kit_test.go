@@ -136,7 +136,7 @@ func open(t testing.TB, config database.Config, c Config) *desk {
 		t.Fatal(err)
 	}
 	d.Desk = Open(Sources{
-		DB: db, Bans: bans, Measures: table.View(bans.Exempt), Accounts: d.people, Events: d, Log: zaptest.NewLogger(t, zaptest.Level(zap.FatalLevel)), Now: d.now,
+		DB: db, Bans: bans, Measures: table.View(bans.Exempt), Accounts: d.people, Events: d, Log: zaptest.NewLogger(t, zaptest.Level(zap.FatalLevel)), Now: d.now, Every: time.Hour, // tests sweep themselves
 		Observe: func(action, state string, _ time.Duration) {
 			d.mu.Lock()
 			defer d.mu.Unlock()

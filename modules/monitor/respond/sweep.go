@@ -15,7 +15,7 @@ const sweepBatch = 200
 
 // keep ends what is over, while the desk is open. Of several gateways one does.
 func (d *Desk) keep(ctx context.Context) {
-	tick := time.NewTicker(keepEvery)
+	tick := time.NewTicker(d.Every)
 	defer tick.Stop()
 	for {
 		select {
