@@ -77,7 +77,7 @@ func TestNoDecisionIsLostAtAReload(t *testing.T) {
 	close(stop)
 	wg.Wait()
 	missing := 0
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		logged := map[string]bool{}
 		for _, one := range e.events("policy-decision", len(answered)) {
 			logged[fmt.Sprint(one["user.id"])] = true
@@ -155,7 +155,7 @@ func TestNoDecisionIsMadeByStaleData(t *testing.T) {
 // eventually waits until another process's change of grants is seen here.
 func (e *env) eventually(status int, path string) {
 	e.t.Helper()
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if got, err := get(e, path, "ursula/user"); err == nil && got == status {
 			return
 		}

@@ -93,7 +93,7 @@ func (l *line) arrives(s string) {
 		if got != s {
 			l.t.Errorf("%s arrives as %s", s, got)
 		}
-	case <-time.After(3 * time.Second):
+	case <-time.After(30 * time.Second):
 		l.t.Fatalf("%s does not arrive", s)
 	}
 }
@@ -109,7 +109,7 @@ func (l *line) hears(s string) {
 
 func (l *line) read() string {
 	l.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	_, data, err := l.client.Read(ctx)
 	if err != nil {
@@ -121,7 +121,7 @@ func (l *line) read() string {
 // closes expects the socket to close with that code, and nothing at the back end.
 func (l *line) closes(code websocket.StatusCode, what string) {
 	l.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	_, data, err := l.client.Read(ctx)
 	if got := websocket.CloseStatus(err); got != code {

@@ -13,7 +13,7 @@ import (
 // events are those of an action that were written so far; it waits for as many.
 func (e *env) events(action string, want int) (found []map[string]any) {
 	e.t.Helper()
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		found = nil
 		f, err := os.Open(filepath.Join(e.dir, "events", "events.jsonl"))
 		if err != nil {

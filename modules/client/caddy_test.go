@@ -105,7 +105,7 @@ func await(t *testing.T, got chan seen) seen {
 	select {
 	case s := <-got:
 		return s
-	case <-time.After(5 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("nothing reached the back end")
 		return seen{}
 	}

@@ -172,12 +172,12 @@ func TestKeysOfARunningGateway(t *testing.T) {
 	if _, err := keys("rotate", "--data", dir); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(5 * time.Second); len(g.Keys.Keys()) != 2; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); len(g.Keys.Keys()) != 2; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("not acted on")
 		}
 	}
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		raw, err := os.ReadFile(filepath.Join(dir, "events", "events.jsonl"))
 		if err == nil && strings.Contains(string(raw), `"signing-keys-changed"`) {
 			break

@@ -94,7 +94,7 @@ func TestServiceFromCommandToToken(t *testing.T) {
 			continue
 		}
 		gone := false
-		for end := time.Now().Add(time.Second); time.Now().Before(end) && !gone; time.Sleep(5 * time.Millisecond) {
+		for end := time.Now().Add(30 * time.Second); time.Now().Before(end) && !gone; time.Sleep(5 * time.Millisecond) {
 			_, known := a.Known(raw)
 			gone = !known
 		}

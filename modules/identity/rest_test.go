@@ -343,7 +343,7 @@ func around(content, lower, s string) string {
 // waitForEvents waits until the action stands in the events' file, which is written aside.
 func waitForEvents(t *testing.T, dir, action string) {
 	t.Helper()
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		for _, content := range files(t, filepath.Join(dir, "events")) {
 			if bytes.Contains([]byte(content), []byte(action)) {
 				return

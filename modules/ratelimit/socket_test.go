@@ -300,7 +300,7 @@ func TestSocketsPerClient(t *testing.T) {
 			if err := second.Close(websocket.StatusNormalClosure, ""); err != nil {
 				t.Fatal(err)
 			}
-			for end := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			for end := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 				if c, _, err := dial(t, here); err == nil {
 					_ = c.CloseNow()
 					break

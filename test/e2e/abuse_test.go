@@ -91,7 +91,7 @@ func TestAbuse(t *testing.T) {
 		return strings.Contains(string(send(there, bad, "/").Body), "problem:banned")
 	})
 	is("banned")
-	kit.Eventually(t, 5*time.Second, "the ban at both", func() bool { return strings.Contains(string(send(here, bad, "/").Body), "problem:banned") })
+	kit.Eventually(t, 30*time.Second, "the ban at both", func() bool { return strings.Contains(string(send(here, bad, "/").Body), "problem:banned") })
 	for _, ip := range []string{neighbour, allowed} {
 		for _, n := range []*kit.Node{here, there} {
 			if s := send(n, ip, "/").Status; s != http.StatusOK {

@@ -145,7 +145,7 @@ func TestTierOfThePolicy(t *testing.T) {
 		if n != want {
 			t.Errorf("%s: %d, want %d", role, n, want)
 		}
-		kit.Eventually(t, 5*time.Second, "the tier in the request's event", func() bool {
+		kit.Eventually(t, 30*time.Second, "the tier in the request's event", func() bool {
 			for _, e := range s.node.Events(t) {
 				if e.Str("event.action") == "http-request" && e.Str("url.path") == "/quota" && e.Str("gateway.decision.tier") == map[string]string{"user": "standard", "premium": "premium"}[role] {
 					return true

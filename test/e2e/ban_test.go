@@ -69,7 +69,7 @@ func TestBans(t *testing.T) {
 		t.Helper()
 		for _, n := range []*kit.Node{here, there} {
 			for _, ip := range ips {
-				kit.Eventually(t, 5*time.Second, ip, func() bool { return status(n, ip) == want })
+				kit.Eventually(t, 30*time.Second, ip, func() bool { return status(n, ip) == want })
 			}
 		}
 	}

@@ -35,7 +35,7 @@ func TestEmergencyAccess(t *testing.T) {
 
 		here.Call(t, "POST", "/auth/api/break-glass", reason).Want(t, http.StatusOK)
 		here.Call(t, "GET", messages, nil).Want(t, http.StatusOK)
-		kit.Eventually(t, 5*time.Second, "the other node knows", func() bool {
+		kit.Eventually(t, 30*time.Second, "the other node knows", func() bool {
 			return there.Call(t, "GET", messages, nil).Status == http.StatusOK
 		})
 		elsewhere.Call(t, "GET", messages, nil).Problem(t, http.StatusForbidden)
@@ -45,7 +45,7 @@ func TestEmergencyAccess(t *testing.T) {
 
 		here.Call(t, "DELETE", "/auth/api/break-glass", nil).Want(t, http.StatusNoContent)
 		here.Call(t, "GET", messages, nil).Problem(t, http.StatusForbidden)
-		kit.Eventually(t, 5*time.Second, "the other node knows of the end", func() bool {
+		kit.Eventually(t, 30*time.Second, "the other node knows of the end", func() bool {
 			return there.Call(t, "GET", messages, nil).Status == http.StatusForbidden
 		})
 
@@ -54,6 +54,6 @@ func TestEmergencyAccess(t *testing.T) {
 				return e.Str("event.action") == action && (action != "break-glass" || strings.HasPrefix(e.Str("gateway.break_glass.reason"), "abuse report 4711"))
 			})
 		}
-		kit.Eventually(t, 5*time.Second, "the events", func() bool { return told("break-glass") && told("break-glass-ended") })
+		kit.Eventually(t, 30*time.Second, "the events", func() bool { return told("break-glass") && told("break-glass-ended") })
 	})
 }

@@ -91,12 +91,12 @@ func TestDataKeysCommand(t *testing.T) {
 
 		keys(0, "disable", set)
 		for _, c := range []*kit.Client{petra, elsewhere} {
-			kit.Eventually(t, 5*time.Second, "no node uses them", func() bool { return c.Call(t, "GET", messages, nil).Status == http.StatusServiceUnavailable })
+			kit.Eventually(t, 30*time.Second, "no node uses them", func() bool { return c.Call(t, "GET", messages, nil).Status == http.StatusServiceUnavailable })
 			c.Call(t, "POST", messages, map[string]string{"text": "x"}).Problem(t, http.StatusServiceUnavailable)
 		}
 		keys(0, "enable", set)
 		for _, c := range []*kit.Client{petra, elsewhere} {
-			kit.Eventually(t, 5*time.Second, "every node uses them", func() bool { return c.Call(t, "GET", messages, nil).Status == http.StatusOK })
+			kit.Eventually(t, 30*time.Second, "every node uses them", func() bool { return c.Call(t, "GET", messages, nil).Status == http.StatusOK })
 		}
 
 		if out := keys(1, "destroy", set); !strings.Contains(out, "--yes") {
@@ -104,7 +104,7 @@ func TestDataKeysCommand(t *testing.T) {
 		}
 		keys(0, "destroy", set, "--yes")
 		for _, c := range []*kit.Client{petra, elsewhere} {
-			kit.Eventually(t, 5*time.Second, "nobody reads what they encrypted", func() bool {
+			kit.Eventually(t, 30*time.Second, "nobody reads what they encrypted", func() bool {
 				for _, m := range c.Messages(t, room) {
 					if m.Text != "" {
 						return false
@@ -119,7 +119,7 @@ func TestDataKeysCommand(t *testing.T) {
 		}
 		keys(0, "new", set)
 		for _, c := range []*kit.Client{petra, elsewhere} {
-			kit.Eventually(t, 5*time.Second, "the room is written in again", func() bool {
+			kit.Eventually(t, 30*time.Second, "the room is written in again", func() bool {
 				return c.Call(t, "POST", messages, map[string]string{"text": "anew"}).Status == http.StatusCreated
 			})
 		}

@@ -38,15 +38,15 @@ func TestGrantCommand(t *testing.T) {
 		}
 		grant(0, "add", "ursula", "member", "room:"+room)
 		grant(0, "check", "ursula", "room:"+room, "member")
-		kit.Eventually(t, 5*time.Second, "the other node knows", func() bool { return elsewhere.Call(t, "GET", messages, nil).Status == http.StatusOK })
+		kit.Eventually(t, 30*time.Second, "the other node knows", func() bool { return elsewhere.Call(t, "GET", messages, nil).Status == http.StatusOK })
 		grant(0, "rm", "--subject", "ursula", "--object", "room:"+room)
-		kit.Eventually(t, 5*time.Second, "the other node knows of the end", func() bool {
+		kit.Eventually(t, 30*time.Second, "the other node knows of the end", func() bool {
 			return elsewhere.Call(t, "GET", messages, nil).Status == http.StatusForbidden
 		})
 		if out := grant(1, "add", "ursual", "member", "room:"+room); !strings.Contains(out, "no account is called") {
 			t.Error(out)
 		}
-		kit.Eventually(t, 5*time.Second, "the events", func() bool {
+		kit.Eventually(t, 30*time.Second, "the events", func() bool {
 			n := 0
 			for _, e := range s.a.Events(t) {
 				if slices.Contains([]string{"grant-added", "grant-removed"}, e.Str("event.action")) && e.Str("gateway.grant.object") == "room:"+room && e.Str("user.id") != "" {

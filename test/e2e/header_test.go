@@ -56,7 +56,7 @@ func TestUnknownHost(t *testing.T) {
 		if a.Header.Get("Server") != "" {
 			t.Errorf("Server: %s", a.Header.Get("Server"))
 		}
-		kit.Eventually(t, 5*time.Second, "the event", func() bool {
+		kit.Eventually(t, 30*time.Second, "the event", func() bool {
 			for _, e := range s.a.Events(t) {
 				if e.Str("event.action") == "http-request" && e.Str("url.domain") == "evil.test" && e.Str("url.path") == "/unknown-host" {
 					return true

@@ -71,7 +71,7 @@ func TestSigningKeysAreReplaced(t *testing.T) {
 		})
 	}
 	keys("rotate")
-	kit.Eventually(t, 5*time.Second, "both keys are told", func() bool { return len(published(t, n)) == 2 })
+	kit.Eventually(t, 30*time.Second, "both keys are told", func() bool { return len(published(t, n)) == 2 })
 	next := published(t, n)[1]
 	c.Renew(t)
 	if kid := kidOf(t, c.Access); kid != old {

@@ -129,7 +129,7 @@ func TestRulesOfLimits(t *testing.T) {
 		if err := os.WriteFile(other, []byte(strings.NewReplacer("rate 2/1h\n\t\t\tshadow", "rate 2/1h", "quota 3/day", "quota 100/day").Replace(ruled)), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		kit.Eventually(t, 5*time.Second, "the last event", func() bool {
+		kit.Eventually(t, 30*time.Second, "the last event", func() bool {
 			code, out := n.Exec(t, "", "limit", "simulate", events, "--config", other, "--adapter", "caddyfile")
 			return code == 3 && strings.Contains(out, "route=/rooms/* ×3") && strings.Contains(out, "unknown: zone names: it counts by json:/username")
 		})

@@ -68,7 +68,7 @@ func TestTheChatIsAsItsDocumentSays(t *testing.T) {
 			}
 			return sockets >= 2
 		}
-		kit.Eventually(t, 5*time.Second, "the events of the sockets", done)
+		kit.Eventually(t, 30*time.Second, "the events of the sockets", done)
 		for _, e := range s.a.Events(t) {
 			list, _ := e["gateway.invalid"].([]any)
 			for _, found := range list {

@@ -29,7 +29,7 @@ func hit(e kit.Frame, rule float64) bool {
 // event waits for the node's first event that is so.
 func event(t *testing.T, n *kit.Node, what string, is func(kit.Frame) bool) (found kit.Frame) {
 	t.Helper()
-	kit.Eventually(t, 5*time.Second, "the event of "+what, func() bool {
+	kit.Eventually(t, 30*time.Second, "the event of "+what, func() bool {
 		all := n.Events(t)
 		i := slices.IndexFunc(all, is)
 		if i >= 0 {
@@ -116,7 +116,7 @@ func TestTunedExclusion(t *testing.T) {
 		}
 	}
 	var proposal string
-	kit.Eventually(t, 5*time.Second, "a proposal", func() bool {
+	kit.Eventually(t, 30*time.Second, "a proposal", func() bool {
 		code, out := own.node.Exec(t, "", "waf", "tune", "--min-hits", "4", filepath.Join(own.node.Data, "events"))
 		for line := range strings.Lines(out) {
 			if !strings.HasPrefix(line, "#") && strings.Contains(line, path) {

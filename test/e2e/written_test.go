@@ -45,7 +45,7 @@ func TestOneEventPerRequest(t *testing.T) {
 			return found
 		}
 		find := func(path string) []kit.Frame { return of("http-request", path) }
-		kit.Eventually(t, 5*time.Second, "the events are written", func() bool {
+		kit.Eventually(t, 30*time.Second, "the events are written", func() bool {
 			return len(find(kit.RoomPath(mark))) >= 5 && len(find(kit.RoomPath(mark+"-attack"))) >= 1
 		})
 		time.Sleep(200 * time.Millisecond)
@@ -93,7 +93,7 @@ func TestOneEventPerSocket(t *testing.T) {
 		sock.Send(t, kit.Frame{"type": "typing", "room": "general"})
 		c.Logout(t)
 		sock.WantClosed(t, websocket.StatusPolicyViolation, atOnce)
-		kit.Eventually(t, 5*time.Second, "the event of the socket", func() bool {
+		kit.Eventually(t, 30*time.Second, "the event of the socket", func() bool {
 			for _, e := range s.a.Events(t) {
 				if e.Str("event.action") == "websocket" && e.Str("url.path") == "/api/ws" && e.Str("source.ip") == c.IP {
 					return true

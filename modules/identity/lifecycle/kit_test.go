@@ -166,7 +166,7 @@ func (h *house) next() mailtest.Mail {
 func (h *house) quiet() {
 	h.t.Helper()
 	h.wake()
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		var n int
 		if err := h.DB.QueryRow(ctx, `SELECT COUNT(*) FROM outbox`).Scan(&n); err != nil {
 			h.t.Fatal(err)

@@ -29,7 +29,7 @@ func TestAWithdrawnKey(t *testing.T) {
 	}
 	select {
 	case <-socket:
-	case <-time.After(time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("the socket is open")
 	}
 	next, err := n.Refresh(ctx, r.Tokens.Refresh)

@@ -183,8 +183,8 @@ func TestServiceTokensEnd(t *testing.T) {
 	}
 	select {
 	case <-socket:
-	case <-time.After(time.Second):
-		t.Fatal("the socket is open after a second")
+	case <-time.After(30 * time.Second):
+		t.Fatal("the socket is open")
 	}
 	n.mustRefuse(got.Access)
 	there.mustRefuse(got.Access)

@@ -15,8 +15,8 @@ func told(t *testing.T, ch <-chan string) string {
 	select {
 	case reason := <-ch:
 		return reason
-	case <-time.After(time.Second):
-		t.Fatal("not told within a second")
+	case <-time.After(30 * time.Second):
+		t.Fatal("not told")
 		return ""
 	}
 }
@@ -110,7 +110,7 @@ func TestWatchOutlivesClose(t *testing.T) {
 	told(t, ch)
 	select {
 	case <-released:
-	case <-time.After(time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("not released after the last socket")
 	}
 	// A straggler of the old configuration is sent to the new one, and trusts no memory.

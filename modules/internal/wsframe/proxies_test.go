@@ -295,7 +295,7 @@ func (g *gate) conn(t *testing.T) *wsframe.Conn {
 	select {
 	case c := <-g.conns:
 		return c
-	case <-time.After(5 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("no socket opened")
 	}
 	return nil

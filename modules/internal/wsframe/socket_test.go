@@ -110,7 +110,7 @@ func (b *raw) conn(t *testing.T) net.Conn {
 			t.Fatal(err)
 		}
 		return c
-	case <-time.After(5 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("the back end saw no handshake")
 	}
 	return nil

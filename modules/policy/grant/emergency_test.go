@@ -101,9 +101,9 @@ func TestAnotherProcessSeesAnEmergency(t *testing.T) {
 	apply(t, a, []Grant{g}, nil)
 	seen := func(want bool) {
 		t.Helper()
-		for end := time.Now().Add(time.Second); b.Emergency(context.Background(), "petra", "S1") != want; time.Sleep(5 * time.Millisecond) {
+		for end := time.Now().Add(30 * time.Second); b.Emergency(context.Background(), "petra", "S1") != want; time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(end) {
-				t.Fatal("not seen within a second")
+				t.Fatal("not seen")
 			}
 		}
 	}

@@ -179,9 +179,9 @@ func TestAnotherProcessSeesChanges(t *testing.T) {
 	}
 	stamp := b.Stamp("room:a")
 	apply(t, a, []Grant{{"ursula", "owner", "room:a", never}}, nil)
-	for end := time.Now().Add(time.Second); relations(t, b, "ursula", "room:a") != "owner"; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); relations(t, b, "ursula", "room:a") != "owner"; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatal("not seen within a second")
+			t.Fatal("not seen")
 		}
 	}
 	if b.Stamp("room:a") == stamp {
