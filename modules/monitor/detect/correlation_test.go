@@ -221,7 +221,8 @@ func TestDigest(t *testing.T) {
 	correlated := func(user string) [32]byte {
 		return loadGood(t, rule("x", "s: { user.id: "+user+" }\ncondition: s")+"---\ntitle: c\ncorrelation: { type: event_count, rules: [x], timespan: 1m, condition: { gte: 5 } }\n").Correlations()[0].Digest
 	}
-	if correlated("a") != correlated("a") || correlated("a") == correlated("b") {
+	first, again := correlated("a"), correlated("a")
+	if first != again || first == correlated("b") {
 		t.Error("a correlation is another one where its rule is")
 	}
 }
