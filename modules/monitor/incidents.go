@@ -22,7 +22,7 @@ type Incidents struct {
 	// How long after the last event of an incident a finding about the same joins it. Default: 6h.
 	Within caddy.Duration `json:"within,omitempty"`
 
-	// How long an incident stays after it was closed. Default: 8760h (365 days).
+	// How long an incident stays after it was closed, or, where nobody closes it, after its last event. Default: 8760h (365 days).
 	Keep caddy.Duration `json:"keep,omitempty"`
 }
 

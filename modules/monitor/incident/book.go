@@ -22,7 +22,7 @@ const Topic = "incident"
 type Options struct {
 	Least  finding.Level // from which level on a finding begins one; those below join one. The zero value is each
 	Within time.Duration // how long after the last event of an incident a finding about the same joins it; default 6h
-	Keep   time.Duration // how long an incident stays after it was closed; default 365 days
+	Keep   time.Duration // how long an incident stays after it was closed, or, where nobody closes it, after its last event; default 365 days
 }
 
 func (o Options) orDefaults() Options {

@@ -197,6 +197,7 @@ func TestWorkOnIncidents(t *testing.T) {
 		}
 	}
 	d.at = d.at.Add(2 * time.Hour)
+	d.add(d.found("c", finding.Low, 0, "user:u1")) // the second one goes on
 	if err := d.Prune(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -205,6 +206,30 @@ func TestWorkOnIncidents(t *testing.T) {
 	}
 	if n, err := d.Counts(t.Context()); err != nil || n[finding.Low] != 1 || n[finding.High] != 0 {
 		t.Error(n, err)
+	}
+}
+
+// Where nobody looks at incidents they do not pile up for ever; what goes on stays.
+func TestWhatNobodyCloses(t *testing.T) {
+	d := open(t, dbtest.New(t), Options{Keep: 24 * time.Hour})
+	old, _ := d.add(d.found("a", finding.High, 0, "client:192.0.2.7"))
+	d.at = d.at.Add(23 * time.Hour)
+	going, _ := d.add(d.found("b", finding.High, 0, "client:192.0.2.8"))
+	if err := d.Prune(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Show(t.Context(), old.ID); err != nil {
+		t.Error("it went too early:", err)
+	}
+	d.at = d.at.Add(2 * time.Hour)
+	if err := d.Prune(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Show(t.Context(), old.ID); !errors.Is(err, ErrNotFound) {
+		t.Error("it stays for ever:", err)
+	}
+	if _, err := d.Show(t.Context(), going.ID); err != nil {
+		t.Error(err)
 	}
 }
 

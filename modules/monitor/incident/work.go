@@ -240,11 +240,11 @@ func (b *Book) Counts(ctx context.Context) (n [finding.Critical + 1]int, err err
 	return n, rows.Err()
 }
 
-// Prune deletes what was closed long ago, some at a time.
+// Prune deletes what was closed long ago, some at a time, and what nobody closed and nothing belongs to any more: where nobody looks, scanners alone would fill the disk.
 func (b *Book) Prune(ctx context.Context) error {
 	before := database.Micros(b.now().Add(-b.options.Keep))
 	for {
-		r, err := b.db.Exec(ctx, `DELETE FROM incidents WHERE id IN (SELECT id FROM incidents WHERE state = 'closed' AND closed < ? LIMIT 100)`, before)
+		r, err := b.db.Exec(ctx, `DELETE FROM incidents WHERE id IN (SELECT id FROM incidents WHERE state = 'closed' AND closed < ? OR state <> 'closed' AND last_at < ? LIMIT 100)`, before, before)
 		if err != nil {
 			return fmt.Errorf("deleting old incidents: %w", err)
 		}
