@@ -55,7 +55,7 @@ func TestAbuse(t *testing.T) {
 	}
 	is := func(level string) {
 		t.Helper()
-		kit.Eventually(t, 10*time.Second, level, func() bool {
+		kit.Eventually(t, 30*time.Second, level, func() bool {
 			_, out := run("status", bad)
 			return strings.Contains(out, bad+"/32") && strings.Contains(out, " "+level+" ")
 		})
@@ -141,8 +141,7 @@ func TestAbuse(t *testing.T) {
 	if code, out := run("forgive", bad); code != 0 {
 		t.Fatal(out)
 	}
-	kit.Eventually(t, 10*time.Second, "forgiveness", func() bool {
-		return send(here, bad, "/").Status != http.StatusForbidden && send(there, bad, "/").Status != http.StatusForbidden
-	})
-	is("none")
+	is("none") // before it sends anything: what it sent lately can still be more than its limit, and counts anew
+	banned := func(n *kit.Node) bool { return strings.Contains(string(send(n, bad, "/").Body), "problem:banned") }
+	kit.Eventually(t, 30*time.Second, "forgiveness", func() bool { return !banned(here) && !banned(there) })
 }

@@ -26,10 +26,10 @@ func lived(t *testing.T) []kit.Frame {
 	}
 	// Loopback is never banned: attackers come through a proxy that is trusted.
 	text := strings.ReplaceAll(string(shipped), "import chat-", "import "+files+"/chat-")
-	// And none solves puzzles: what is told without them is told sooner.
+	// And none solves puzzles, nor is set one by a response: what is told without them is told sooner.
 	text = strings.NewReplacer(
 		"servers {\n", "servers {\n\t\ttrusted_proxies static 127.0.0.0/8\n",
-		"gateway {\n", "gateway {\n\t\tabuse {\n\t\t\tchallenge off\n\t\t}\n\t\tidentity {\n\t\t\tthrottle {\n\t\t\t\tchallenge 8\n\t\t\t}\n\t\t}\n",
+		"gateway {\n", "gateway {\n\t\tmonitor {\n\t\t\trespond off\n\t\t}\n\t\tabuse {\n\t\t\tchallenge off\n\t\t}\n\t\tidentity {\n\t\t\tthrottle {\n\t\t\t\tchallenge 8\n\t\t\t}\n\t\t}\n",
 	).Replace(text)
 	n.Load(t, text).Want(t, http.StatusOK)
 	people(t, n)
