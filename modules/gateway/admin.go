@@ -1,11 +1,6 @@
 package gateway
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
@@ -57,18 +52,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, most int64, v any) error {
 	if err != nil {
 		return err
 	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	err = d.Decode(v)
-	if err == nil {
-		if _, more := d.Token(); more != io.EOF {
-			err = errors.New("something follows the JSON value")
-		}
-	}
-	if err != nil {
-		return host.BadRequest(fmt.Errorf("reading the body: %w", err))
-	}
-	return nil
+	return host.DecodeJSON(raw, v)
 }
 
 // Interface guard.

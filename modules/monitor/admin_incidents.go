@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -185,18 +183,7 @@ func readStrict(w http.ResponseWriter, r *http.Request, v any) error {
 	if err != nil || len(bytes.TrimSpace(raw)) == 0 {
 		return err
 	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	err = d.Decode(v)
-	if err == nil {
-		if _, more := d.Token(); more != io.EOF {
-			err = errors.New("something follows the JSON value")
-		}
-	}
-	if err != nil {
-		return host.BadRequest(fmt.Errorf("reading the body: %w", err))
-	}
-	return nil
+	return host.DecodeJSON(raw, v)
 }
 
 // workError is the answer to what incidents and responses say.

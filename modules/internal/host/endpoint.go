@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -120,3 +121,19 @@ func ReadBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error
 
 // BadRequest answers with 400 and what is wrong.
 func BadRequest(err error) error { return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err} }
+
+// DecodeJSON reads one JSON value strictly: what v does not know is refused, and so is what follows.
+func DecodeJSON(raw []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	err := d.Decode(v)
+	if err == nil {
+		if _, more := d.Token(); more != io.EOF {
+			err = errors.New("something follows the JSON value")
+		}
+	}
+	if err != nil {
+		return BadRequest(fmt.Errorf("reading the body: %w", err))
+	}
+	return nil
+}
