@@ -20,6 +20,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/risk"
 	"github.com/convosphere/gateway/modules/internal/store"
 	"github.com/convosphere/gateway/modules/internal/tier"
+	"github.com/convosphere/gateway/modules/internal/view"
 )
 
 // resources are shared by the configurations that name the same: a reload takes them over, with all they hold.
@@ -70,7 +71,7 @@ func open(ctx context.Context, a *App) (*ground.Ground, error) {
 			}
 		}
 	}
-	g := &ground.Ground{DataDir: a.DataDir, Node: a.Node}
+	g := &ground.Ground{DataDir: a.DataDir, Node: a.Node, Views: new(view.Set)}
 	err := func() error {
 		// Before the bus, and so given back after it: what is told last still reaches them.
 		if err := a.openOutputs(&releases); err != nil {

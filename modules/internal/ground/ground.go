@@ -16,6 +16,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/risk"
 	"github.com/convosphere/gateway/modules/internal/store"
 	"github.com/convosphere/gateway/modules/internal/tier"
+	"github.com/convosphere/gateway/modules/internal/view"
 )
 
 // Ground is one configuration's set of resources. The same resource serves several configurations in turn when
@@ -37,7 +38,8 @@ type Ground struct {
 	Measures *measure.View // what is done to whom for a while; nil knows of nothing
 	Risk     *risk.Table   // how unusual clients and people behave; nil knows nothing
 
-	Audit Audit // nil where no audit log is kept
+	Audit Audit     // nil where no audit log is kept
+	Views *view.Set // what the parts show to those who run the gateway; nil takes none
 
 	refs  atomic.Int64
 	close func()
