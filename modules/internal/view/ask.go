@@ -33,6 +33,15 @@ var (
 	ErrRefused   = errors.New("it is refused") // what it wraps may be shown
 )
 
+// Conflict is an ErrConflict that says what was changed since the version that an order saw.
+type Conflict struct{ Since []Moment }
+
+// Error implements error.
+func (c *Conflict) Error() string { return ErrConflict.Error() }
+
+// Unwrap makes it an ErrConflict.
+func (c *Conflict) Unwrap() error { return ErrConflict }
+
 // Names of parameters that are no filters.
 const (
 	ParamSort  = "sort"

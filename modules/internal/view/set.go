@@ -90,7 +90,22 @@ func (v *View) validate() error {
 			return fmt.Errorf("the action %q has no title, question, place or deed", a.Name)
 		}
 	}
+	for _, d := range v.Documents {
+		if !name.MatchString(d.Name) || d.Title == "" || d.Kind == "" || d.File == nil || d.Make == nil || v.Item == nil {
+			return fmt.Errorf("the document %q has no title, kind or maker, or no item", d.Name)
+		}
+	}
 	return nil
+}
+
+// Document is one by its name.
+func (v *View) Document(name string) (*Document, bool) {
+	for i := range v.Documents {
+		if v.Documents[i].Name == name {
+			return &v.Documents[i], true
+		}
+	}
+	return nil, false
 }
 
 // Action is one by its name.

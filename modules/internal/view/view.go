@@ -2,6 +2,7 @@ package view
 
 import (
 	"context"
+	"io"
 	"time"
 )
 
@@ -40,6 +41,18 @@ type View struct {
 	Item    func(ctx context.Context, id string) (Item, error) // ErrNotFound where there is none
 	Live    func(ctx context.Context, q Query, send func(Row) error) error
 	Actions []Action // On says where each stands
+	// Documents go with each item: reports, to be read, printed or kept. They stand below the item's address: {id}/documents/{name}.
+	Documents []Document
+}
+
+// Document is a file that is made of an item when somebody asks for it.
+type Document struct {
+	Name  string // of a-z and -: "report"
+	Title string // "Report for print"
+	// Kind is its media type. What shows it sends text/html with a policy that runs no script and loads nothing: its styles stand in it.
+	Kind string
+	File func(id string) string // what it is called when it is kept: "incident-ID.html"
+	Make func(ctx context.Context, id string, w io.Writer) error
 }
 
 // Filter is what a view can be narrowed by. Its value stands in the address: ?name=value
