@@ -174,8 +174,8 @@ type Tile struct {
 type Chart struct {
 	Times  []time.Time
 	Series []Series
-	Kind   Kind // of the values
-	Stack  bool
+	Kind   Kind // of the values; a Duration is in seconds
+	Stack  bool // they are parts of a whole, such as counts: they stand on each other
 }
 
 // Series is one line of a chart; NaN is a gap.
@@ -187,7 +187,7 @@ type Series struct {
 
 // Bars are the greatest of something.
 type Bars struct {
-	Kind  Kind
+	Kind  Kind // a Duration is in seconds
 	Items []Bar
 }
 
