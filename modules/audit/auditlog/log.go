@@ -185,6 +185,9 @@ func (l *Log) Configure(s Settings) {
 	signal(l.kick)
 }
 
+// Settings are those in force.
+func (l *Log) Settings() Settings { return *l.settings.Load() }
+
 // ErrLost says that an event may be among those that found no place.
 var ErrLost = errors.New("events were lost meanwhile: it is not known whether this one was written")
 
