@@ -104,6 +104,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.ground = g
+	a.showSettings()
 	if err := registerMetrics(ctx.GetMetricsRegistry(), g, a.outputs); err != nil {
 		return err
 	}
