@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage"
 )
 
 // ofElement is what differs from element to element of a list.
@@ -22,6 +23,7 @@ var unknown = []*ast.Term{
 // partialProgram is the policy compiled for partial evaluation, the first time that a list is long: in rules without else. Snapshots of a program share it.
 type partialProgram struct {
 	once     sync.Once
+	turn     sync.Mutex             // held while it is evaluated, which writes to it
 	modules  map[string]*ast.Module // as they were parsed
 	decision *prepared
 	err      error
@@ -97,9 +99,14 @@ func (l *lists) add(k listKey, r reads) reads {
 // partially evaluates as far as it can be without an element. What is left over says which of its properties matter.
 func (s *Snapshot) partially(ctx context.Context, base *Input, now time.Time, timeout time.Duration) (r reads, err error) {
 	defer recovered(&err)
+	// OPA puts what is left over together in place (copypropagation: ast.Transform), in terms of the program, the input and the data. So one
+	// is evaluated at a time, of copies: others read the same data meanwhile.
+	s.partial.turn.Lock()
+	defer s.partial.turn.Unlock()
 	limit := startLimit(timeout, s.waits)
 	defer limit.stop()
-	queries, support, err := s.evaluation(s.partial.decision, base.knownPart(s.reads), limit, now).
+	queries, support, err := s.evaluation(s.partial.decision, ast.CopyValue(base.knownPart(s.reads)), limit, now).
+		WithStore(copies{s.store}).
 		WithUnknowns(unknown).
 		WithPartialNamespace(namespace).
 		PartialRun(context.WithoutCancel(ctx))
@@ -130,4 +137,16 @@ func (in *Input) knownPart(r reads) ast.Value {
 		}
 	})
 	return ast.NewObject(pairs...)
+}
+
+// copies is a store whose readers may write to what they read.
+type copies struct{ storage.Store }
+
+// Read implements storage.Store.
+func (c copies) Read(ctx context.Context, t storage.Transaction, path storage.Path) (any, error) {
+	found, err := c.Store.Read(ctx, t, path)
+	if value, ok := found.(ast.Value); ok && err == nil {
+		return ast.CopyValue(value), nil
+	}
+	return found, err
 }
