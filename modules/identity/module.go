@@ -145,6 +145,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("gw_identity: %w", err)
 	}
 	a.people.Commit, a.people.Forgive = a.sessions, a.sessions.Forgive
+	a.addViews()
 	return a.openProviders(ctx)
 }
 

@@ -27,6 +27,7 @@ var accountProblems = []struct {
 	{account.ErrState, problem.Problem{Status: http.StatusUnprocessableEntity, Type: "bad-state", Title: "A state is active, disabled or approval"}},
 	{account.ErrEmailTaken, problem.Problem{Status: http.StatusConflict, Type: "email-taken", Title: "Another account has this mail address"}},
 	{lifecycle.ErrOneself, problem.Problem{Status: http.StatusConflict, Type: "own-account", Title: "Operators can't do this to their own account"}},
+	{lifecycle.ErrLastAdmin, problem.Problem{Status: http.StatusConflict, Type: "last-admin", Title: "It is the last administrator's account"}},
 	{lifecycle.ErrClosed, problem.Problem{Status: http.StatusForbidden, Type: "registration-closed", Title: "Nobody can register here without an invitation"}},
 	{lifecycle.ErrNoMail, problem.Problem{Status: http.StatusForbidden, Type: "no-mail", Title: "This gateway sends no mail"}},
 	{mail.ErrFull, problem.Problem{Status: http.StatusServiceUnavailable, RetryAfter: time.Minute}},

@@ -49,9 +49,14 @@ func (p Profile) State() string {
 	return StateActive
 }
 
-const profileColumns = `SELECT a.id, a.username, a.display_name, a.email, a.email_verified_at, a.locale, a.roles, a.disabled, a.awaits,
+const (
+	profileFields = `SELECT a.id, a.username, a.display_name, a.email, a.email_verified_at, a.locale, a.roles, a.disabled, a.awaits,
 	a.created_at, a.password_changed_at, a.last_auth_at, (SELECT COUNT(*) FROM second_factors f WHERE f.account = a.id AND f.kind = 'totp'),
-	(SELECT COUNT(*) FROM second_factors f WHERE f.account = a.id AND f.kind = 'webauthn'), COALESCE(k.secret, '') FROM accounts a LEFT JOIN account_keys k ON k.account = a.id `
+	(SELECT COUNT(*) FROM second_factors f WHERE f.account = a.id AND f.kind = 'webauthn'), COALESCE(k.secret, '')`
+	profileTables = ` FROM accounts a LEFT JOIN account_keys k ON k.account = a.id `
+
+	profileColumns = profileFields + profileTables
+)
 
 // Profile reads what is known of a person. Errors: ErrNotFound.
 func (s *Store) Profile(ctx context.Context, id string) (Profile, error) {

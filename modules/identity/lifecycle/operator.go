@@ -1,8 +1,10 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -19,6 +21,8 @@ type Operator struct {
 	ID      string // account
 	Session string
 	Machine bool // nobody: a response to what was seen
+	// Saw is the account's revision that they saw; 0 any. Where it is another one, nothing is done (ErrChanged).
+	Saw int64
 	session.Attempt
 }
 
@@ -29,8 +33,12 @@ func (o *Operator) reason() string {
 	return "by an operator"
 }
 
-// ErrOneself refuses an operator what would shut them out of their own account.
-var ErrOneself = errors.New("operators can't do this to their own account")
+var (
+	// ErrOneself refuses an operator what would shut them out of their own account.
+	ErrOneself = errors.New("operators can't do this to their own account")
+	// ErrChanged refuses to change what is another than they saw.
+	ErrChanged = errors.New("the account was changed meanwhile")
+)
 
 // Find gives the account of a name, a mail address or an id. Errors: account.ErrNotFound.
 func (d *Desk) Find(ctx context.Context, typed string) (account.Account, error) {
@@ -40,12 +48,17 @@ func (d *Desk) Find(ctx context.Context, typed string) (account.Account, error) 
 	return d.Accounts.ByLogin(ctx, typed)
 }
 
-// SetRoles replaces the roles and ends the account's sessions. Errors: account.ErrRole, ErrOneself.
+// SetRoles replaces the roles and ends the account's sessions. Errors: account.ErrRole, ErrOneself, ErrLastAdmin.
 func (d *Desk) SetRoles(ctx context.Context, by Operator, a account.Account, roles []string) error {
 	if by.ID == a.ID {
 		return ErrOneself // nobody makes themselves more, or locks the last operator out, in passing
 	}
 	return d.operate(ctx, by, a, "role changed", "roles-changed", func(tx *database.Tx, _ time.Time) error {
+		if by.ID != "" && !slices.Contains(roles, admin) { // a command is of who can make another
+			if err := d.leavesAdmin(ctx, tx, a.ID); err != nil {
+				return err
+			}
+		}
 		if err := d.Accounts.SetRoles(ctx, tx, a.ID, roles); err != nil {
 			return err
 		}
@@ -53,7 +66,7 @@ func (d *Desk) SetRoles(ctx context.Context, by Operator, a account.Account, rol
 	}, zap.Strings("user.target.roles", roles))
 }
 
-// SetDisabled shuts the account and ends its sessions, or opens it again. Errors: ErrOneself.
+// SetDisabled shuts the account and ends its sessions, or opens it again. Errors: ErrOneself, ErrLastAdmin.
 func (d *Desk) SetDisabled(ctx context.Context, by Operator, a account.Account, disabled bool) error {
 	if by.ID == a.ID {
 		return ErrOneself
@@ -63,6 +76,11 @@ func (d *Desk) SetDisabled(ctx context.Context, by Operator, a account.Account, 
 		reason, action = "account disabled", "account-disabled"
 	}
 	return d.operate(ctx, by, a, reason, action, func(tx *database.Tx, _ time.Time) error {
+		if disabled && by.ID != "" {
+			if err := d.leavesAdmin(ctx, tx, a.ID); err != nil {
+				return err
+			}
+		}
 		if err := d.Accounts.SetDisabled(ctx, tx, a.ID, disabled); err != nil || !disabled {
 			return err
 		}
@@ -178,7 +196,15 @@ func (d *Desk) Create(ctx context.Context, by Operator, name, password, email st
 
 // operate changes an account in the name of an operator.
 func (d *Desk) operate(ctx context.Context, by Operator, a account.Account, reason, action string, f func(*database.Tx, time.Time) error, more ...zap.Field) error {
-	if err := d.Commit.Change(ctx, a, "", reason, f); err != nil {
+	err := d.Commit.Change(ctx, a, "", reason, func(tx *database.Tx, now time.Time) error {
+		if by.Saw != 0 {
+			if n, err := held(ctx, tx, `id = ? AND revision = ?`, a.ID, by.Saw); err != nil || n == 0 {
+				return cmp.Or(err, ErrChanged)
+			}
+		}
+		return f(tx, now)
+	})
+	if err != nil {
 		return err
 	}
 	d.wake()

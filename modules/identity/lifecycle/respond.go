@@ -9,10 +9,11 @@ import (
 	"github.com/convosphere/gateway/modules/internal/database"
 )
 
-// Why a response does not lock an account.
 var (
+	// ErrLastAdmin refuses to leave nobody who can give roles.
 	ErrLastAdmin = errors.New("it is the last administrator's account")
-	ErrLocked    = errors.New("the account is disabled already")
+	// ErrLocked refuses a response what an operator did before.
+	ErrLocked = errors.New("the account is disabled already")
 )
 
 // machine is who acts where no person does.
@@ -24,6 +25,12 @@ func (d *Desk) Lock(ctx context.Context, a account.Account) error {
 		if err := d.leavesAdmin(ctx, tx, a.ID); err != nil {
 			return err
 		}
+		switch open, err := held(ctx, tx, `disabled = 0 AND id = ?`, a.ID); {
+		case err != nil:
+			return err
+		case open == 0:
+			return ErrLocked // by an operator, whose word is not to end with the response
+		}
 		if err := d.Accounts.SetDisabled(ctx, tx, a.ID, true); err != nil {
 			return err
 		}
@@ -31,35 +38,30 @@ func (d *Desk) Lock(ctx context.Context, a account.Account) error {
 	})
 }
 
-// leavesAdmin refuses to shut who is shut already, and the last who can open again what is shut. Both are asked by writing rows that stay as they are, which
-// holds them: of two gateways that shut two administrators at once, the second sees what the first did.
+// admin is the role of who can open again what is shut, and give roles.
+const admin = "admin"
+
+// leavesAdmin refuses to take the last account away that is an administrator's. All of them are written as they are, which holds them: of two that shut two
+// administrators at once, the second sees what the first did.
 func (d *Desk) leavesAdmin(ctx context.Context, tx *database.Tx, id string) error {
-	held := func(where string, args ...any) (int64, error) {
-		r, err := tx.Exec(ctx, `UPDATE accounts SET last_auth_at = last_auth_at WHERE disabled = 0 AND `+where, args...)
-		if err != nil {
-			return 0, err
-		}
-		return r.RowsAffected()
-	}
-	const admin = `kind = 'person' AND ',' || roles || ',' LIKE '%,admin,%'`
-	admins, err := held(admin)
+	const admins = `disabled = 0 AND kind = 'person' AND ',' || roles || ',' LIKE '%,` + admin + `,%'`
+	all, err := held(ctx, tx, admins)
 	if err != nil {
 		return err
 	}
-	open, err := held(`id = ?`, id)
+	if one, err := held(ctx, tx, admins+` AND id = ?`, id); err != nil || one == 0 || all > 1 {
+		return err
+	}
+	return ErrLastAdmin
+}
+
+// held counts the accounts that a condition is true of, by writing them as they are.
+func held(ctx context.Context, tx *database.Tx, where string, args ...any) (int64, error) {
+	r, err := tx.Exec(ctx, `UPDATE accounts SET last_auth_at = last_auth_at WHERE `+where, args...)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	one, err := held(admin+` AND id = ?`, id)
-	switch {
-	case err != nil:
-		return err
-	case open == 0:
-		return ErrLocked // by an operator, whose word is not to end with the response
-	case one == 1 && admins == 1:
-		return ErrLastAdmin
-	}
-	return nil
+	return r.RowsAffected()
 }
 
 // Reopen opens what Lock has shut.
