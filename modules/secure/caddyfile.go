@@ -19,7 +19,7 @@ func init() { httpcaddyfile.RegisterDirective("gw_secure", parse) }
 
 // path is the whole path, outermost first, by the names of the sub-directives. All values of one directive sort
 // alike in Caddy, so the order is ours to keep; it is that of internal/order, with encode at its place.
-var path = []string{"headers", "audit", "client", "authenticate", "rate_limit", "encode", "waf", "portal", "authorize", "validate", "upload", "protect"}
+var path = []string{"headers", "audit", "client", "authenticate", "rate_limit", "encode", "waf", "portal", "console", "authorize", "validate", "upload", "protect"}
 
 // module gives the handler that a sub-directive configures.
 func module(part string) string {
@@ -39,6 +39,7 @@ func module(part string) string {
 //		rate_limit   { … }
 //		waf          { … }
 //		portal       { … }
+//		console      { … }        # left out, too, where nobody can sign in: without authenticate or portal
 //		authorize    { … }
 //		validate     { … }
 //		upload       { … }
@@ -102,6 +103,9 @@ func parseParts(d *caddyfile.Dispenser) (map[string]json.RawMessage, error) {
 		default:
 			return nil, d.Errf("unknown subdirective %q: gw_secure knows without, %s", name, strings.Join(path, ", "))
 		}
+	}
+	if parts["console"] == nil && (without["authenticate"] || without["portal"]) {
+		without["console"] = true // who can't sign in has no use for it
 	}
 	for _, name := range path {
 		switch {

@@ -43,7 +43,7 @@ func (p *part) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 }
 
 func init() {
-	for _, name := range []string{"audit", "client", "authenticate", "rate_limit", "waf", "portal", "authorize", "validate", "upload", "protect"} {
+	for _, name := range []string{"audit", "client", "authenticate", "rate_limit", "waf", "portal", "console", "authorize", "validate", "upload", "protect"} {
 		caddy.RegisterModule(part{id: caddy.ModuleID("http.handlers.gw_" + name)})
 	}
 }
@@ -83,7 +83,7 @@ func handlers(t *testing.T, site string) (names []string, raw string, err error)
 
 func TestOrder(t *testing.T) {
 	names, _, err := handlers(t, "respond hello\ngw_secure")
-	want := "gw_headers gw_audit gw_client gw_authenticate gw_rate_limit encode gw_waf gw_portal gw_authorize gw_validate gw_upload gw_protect static_response"
+	want := "gw_headers gw_audit gw_client gw_authenticate gw_rate_limit encode gw_waf gw_portal gw_console gw_authorize gw_validate gw_upload gw_protect static_response"
 	if err != nil || strings.Join(names, " ") != want {
 		t.Fatalf("%v %v", names, err)
 	}
@@ -107,7 +107,7 @@ func TestPartsCanBeConfiguredAndLeftOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(names, " "); got != "gw_headers gw_audit gw_client gw_authenticate gw_rate_limit gw_portal gw_authorize gw_validate gw_upload gw_protect" {
+	if got := strings.Join(names, " "); got != "gw_headers gw_audit gw_client gw_authenticate gw_rate_limit gw_portal gw_console gw_authorize gw_validate gw_upload gw_protect" {
 		t.Error(got)
 	}
 	if !strings.Contains(raw, `"args":["audience","chat"]`) || !strings.Contains(raw, `"Referrer-Policy":"no-referrer"`) {

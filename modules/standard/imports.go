@@ -6,6 +6,7 @@ import (
 	_ "github.com/convosphere/gateway/modules/authenticate"
 	_ "github.com/convosphere/gateway/modules/authorize"
 	_ "github.com/convosphere/gateway/modules/client"
+	_ "github.com/convosphere/gateway/modules/console"
 	_ "github.com/convosphere/gateway/modules/demo"
 	_ "github.com/convosphere/gateway/modules/gateway"
 	_ "github.com/convosphere/gateway/modules/identity"

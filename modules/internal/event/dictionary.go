@@ -58,6 +58,8 @@ var dictionary = map[string]class{
 	"service-scopes-changed":   {"iam", "change", ""},
 	"service-key-added":        {"iam", "creation", ""},
 	"service-key-removed":      {"iam", "deletion", ""},
+	"console-view":             {"web", "access", ""},
+	"console-action":           {"configuration", "change", ""},
 	"policy-decision":          {"iam", "info", ""},
 	"policy-decisions-dropped": {"iam", "info", ""},
 	"policy-difference":        {"iam", "info", ""},

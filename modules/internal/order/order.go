@@ -18,6 +18,7 @@ var (
 	insideEncode = []string{
 		"gw_waf",       // is it an attack
 		"gw_portal",    // login and account pages (terminal)
+		"gw_console",   // the security console (terminal)
 		"gw_authorize", // may they
 		"gw_validate",  // is it well formed
 		"gw_upload",    // are its files what they seem, and clean
