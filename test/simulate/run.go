@@ -20,6 +20,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 	f.IntVar(&o.users, "users", 10_000, "how many people have an account")
 	f.Uint64Var(&o.seed, "seed", 1, "what the chances are made from: the same seed, the same events")
 	f.BoolVar(&o.geo, "geo", true, "the gateway has files of countries and networks")
+	start := f.String("start", o.start.Format(time.RFC3339), "when it begins, as RFC 3339")
 	chosen := f.String("campaigns", "all", "kinds of attacks, with commas; all; none")
 	out := f.String("out", "-", "where the events go; - for the standard output")
 	truthFile := f.String("truth", "", "where the truth goes")
@@ -37,6 +38,10 @@ func run(args []string, stdout, stderr io.Writer) error {
 		return errors.New("there must be a day, and twenty people")
 	}
 	var err error
+	if o.start, err = time.Parse(time.RFC3339, *start); err != nil {
+		return fmt.Errorf("-start: %w", err)
+	}
+	o.start = o.start.UTC()
 	if o.campaigns, err = chooseKinds(*chosen); err != nil {
 		return err
 	}
