@@ -26,6 +26,7 @@ type call struct {
 	act  *view.Action // of it; nil none
 	who  view.Person
 	access
+	shown int // how many panels the page has so far: their ids
 }
 
 // What a request asks for.

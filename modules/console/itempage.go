@@ -26,7 +26,7 @@ type sectionOf struct {
 	Timeline []momentOf
 	Text     string
 	Code     string
-	Panels   []panelOf
+	Panels   panelSet
 }
 
 type factOf struct {

@@ -1,117 +1,130 @@
 package console
 
 import (
+	"cmp"
+	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/convosphere/gateway/modules/internal/view"
 )
 
-// panelOf is a view.Panel as pages show it.
+// mostBars of one panel: a browser draws more, but nobody reads it.
+const mostBars = 50
+
+// panelSet are the panels of a page or a section as they are shown: tiles stand in one row.
+type panelSet struct{ Tiles, Others []panelOf }
+
+// panelOf is a view.Panel as pages show it. One of its parts is set; one without any says that there is nothing.
 type panelOf struct {
-	Name, Title, About string
-	Wide               bool
-	Tile               *tileOf
-	Chart              *chartOf
-	Bars               []barOf
-	Table              *tableOf
+	ID, Title, About string
+	Wide             bool
+	Tile             *tileOf
+	Chart            *chartOf
+	Bars             []barOf
+	Table            *tableOf
 }
 
 type tileOf struct {
-	Value cell
-	Was   cell
-	Note  string
-	Href  string
-}
-
-// chartOf is a chart: as data for the script, and as a table for everybody else.
-type chartOf struct {
-	Kind  view.Kind
-	Stack bool
-	Data  chartData
-	Table *tableOf
-}
-
-// chartData is what the script draws: seconds since 1970, and the values of each series beside them, null where there is none.
-type chartData struct {
-	Kind   view.Kind   `json:"kind"`
-	Stack  bool        `json:"stack"`
-	Times  []int64     `json:"times"`
-	Series []seriesOut `json:"series"`
-}
-
-type seriesOut struct {
-	Name   string     `json:"name"`
-	Tone   view.Tone  `json:"tone"`
-	Values []*float64 `json:"values"`
+	Value  cell
+	Change string // "12% more than before (1,076)"
+	Note   string
+	Href   string
 }
 
 type barOf struct {
-	Name  string
-	Value cell
-	Share float64 // of the greatest, 0 to 100
-	Tone  view.Tone
-	Href  string
+	Name, Value, Href string
+	Tone              view.Tone
+	Width             string // of the longest, in percent
 }
 
-const mostPoints = 2000 // of a chart
-
-func (c *call) panels(list []view.Panel) []panelOf {
-	var out []panelOf
+func (c *call) panels(list []view.Panel) panelSet {
+	var out panelSet
 	for _, p := range list {
-		shown := panelOf{Name: p.Name, Title: p.Title, About: p.About, Wide: p.Wide, Table: c.plainTable(p.Table)}
-		if t := p.Tile; t != nil {
-			shown.Tile = &tileOf{Value: shownCell(t.Kind, t.Value, t.Tone), Was: shownCell(t.Kind, t.Was, ""), Note: t.Note, Href: c.h.address(t.Link)}
+		c.shown++
+		shown := panelOf{ID: "panel-" + strconv.Itoa(c.shown), Title: p.Title, About: p.About, Wide: p.Wide, Table: c.plainTable(p.Table)}
+		if p.Tile != nil {
+			shown.Tile = c.tile(p.Tile)
+			out.Tiles = append(out.Tiles, shown)
+			continue
 		}
 		if p.Chart != nil {
-			shown.Chart = chart(p.Title, p.Chart)
+			shown.Chart = chart(c.view, p.Chart)
 		}
 		if p.Bars != nil {
 			shown.Bars = c.bars(p.Bars)
 		}
-		out = append(out, shown)
+		if shown.Table != nil {
+			shown.Table.Caption = p.Title
+		}
+		out.Others = append(out.Others, shown)
 	}
 	return out
+}
+
+func (c *call) tile(t *view.Tile) *tileOf {
+	return &tileOf{Value: shownCell(t.Kind, t.Value, t.Tone), Change: changed(t), Note: t.Note, Href: c.h.address(t.Link)}
+}
+
+// changed says how a figure differs from what it was before.
+func changed(t *view.Tile) string {
+	if t.Was == nil {
+		return ""
+	}
+	before := "before: " + shownCell(t.Kind, t.Was, "").Text
+	is, ok := figure(t.Value)
+	was, had := figure(t.Was)
+	switch {
+	case !ok || !had || was < 0 || is < 0:
+		return before
+	case is == was:
+		return "as before"
+	case was == 0 || t.Kind == view.Percent: // a share of a share says little
+		return before
+	}
+	by, than := is/was-1, "more"
+	if by < 0 {
+		by, than = -by, "less"
+	}
+	if by >= 10 {
+		return fmt.Sprintf("%s times as much as before (%s)", number(view.Number, math.Round(is/was)), shownCell(t.Kind, t.Was, "").Text)
+	}
+	return fmt.Sprintf("%s %s than before (%s)", number(view.Percent, max(1, math.Round(by*100))/100), than, shownCell(t.Kind, t.Was, "").Text)
+}
+
+// figure is a value that can be compared.
+func figure(v any) (float64, bool) {
+	if d, ok := v.(time.Duration); ok {
+		return d.Seconds(), true
+	}
+	f, ok := asFloat(v)
+	return f, ok && !math.IsNaN(f) && !math.IsInf(f, 0)
+}
+
+// amount is a value of a chart or a bar in words: of a duration it is the seconds.
+func amount(kind view.Kind, f float64) string {
+	if kind == view.Duration && !math.IsNaN(f) && !math.IsInf(f, 0) {
+		return duration(time.Duration(f * float64(time.Second)))
+	}
+	return number(kind, f)
 }
 
 func (c *call) bars(b *view.Bars) []barOf {
+	items := b.Items[:min(len(b.Items), mostBars)]
 	most := 0.0
-	for _, bar := range b.Items {
-		most = max(most, bar.Value)
+	for _, i := range items {
+		if !math.IsInf(i.Value, 0) && i.Value > most { // no comparison holds of what is no number
+			most = i.Value
+		}
 	}
 	var out []barOf
-	for _, bar := range b.Items[:min(len(b.Items), view.MostRows)] {
-		share := 0.0
-		if most > 0 {
-			share = bar.Value / most * 100
+	for _, i := range items {
+		width := 0.0
+		if most > 0 && i.Value > 0 {
+			width = min(100, max(.5, i.Value/most*100)) // something is to be seen of each
 		}
-		out = append(out, barOf{bar.Name, shownCell(b.Kind, bar.Value, bar.Tone), share, bar.Tone, c.h.address(bar.Link)})
-	}
-	return out
-}
-
-func chart(title string, ch *view.Chart) *chartOf {
-	n := min(len(ch.Times), mostPoints)
-	out := &chartOf{Kind: ch.Kind, Stack: ch.Stack, Data: chartData{Kind: ch.Kind, Stack: ch.Stack, Times: []int64{}, Series: []seriesOut{}}}
-	out.Table = &tableOf{Caption: title, Heads: []head{{Title: "Time", Kind: view.Time}}}
-	for _, t := range ch.Times[:n] {
-		out.Data.Times = append(out.Data.Times, t.Unix())
-		out.Table.Rows = append(out.Table.Rows, rowOf{Cells: []cell{shownCell(view.Time, t.Truncate(time.Second), "")}})
-	}
-	for _, s := range ch.Series {
-		out.Table.Heads = append(out.Table.Heads, head{Title: s.Name, Kind: ch.Kind})
-		line := seriesOut{Name: s.Name, Tone: s.Tone, Values: make([]*float64, n)}
-		for i := range n {
-			v := math.NaN()
-			if i < len(s.Values) {
-				v = s.Values[i]
-			}
-			if !math.IsNaN(v) && !math.IsInf(v, 0) {
-				line.Values[i] = &v
-			}
-			out.Table.Rows[i].Cells = append(out.Table.Rows[i].Cells, shownCell(ch.Kind, v, ""))
-		}
-		out.Data.Series = append(out.Data.Series, line)
+		out = append(out, barOf{Name: cmp.Or(cut(i.Name), "–"), Value: amount(b.Kind, i.Value), Href: c.h.address(i.Link), Tone: i.Tone, Width: strconv.FormatFloat(width, 'f', 1, 64)})
 	}
 	return out
 }

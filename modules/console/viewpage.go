@@ -31,7 +31,7 @@ type viewPage struct {
 	Clear   string // address of the view without filters
 	Sort    string
 	Wrong   string // what is wrong with what was asked
-	Panels  []panelOf
+	Panels  panelSet
 	Missing string // why there are no panels
 	Table   *tableOf
 	Failed  string // why there is no table

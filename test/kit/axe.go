@@ -82,9 +82,21 @@ func unpacked(tarball []byte, name string) (string, error) {
 	}
 }
 
+// Least sizes of what is pressed, in CSS pixels.
+const (
+	Finger  = 44.0
+	Pointer = 24.0 // WCAG 2.2, 2.5.8
+)
+
 // Accessible fails the test for everything that axe-core finds against WCAG 2.2 A and AA, or its best practices, and for what a finger can't hit: links
 // and buttons smaller than 44 pixels that stand in no text.
 func (p *Tab) Accessible(page string) {
+	p.t.Helper()
+	p.AccessibleFrom(page, Finger)
+}
+
+// AccessibleFrom is Accessible for what may be as small as least: pages that are dense where there is a mouse.
+func (p *Tab) AccessibleFrom(page string, least float64) {
 	p.t.Helper()
 	script, err := axeScript()
 	if err != nil {
@@ -98,8 +110,8 @@ func (p *Tab) Accessible(page string) {
 	if err != nil {
 		p.t.Fatalf("%s: axe-core on %s: %v", p.name, page, err)
 	}
-	small, err := Eval[[]string](p, `[...document.querySelectorAll("a, button, input, select, summary")].filter(e => e.checkVisibility() && !e.matches(".skip, .away, .away *, p a, p button, [type=checkbox], [type=radio]"))
-		.map(e => [e, e.getBoundingClientRect()]).filter(([e, r]) => r.width > 1 && (r.height < 43.5 || r.width < 43.5)).map(([e, r]) => "small " + r.width + "x" + r.height + ": " + e.outerHTML.slice(0, 120))`)
+	small, err := Eval[[]string](p, fmt.Sprintf(`[...document.querySelectorAll("a, button, input, select, summary")].filter(e => e.checkVisibility() && !e.matches(".skip, .away, .away *, p a, p button, [type=checkbox], [type=radio]"))
+		.map(e => [e, e.getBoundingClientRect()]).filter(([e, r]) => r.width > 1 && (r.height < %[1]v || r.width < %[1]v)).map(([e, r]) => "small " + r.width + "x" + r.height + ": " + e.outerHTML.slice(0, 120))`, least-.5))
 	if err != nil {
 		p.t.Fatalf("%s: measuring %s: %v", p.name, page, err)
 	}

@@ -25,6 +25,8 @@ type Tab struct {
 	ctx  context.Context
 	read chan struct{} // closed when the console is read to its end
 
+	touch bool
+
 	mu   sync.Mutex
 	said []string
 }
@@ -124,8 +126,15 @@ func (p *Tab) ClickText(text string) {
 // Resize sets the size of the window.
 func (p *Tab) Resize(size Size) {
 	p.t.Helper()
-	p.Do("resizing", chromedp.EmulateViewport(size.Width, size.Height))
+	var o []chromedp.EmulateViewportOption
+	if p.touch {
+		o = append(o, chromedp.EmulateTouch, chromedp.EmulateMobile)
+	}
+	p.Do("resizing", chromedp.EmulateViewport(size.Width, size.Height, o...))
 }
+
+// Touch makes the device one for fingers, or one with a mouse, from the next Resize on.
+func (p *Tab) Touch(on bool) { p.touch = on }
 
 // Dark makes the page prefer dark colours, or light ones.
 func (p *Tab) Dark(on bool) {

@@ -9,7 +9,7 @@ function read(figure) {
 	const rows = [...figure.querySelectorAll("tbody tr")];
 	const times = rows.map(row => Date.parse(row.querySelector("time").dateTime) / 1000);
 	const series = [...figure.querySelectorAll(".legend li")].map((item, i) => ({
-		item, name: item.querySelector(".name").textContent, now: item.querySelector(".now"), rest: [...item.querySelector(".now").childNodes],
+		item, name: item.querySelector(".name").textContent, now: item.querySelector(".reads"), rest: [...item.querySelector(".reads").childNodes],
 		values: rows.map(row => { const data = row.cells[i + 1].querySelector("data"); return data ? Number(data.value) : null; }),
 		words: at => rows[at].cells[i + 1].textContent,
 	}));
@@ -26,8 +26,9 @@ function piled(series) {
 }
 
 // dates names times on the axis as briefly as their distance lets it. They are UTC, as everything on the page.
-function dates(_, splits, __, ___, step) {
+function dates(u, splits, _, __, step) {
 	return splits.map(s => {
+		if (s > u.data[0].at(-1)) return null; // there is no room for it
 		const d = new Date(s * 1000), day = d.getUTCDate() + " " + months[d.getUTCMonth()];
 		if (step >= 86400 || d.getUTCHours() === 0 && d.getUTCMinutes() === 0 && d.getUTCSeconds() === 0) return day;
 		return two(d.getUTCHours()) + ":" + two(d.getUTCMinutes()) + (step < 60 ? ":" + two(d.getUTCSeconds()) : "");
@@ -98,13 +99,14 @@ function draw(figure) {
 	const axis = {stroke: () => css(figure, "--dim"), grid: {stroke: () => css(figure, "--line"), width: 1}, ticks: {show: false}, font};
 	const format = amount(figure.dataset.kind);
 	// A little room on either side of bars, which stand about their times.
+	const first = chart.times[0], last = chart.times.at(-1);
 	const room = stack && chart.times.length > 1 ? (chart.times[1] - chart.times[0]) / 2 : 0;
 	const u = new uPlot({
 		width: plot.clientWidth, height: plot.clientHeight, legend: {show: false}, padding: [20, 12, 0, 0],
 		tzDate: ts => uPlot.tzDate(new Date(ts * 1000), "Etc/UTC"),
 		cursor: {y: false, points: {show: !stack}, drag: {x: !!figure.dataset.since, y: false, setScale: false}},
 		scales: {
-			x: {range: (_, min, max) => min === max ? [min - 1800, max + 1800] : [min - room, max + room]},
+			x: {range: () => first === last ? [first - 1800, last + 1800] : [first - room, last + room]},
 			y: {range: (_, min, max) => { const top = max > 0 ? max : 1; return [Math.min(0, min), figure.dataset.kind === "percent" && top > .9 && top <= 1 ? 1 : top * 1.05]; }},
 		},
 		axes: [{...axis, values: dates, space: 64, size: 28, grid: {show: false}}, {...axis, values: (_, list) => list.map(format), space: 34, size: sized(font)}],
