@@ -89,7 +89,7 @@ func number(kind view.Kind, v any) string {
 	case math.IsNaN(f) || math.IsInf(f, 0):
 		return "–"
 	case kind == view.Percent:
-		return strconv.FormatFloat(f*100, 'f', decimals(f*100), 64) + " %"
+		return strconv.FormatFloat(f*100, 'f', max(decimals(f*100), beside(f)), 64) + " %"
 	case kind == view.Bytes:
 		return size(f)
 	case kind == view.Duration:
@@ -127,6 +127,15 @@ func decimals(f float64) int {
 		return 1
 	}
 	return 2
+}
+
+// beside is how many decimals of a percentage tell it from 0 % and 100 %: 99.97 % is not all.
+func beside(share float64) int {
+	edge := min(math.Abs(share), math.Abs(1-share))
+	if edge == 0 || edge >= .01 {
+		return 0
+	}
+	return min(4, int(math.Ceil(-math.Log10(edge)))-1)
 }
 
 // grouped has thin spaces between thousands.
