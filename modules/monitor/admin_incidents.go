@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -61,9 +62,9 @@ func (a *App) serveIncidents(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	v := r.URL.Query()
-	q := incident.Query{State: v.Get("state"), After: v.Get("after")}
-	if q.State != "" && q.State != incident.Open && q.State != incident.Acknowledged && q.State != incident.Closed {
-		return host.BadRequest(errors.New("state: it is open, acknowledged or closed"))
+	q := incident.Query{After: v.Get("after")}
+	if q.State, err = stateOf(v.Get("state")); err != nil {
+		return host.BadRequest(err)
 	}
 	if word := v.Get("level"); word != "" {
 		var ok bool
@@ -83,6 +84,18 @@ func (a *App) serveIncidents(w http.ResponseWriter, r *http.Request) error {
 		out.Next = all[len(all)-1].ID
 	}
 	return host.AnswerJSON(w, out)
+}
+
+// stateOf reads a state, "active" or nothing.
+func stateOf(word string) (string, error) {
+	if word == "" || word == incident.Active {
+		return word, nil
+	}
+	state, ok := incident.ParseState(word)
+	if !ok {
+		return "", fmt.Errorf("state: it is active, %s", strings.Join(incident.States(), ", "))
+	}
+	return state, nil
 }
 
 func limitOf(v url.Values, most int) (int, error) {
@@ -194,7 +207,7 @@ func workError(err error) error {
 		status = http.StatusNotFound
 	case errors.Is(err, incident.ErrMalformed), errors.Is(err, respond.ErrMalformed):
 		status = http.StatusBadRequest
-	case errors.Is(err, incident.ErrState), errors.Is(err, respond.ErrState), errors.Is(err, incident.ErrFull):
+	case errors.Is(err, incident.ErrState), errors.Is(err, respond.ErrState), errors.Is(err, incident.ErrFull), errors.Is(err, incident.ErrConflict):
 		status = http.StatusConflict
 	case errors.Is(err, respond.ErrExempt), errors.Is(err, respond.ErrNoUndo), errors.Is(err, respond.ErrRefused):
 		status = http.StatusUnprocessableEntity

@@ -146,7 +146,7 @@ func (a *App) tellPeople(ctx context.Context, i incident.Incident, change incide
 func alertOf(i incident.Incident) alert.Incident {
 	return alert.Incident{
 		ID: i.ID, Title: i.Title, Level: i.Level, First: i.First, Last: i.Last, Findings: i.Count, Subjects: i.Subjects,
-		Acknowledged: i.State == incident.Acknowledged, Closed: i.State == incident.Closed, Merged: i.Merged != "",
+		Acknowledged: !i.Triaged.IsZero(), Closed: i.State == incident.Closed, Merged: i.Merged != "",
 	}
 }
 

@@ -71,7 +71,7 @@ func incidentListCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{Use: "list", Short: "Lists incidents, the newest first", Args: cobra.NoArgs}
 	gateway.Register(cmd)
-	cmd.Flags().StringVar(&state, "state", "", "Only those that are open, acknowledged or closed")
+	cmd.Flags().StringVar(&state, "state", "", "Only those that are open, triaged, contained, remediated or closed, or active: not closed")
 	cmd.Flags().StringVar(&level, "level", "", "Only those of this level or above: low, medium, high or critical")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -19,8 +20,11 @@ type Incidents struct {
 	// From which level on a finding begins an incident: informational, low, medium (default), high or critical. Lower ones join those about the same.
 	Least string `json:"least,omitempty"`
 
-	// How long after the last event of an incident a finding about the same joins it. Default: 6h.
+	// How long after the last event of an incident a finding about the same subject and technique joins it. Default: 6h.
 	Within caddy.Duration `json:"within,omitempty"`
+
+	// The same of a finding about the subject, but of another technique. Default: 1h.
+	Chain caddy.Duration `json:"chain,omitempty"`
 
 	// How long an incident stays after it was closed, or, where nobody closes it, after its last event. Default: 8760h (365 days).
 	Keep caddy.Duration `json:"keep,omitempty"`
@@ -42,9 +46,15 @@ func (i *Incidents) options() (*incident.Options, error) {
 		}
 		o.Least = level
 	}
-	o.Within, o.Keep = time.Duration(i.Within), time.Duration(i.Keep)
+	o.Within, o.Chain, o.Keep = time.Duration(i.Within), time.Duration(i.Chain), time.Duration(i.Keep)
 	if o.Within != 0 && (o.Within < time.Minute || o.Within > 30*24*time.Hour) {
 		return nil, fmt.Errorf("incidents: within %s: it is 1m to 30d", o.Within)
+	}
+	if o.Chain != 0 && (o.Chain < time.Minute || o.Chain > 30*24*time.Hour) {
+		return nil, fmt.Errorf("incidents: chain %s: it is 1m to 30d", o.Chain)
+	}
+	if o.Chain > cmp.Or(o.Within, 6*time.Hour) {
+		return nil, fmt.Errorf("incidents: chain %s: it is within's time at most", o.Chain)
 	}
 	if o.Keep != 0 && (o.Keep < time.Hour || o.Keep > 10*365*24*time.Hour) {
 		return nil, fmt.Errorf("incidents: keep %s: it is 1h to 3650d", o.Keep)
@@ -58,6 +68,7 @@ func (i *Incidents) options() (*incident.Options, error) {
 //	incidents {
 //		least  informational|low|medium|high|critical
 //		within <duration>
+//		chain  <duration>
 //		keep   <duration>
 //	}
 func (a *App) parseIncidents(d *caddyfile.Dispenser) error {
@@ -82,22 +93,18 @@ func (a *App) parseIncidents(d *caddyfile.Dispenser) error {
 		switch name {
 		case "least":
 			i.Least = value
-		case "within", "keep":
+		case "within", "chain", "keep":
 			t, err := caddy.ParseDuration(value)
 			if err != nil || t <= 0 {
 				return d.Errf("incidents: %s %q: it is a duration as 6h", name, value)
 			}
-			if name == "within" {
-				i.Within = caddy.Duration(t)
-			} else {
-				i.Keep = caddy.Duration(t)
-			}
+			*map[string]*caddy.Duration{"within": &i.Within, "chain": &i.Chain, "keep": &i.Keep}[name] = caddy.Duration(t)
 		default:
-			return d.Errf("unknown subdirective %q: incidents knows least, within and keep", name)
+			return d.Errf("unknown subdirective %q: incidents knows least, within, chain and keep", name)
 		}
-		if _, err := i.options(); err != nil {
-			return d.WrapErr(err)
-		}
+	}
+	if _, err := i.options(); err != nil {
+		return d.WrapErr(err)
 	}
 	return nil
 }

@@ -48,6 +48,9 @@ func (a *App) openWork(ctx caddy.Context) error {
 	run, ends := context.WithCancel(context.Background()) // it ends with Cleanup
 	w := &work{logger: a.logger, ends: ends}
 	if options != nil {
+		if g.Keys != nil {
+			options.Sealer = g.Keys
+		}
 		w.incidents = incident.New(g.DB, g.Events, time.Now, *options, observeIncident)
 		w.running.Go(func() { w.prune(run) })
 	}

@@ -21,7 +21,7 @@ var (
 	}, []string{"change"})
 	incidentSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "gateway_incident_seconds", Buckets: hours,
-		Help: "Times of incidents by step: opened (since their first event), acknowledged and closed (since they were opened).",
+		Help: "Times of incidents by step: opened (since their first event), acknowledged (triaged), contained, remediated and closed (since they were opened).",
 	}, []string{"step"})
 	responsesTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gateway_responses_total", Help: "What became of responses, by action and state; skipped are those that could not be done to whom a finding is about, or must not.",

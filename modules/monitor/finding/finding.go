@@ -122,6 +122,7 @@ const (
 	Match       = "match"       // one event is enough
 	Correlation = "correlation" // several are
 	Anomaly     = "anomaly"     // unlike what is usual: never enough for a ban
+	Report      = "report"      // a person told of it: nothing is done about it by itself
 )
 
 // MostEvents is how many events a finding names.

@@ -32,11 +32,25 @@ func (b *Book) tell(i *Incident, c Change, f *finding.Finding, merged []string) 
 	b.events.Emit(e)
 }
 
-// tellChanged says what somebody did.
-func (b *Book) tellChanged(i *Incident, who string) {
-	e := &event.Event{Category: category, Action: "incident-changed", Outcome: event.Success, Reason: "somebody works on it", Fields: append(fields(i), zap.String("gateway.incident.by", who))}
-	if i.State == Closed {
-		e.Action, e.Reason = "incident-closed", "somebody closed it"
+// tellEdited says what somebody did. What they wrote is in no event.
+func (b *Book) tellEdited(i *Incident, who string, edited []Edited) {
+	if len(edited) == 0 {
+		return
+	}
+	e := &event.Event{Category: category, Action: "incident-changed", Outcome: event.Success, Reason: "somebody works on it"}
+	var changed []string
+	for _, one := range edited {
+		changed = append(changed, one.Field)
+		if one.Field == "state" && one.After == Closed {
+			e.Action, e.Reason = "incident-closed", "somebody closed it"
+		}
+	}
+	e.Fields = append(fields(i), zap.String("gateway.incident.by", who), zap.Strings("gateway.incident.changed", changed), zap.Int64("gateway.incident.version", i.Version))
+	if i.Owner != "" {
+		e.Fields = append(e.Fields, zap.String("gateway.incident.assignee", i.Owner))
+	}
+	if i.Verdict != "" {
+		e.Fields = append(e.Fields, zap.String("gateway.incident.verdict", i.Verdict))
 	}
 	b.events.Emit(e)
 }

@@ -137,7 +137,7 @@ func TestIncidentsMerge(t *testing.T) {
 		t.Fatal(c, i)
 	}
 	w, err := d.Show(t.Context(), a.ID)
-	if err != nil || w.Level != finding.High || w.Title != "Title of b" || w.Count != 3 || len(w.Findings) != 3 || len(w.Notes) != 1 || w.Owner != "ada" || w.State != Acknowledged {
+	if err != nil || w.Level != finding.High || w.Title != "Title of b" || w.Count != 3 || len(w.Findings) != 3 || len(w.Notes) != 1 || w.Owner != "ada" || w.State != Triaged {
 		t.Errorf("%+v, %v", w, err)
 	}
 	if other, err := d.Show(t.Context(), b.ID); err != nil || other.State != Closed || other.Merged != a.ID {
@@ -156,7 +156,7 @@ func TestWorkOnIncidents(t *testing.T) {
 	d := open(t, dbtest.New(t), Options{Keep: time.Hour})
 	i, _ := d.add(d.found("a", finding.High, 0, "user:u1"))
 	d.at = d.at.Add(5 * time.Minute)
-	if got, err := d.Acknowledge(t.Context(), i.ID, "ada"); err != nil || got.State != Acknowledged || got.Owner != "ada" {
+	if got, err := d.Acknowledge(t.Context(), i.ID, "ada"); err != nil || got.State != Triaged || got.Owner != "ada" {
 		t.Fatal(got, err)
 	}
 	d.at = d.at.Add(5 * time.Minute)
