@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/convosphere/gateway/modules/internal/abuse"
-	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/host"
 )
 
@@ -17,6 +16,7 @@ import (
 const (
 	defaultStatus = 20
 	mostStatus    = 10_000
+	mostUserID    = 256 // bytes
 )
 
 // abuseJSON is a score as the admin API has it.
@@ -93,25 +93,21 @@ func (a *App) serveAbuseRemoval(w http.ResponseWriter, r *http.Request) error {
 	if a.ground.Abuse == nil {
 		return host.BadRequest(errAbuseOff)
 	}
-	e := &event.Event{Category: "configuration", Action: "abuse-forgiven", Outcome: event.Success, Reason: "by an operator"}
 	switch q := r.URL.Query(); {
 	case q.Has("client") && !q.Has("user"):
 		ip, err := netip.ParseAddr(q.Get("client"))
 		if err != nil {
 			return host.BadRequest(errors.New("client: it is an address"))
 		}
-		a.ground.Abuse.Forget(ip)
-		e.SourceIP = ip.String()
+		a.forgive(ip, "")
 	case q.Get("user") != "" && !q.Has("client"):
-		if len(q.Get("user")) > 256 {
+		if len(q.Get("user")) > mostUserID {
 			return host.BadRequest(errors.New("user: it is an account's id"))
 		}
-		a.ground.Abuse.ForgetUser(q.Get("user"))
-		e.UserID = q.Get("user")
+		a.forgive(netip.Addr{}, q.Get("user"))
 	default:
 		return host.BadRequest(errors.New("name a client or a user"))
 	}
-	a.ground.Events.Emit(e)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

@@ -74,6 +74,7 @@ type App struct {
 
 	ground    *ground.Ground
 	log       *auditlog.Log // nil: none is kept
+	verifier  *verifier     // of the log
 	logger    *zap.Logger
 	ctx       caddy.Context
 	stopAbuse func() // set by Start
@@ -105,6 +106,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.ground = g
 	a.showSettings()
+	a.addViews()
 	if err := registerMetrics(ctx.GetMetricsRegistry(), g, a.outputs); err != nil {
 		return err
 	}

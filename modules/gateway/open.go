@@ -117,6 +117,9 @@ func open(ctx context.Context, a *App) (*ground.Ground, error) {
 		if err := openLog(ctx, a, g, &releases); err != nil {
 			return err
 		}
+		if err := a.openVerifier(g, &releases); err != nil {
+			return err
+		}
 
 		if g.DataKeys, err = openDataKeys(ctx, a, g, &releases); err != nil {
 			return err

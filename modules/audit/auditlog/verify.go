@@ -24,7 +24,12 @@ type Told struct{ From, Note string }
 // What is right is known from the hashes, where the root that was signed is theirs; else from each event's own mark, where the node's key ring is there; else
 // only from group to group.
 func Verify(f *Folder, told ...Told) (*Report, error) {
-	v := &verification{Folder: f, report: &Report{Origin: f.Origin, Key: f.VKey}, hashes: f.hashes(), running: f.beingWritten()}
+	return VerifyAside(f, func() error { return nil }, told...)
+}
+
+// VerifyAside is Verify beside other work: breathe is called after each few events, and an error of it ends the verification.
+func VerifyAside(f *Folder, breathe func() error, told ...Told) (*Report, error) {
+	v := &verification{Folder: f, report: &Report{Origin: f.Origin, Key: f.VKey}, hashes: f.hashes(), running: f.beingWritten(), breathe: breathe}
 	defer v.hashes.close()
 	if err := v.prepare(told); err != nil {
 		return nil, err
@@ -44,6 +49,8 @@ type verification struct {
 	report     *Report
 	hashes     *hashes
 	running    bool
+	breathe    func() error
+	lines      int
 	segments   []segment
 	pruned     Checkpoint
 	told       []toldCheckpoint
@@ -112,6 +119,9 @@ func (v *verification) trust() error {
 	for _, c := range all {
 		for p.n < c.Size && p.n < count {
 			h, err := next(in)
+			if err == nil {
+				err = v.breath()
+			}
 			if err != nil {
 				return err
 			}
@@ -226,7 +236,7 @@ func (v *verification) walk() error {
 			} else {
 				v.event(x)
 			}
-			return nil
+			return v.breath()
 		})
 		if errors.Is(err, fs.ErrNotExist) && v.running {
 			continue // retention was quicker
@@ -237,6 +247,16 @@ func (v *verification) walk() error {
 	}
 	v.size = max(v.last, v.truth)
 	return nil
+}
+
+// breatheEvery is after how many events it is.
+const breatheEvery = 1024
+
+func (v *verification) breath() error {
+	if v.lines++; v.lines%breatheEvery != 0 {
+		return nil
+	}
+	return v.breathe()
 }
 
 // event judges one line.

@@ -116,6 +116,7 @@ var dictionary = map[string]class{
 	"data-key-exported":        {"configuration", "access", ""},
 	"data-keys-rewrapped":      {"configuration", "change", ""},
 	"audit-checkpoint":         {"configuration", "info", ""},
+	"audit-verified":           {"configuration", "info", ""},
 	"audit-repaired":           {"configuration", "change", ""},
 	"audit-set-aside":          {"configuration", "change", ""},
 	"audit-missing":            {"configuration", "change", ""},
