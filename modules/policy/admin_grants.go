@@ -137,7 +137,7 @@ func (a *App) changeGrants(w http.ResponseWriter, r *http.Request, add, remove [
 	if err := a.grants.Apply(ctx, add, remove); err != nil {
 		return grantError(err)
 	}
-	a.tellOfGrants(r, ids, add, remove)
+	a.tellOfGrants(byAdminAPI, addressOf(r), ids, add, remove)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

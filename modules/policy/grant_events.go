@@ -48,22 +48,32 @@ func (a *App) accountIDs(ctx context.Context, lists ...[]grant.Grant) (map[strin
 	return ids, rows.Err()
 }
 
-// tellOfGrants emits what an operator changed.
-func (a *App) tellOfGrants(r *http.Request, ids map[string]string, add, remove []grant.Grant) {
+const (
+	byAdminAPI = "by the admin API"
+	byOperator = "by an operator"
+)
+
+// addressOf is where a request of the admin API came from.
+func addressOf(r *http.Request) string {
 	from, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
-		from = "" // a Unix socket has no address
+		return "" // a Unix socket has no address
 	}
+	return from
+}
+
+// tellOfGrants emits what an operator changed.
+func (a *App) tellOfGrants(how, from string, ids map[string]string, add, remove []grant.Grant) {
 	if len(add)+len(remove) > mostGrantEvents {
 		a.ground.Events.Emit(&event.Event{
-			Category: "iam", Action: "grants-changed", Outcome: event.Success, Reason: "by the admin API", SourceIP: from,
+			Category: "iam", Action: "grants-changed", Outcome: event.Success, Reason: how, SourceIP: from,
 			Fields: []zap.Field{zap.Int("gateway.grants.added", len(add)), zap.Int("gateway.grants.removed", len(remove))},
 		})
 		return
 	}
 	tell := func(action string, g grant.Grant) {
 		e := &event.Event{
-			Category: "iam", Action: action, Outcome: event.Success, Reason: "by the admin API", SourceIP: from, UserID: ids[g.Subject],
+			Category: "iam", Action: action, Outcome: event.Success, Reason: how, SourceIP: from, UserID: ids[g.Subject],
 			Fields: []zap.Field{zap.String("gateway.grant.subject", kindOfSubject(g)), zap.String("gateway.grant.object", event.Cut(g.Object, 256))},
 		}
 		if g.Relation != "" {

@@ -115,6 +115,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.openShadow(); err != nil {
 		return err
 	}
+	a.addGrantViews()
 	return registerMetrics(ctx.GetMetricsRegistry())
 }
 

@@ -20,7 +20,7 @@ const (
 	UsualRows   = 100
 	MostExport  = 100_000 // rows of one export
 	mostValue   = 512     // bytes of a filter's value
-	mostAfter   = 512
+	mostAfter   = 2048
 	mostField   = 1024 // bytes of an action's field, where it says nothing else
 	mostLooking = 20 * 365 * 24 * time.Hour
 )

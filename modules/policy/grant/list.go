@@ -2,8 +2,10 @@ package grant
 
 import (
 	"context"
+	"database/sql"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -115,10 +117,16 @@ func cursorOf(g Grant) string {
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
-func (q Query) cursor() (Grant, error) {
+func (q Query) cursor() (Grant, error) { return FromID(q.After) }
+
+// ID names the grant in one word. It is no secret.
+func (g Grant) ID() string { return cursorOf(g) }
+
+// FromID is the grant of that ID, without its end: whether it is there is not known. Errors: ErrMalformed.
+func FromID(id string) (Grant, error) {
 	var parts [3]string
-	raw, err := base64.RawURLEncoding.DecodeString(q.After)
-	if err == nil && len(q.After) <= maxCursor {
+	raw, err := base64.RawURLEncoding.DecodeString(id)
+	if err == nil && len(id) <= maxCursor {
 		err = json.Unmarshal(raw, &parts)
 	}
 	g := Grant{Object: parts[0], Subject: parts[1], Relation: parts[2]}
@@ -127,3 +135,22 @@ func (q Query) cursor() (Grant, error) {
 	}
 	return g, nil
 }
+
+// Get is one grant that holds. Errors: ErrNone.
+func (s *Store) Get(ctx context.Context, g Grant) (Entry, error) {
+	e := Entry{Grant: g}
+	var expires, at int64
+	err := s.db.QueryRow(ctx, `SELECT expires, at FROM grants WHERE object = ? AND subject = ? AND relation = ? AND (expires = 0 OR expires > ?)`,
+		g.Object, g.Subject, g.Relation, database.Micros(s.now())).Scan(&expires, &at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return e, ErrNone
+	}
+	if err != nil {
+		return e, fmt.Errorf("reading a grant: %w", err)
+	}
+	e.Expires, e.Since = database.Time(expires), database.Time(at)
+	return e, nil
+}
+
+// ErrNone says that nobody was granted that, or that it has ended.
+var ErrNone = errors.New("there is no such grant")
