@@ -18,8 +18,10 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/convosphere/gateway/modules/internal/cost"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/internal/problem"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/test/extended"
 )
@@ -195,5 +197,25 @@ func TestEventOfExtendedConnect(t *testing.T) {
 	w, e, _ = serve(t, extended.Request(3, "https://h.example/ws"), func(http.ResponseWriter, *http.Request) error { return caddyhttp.Error(502, errors.New("inside")) })
 	if w.Code != 502 || e["http.response.status_code"] != 502. {
 		t.Errorf("%d: %v", w.Code, e)
+	}
+}
+
+// Who refused a request is in its event: the part that wrote the answer, or audit itself for an error of a handler that is none of the gateway's.
+func TestWhoAnswered(t *testing.T) {
+	_, e, _ := serve(t, httptest.NewRequest("GET", "/", nil), func(w http.ResponseWriter, r *http.Request) error {
+		rc := reqctx.From(r.Context())
+		rc.Cost.Begin(cost.RateLimit, nil)
+		defer rc.Cost.End()
+		problem.Write(w, r, problem.Problem{Status: http.StatusTooManyRequests})
+		return nil
+	})
+	if e["gateway.problem_by"] != "rate_limit" {
+		t.Errorf("%v", e)
+	}
+	_, e, _ = serve(t, httptest.NewRequest("GET", "/", nil), func(http.ResponseWriter, *http.Request) error {
+		return caddyhttp.Error(http.StatusBadGateway, errors.New("no back end"))
+	})
+	if e["gateway.problem_by"] != "audit" || e["gateway.problem"] != "bad-gateway" {
+		t.Errorf("%v", e)
 	}
 }

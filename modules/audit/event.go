@@ -61,6 +61,7 @@ func eventOf(s seen, rc *reqctx.Request, status int, out, in int64, ctxErr error
 		}
 	}
 	add("gateway.problem", rc.Problem)
+	add("gateway.problem_by", rc.By)
 	add("gateway.refused", rc.Refused)
 	add("gateway.classification", rc.Class)
 	e.Fields = append(e.Fields, limitFields(rc)...)

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/convosphere/gateway/modules/internal/cost"
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/problem"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
@@ -25,6 +26,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	defer h.ground.Hold()()
 	r, rc := reqctx.Ensure(r)
+	next = rc.Cost.Begin(cost.Audit, next)
+	defer rc.Cost.End()
 	// The id is ours alone: a client's is not passed on, and the client learns ours for its bug report.
 	r.Header.Set("X-Request-Id", rc.ID)
 	w.Header().Set("X-Request-Id", rc.ID)
@@ -33,7 +36,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	// What the event tells of the request is kept now: handlers further in rewrite it.
 	seen := seenOf(r)
-	body := &countingBody{ReadCloser: r.Body}
+	body := &countingBody{ReadCloser: r.Body, clock: &rc.Cost}
 	if r.Body != nil && r.Body != http.NoBody {
 		r.Body = body
 	}
@@ -114,11 +117,14 @@ func (h *Handler) render(rec caddyhttp.ResponseRecorder, r *http.Request, err er
 // countingBody counts what was read of a request's body.
 type countingBody struct {
 	io.ReadCloser
-	n atomic.Int64
+	n     atomic.Int64
+	clock *cost.Clock
 }
 
 func (b *countingBody) Read(p []byte) (int, error) {
+	began := b.clock.Waiting()
 	n, err := b.ReadCloser.Read(p)
+	b.clock.Waited(began) // a slow client's time is nobody's cost
 	b.n.Add(int64(n))
 	return n, err
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/convosphere/gateway/modules/internal/cost"
 	"github.com/convosphere/gateway/modules/internal/metrics"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 )
@@ -20,7 +21,7 @@ var (
 )
 
 func registerMetrics(reg prometheus.Registerer) error {
-	return metrics.Register(reg, requests, panics)
+	return metrics.Register(reg, append(cost.Collectors(), requests, panics)...)
 }
 
 // countRequest keeps labels bounded: the class is one of five, the problem is a name from our own code.

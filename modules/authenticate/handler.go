@@ -12,6 +12,7 @@ import (
 	"github.com/convosphere/gateway/modules/identity/oidc"
 	"github.com/convosphere/gateway/modules/identity/token"
 	"github.com/convosphere/gateway/modules/internal/abuse"
+	"github.com/convosphere/gateway/modules/internal/cost"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/problem"
@@ -28,6 +29,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	defer h.ground.Hold()()
 	r, rc := reqctx.Ensure(r)
+	next = rc.Cost.Begin(cost.Authenticate, next)
+	defer rc.Cost.End()
 	if h.LoginURL != "off" {
 		rc.LoginURL = h.LoginURL
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/convosphere/gateway/modules/internal/cost"
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/problem"
 	"github.com/convosphere/gateway/modules/internal/redact"
@@ -25,6 +26,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return host.FromConnect(h, w, r, next)
 	}
 	r, rc := reqctx.Ensure(r)
+	next = rc.Cost.Begin(cost.Authorize, next)
+	defer rc.Cost.End()
 	defer h.ground.Hold()()
 	rt, segs, err := h.route(r)
 	if err != nil {

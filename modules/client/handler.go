@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/convosphere/gateway/modules/internal/cost"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/problem"
@@ -24,6 +25,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	defer h.ground.Hold()()
 	r, rc := reqctx.Ensure(r)
+	next = rc.Cost.Begin(cost.Client, next)
+	defer rc.Cost.End()
 	rc.Client = identify(r)
 	if b, ok := h.banned(r, rc); ok {
 		return h.turnAway(w, r, rc, b)

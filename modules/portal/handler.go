@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/convosphere/gateway/modules/identity/session"
+	"github.com/convosphere/gateway/modules/internal/cost"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/problem"
 	"github.com/convosphere/gateway/modules/internal/redact"
@@ -33,6 +34,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	defer h.ground.Hold()()
 	r, rc := reqctx.Ensure(r)
+	rc.Cost.Begin(cost.Portal, nil)
+	defer rc.Cost.End()
 	rc.Route = name
 	c := &call{&answer{ResponseWriter: w}, r, rc, id}
 	secure(c.w.Header())

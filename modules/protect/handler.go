@@ -5,6 +5,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/convosphere/gateway/modules/internal/cost"
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/problem"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
@@ -19,6 +20,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return host.FromConnect(h, w, r, next)
 	}
 	r, rc := reqctx.Ensure(r)
+	next = rc.Cost.Begin(cost.Protect, next)
+	defer rc.Cost.End()
 	defer h.ground.Hold()()
 	return h.output.Serve(w, r, func(w http.ResponseWriter, r *http.Request) error { return h.inside(w, r, rc, next) })
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/convosphere/gateway/modules/internal/cost"
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/problem"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
@@ -19,6 +20,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return host.FromConnect(h, w, r, next)
 	}
 	r, rc := reqctx.Ensure(r)
+	next = rc.Cost.Begin(cost.RateLimit, next)
+	defer rc.Cost.End()
 	defer h.ground.Hold()()
 	a := h.asked(w, r, rc)
 	if h.overloaded(w, r, rc, a.client) {

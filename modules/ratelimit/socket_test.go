@@ -24,7 +24,7 @@ import (
 )
 
 // echoThrough is the URL of an echo server behind the handler. ended is told of each socket that has ended.
-func echoThrough(t *testing.T, h *Handler, ended ...chan<- reqctx.Request) string {
+func echoThrough(t *testing.T, h *Handler, ended ...chan<- *reqctx.Request) string {
 	t.Helper()
 	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := websocket.Accept(w, r, nil)
@@ -49,7 +49,7 @@ func echoThrough(t *testing.T, h *Handler, ended ...chan<- reqctx.Request) strin
 		r, rc := reqctx.Ensure(r)
 		defer func() {
 			for _, c := range ended {
-				c <- *rc
+				c <- rc
 			}
 		}()
 		if user := r.URL.Query().Get("user"); user != "" {
@@ -140,7 +140,7 @@ func TestWarning(t *testing.T) {
 	h.state = newState(func() time.Time { return now }, time.Hour)
 	t.Cleanup(h.state.leases.close)
 	h.limiter = limit.NewLimiter(h.state.limits, limit.Options{})
-	ended := make(chan reqctx.Request, 1)
+	ended := make(chan *reqctx.Request, 1)
 	c, _, err := dial(t, echoThrough(t, h, ended))
 	if err != nil {
 		t.Fatal(err)
@@ -186,7 +186,7 @@ func TestWarning(t *testing.T) {
 	}
 	rc := <-ended
 	if rc.Limited != "talk" || rc.LimitedKey != "client" || !slices.Equal(rc.LimitedBy, []string{"talk"}) || !slices.Equal(rc.Shadowed, []string{"seen"}) {
-		t.Errorf("the event would tell %+v", rc)
+		t.Errorf("the event would tell %+v", rc.LimitedBy)
 	}
 	if rc.Socket == nil || rc.Socket.CloseCode != 1008 {
 		t.Errorf("%+v", rc.Socket)

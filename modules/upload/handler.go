@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/internal/abuse"
+	"github.com/convosphere/gateway/modules/internal/cost"
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/internal/route"
@@ -39,6 +40,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return next.ServeHTTP(w, r)
 	}
 	r, rc := reqctx.Ensure(r)
+	next = rc.Cost.Begin(cost.Upload, next)
+	defer rc.Cost.End()
 	x := &exchange{h: h, rules: rules, w: w, r: r, rc: rc, kind: k}
 	defer h.ground.Hold()()
 	defer x.end()

@@ -5,6 +5,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/convosphere/gateway/modules/internal/cost"
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/internal/route"
@@ -18,6 +19,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return host.FromConnect(h, w, r, next)
 	}
 	r, rc := reqctx.Ensure(r)
+	next = rc.Cost.Begin(cost.Validate, next)
+	defer rc.Cost.End()
 	op, free, ok := h.request(w, r, rc)
 	defer free()
 	if !ok {

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/convosphere/gateway/modules/internal/cost"
 	"github.com/convosphere/gateway/modules/internal/gate"
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/problem"
@@ -32,6 +33,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if h = h.of(r); h.rules == nil {
 		return next.ServeHTTP(w, r)
 	}
+	next = rc.Cost.Begin(cost.WAF, next)
+	defer rc.Cost.End()
 	h = h.strict(rc)
 	x := h.inspect(w, r, rc)
 	defer x.end()

@@ -55,7 +55,7 @@ func Write(w http.ResponseWriter, r *http.Request, p Problem) {
 	}
 	id, login := "", ""
 	if rc := reqctx.From(r.Context()); rc != nil {
-		rc.Problem = p.Type
+		rc.Problem, rc.By = p.Type, rc.Cost.At()
 		id, login = rc.ID, rc.LoginURL
 	}
 	own(w)

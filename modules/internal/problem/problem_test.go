@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/convosphere/gateway/modules/internal/cost"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 )
 
@@ -37,8 +38,18 @@ func TestProgramsGetJSON(t *testing.T) {
 	if w.Header().Get("Content-Encoding") != "" || w.Header().Get("Etag") != "" || w.Header().Get("Cache-Control") != "no-store" {
 		t.Fatalf("headers of the answer it replaces: %v", w.Header())
 	}
-	if rc.Problem != "rate-limited" {
-		t.Fatal(rc.Problem)
+	if rc.Problem != "rate-limited" || rc.By != "" {
+		t.Fatal(rc.Problem, rc.By)
+	}
+}
+
+// Who answered with it is known.
+func TestBy(t *testing.T) {
+	r, rc := request("GET", "/x", nil)
+	rc.Cost.Begin(cost.WAF, nil)
+	defer rc.Cost.End()
+	if Write(httptest.NewRecorder(), r, Problem{Status: 403}); rc.By != "waf" {
+		t.Error(rc.By)
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"github.com/convosphere/gateway/modules/internal/cost"
 )
 
 // Request is what is known of one request or socket.
@@ -37,8 +39,11 @@ type Request struct {
 	Resource   Resource  // gw_authorize: what the route says the request is about
 	Refused    string    // gw_client: what it had against the form of the request; "" nothing
 	Problem    string    // internal/problem: the type of the problem answered, "" none
+	By         string    // internal/problem: the part that answered it (cost.Part), "" that is not known
 	Activity   *Activity // gw_audit: who is told of what passes on a socket while it is open; nil nobody
 	Socket     *Socket   // internal/wsframe: what passed, once a socket is open; nil for plain requests
+
+	Cost cost.Clock // of the handlers, each of which says when it begins and ends
 }
 
 // ClearanceCookie is what a browser keeps that has solved a challenge of gw_rate_limit, which takes it out of requests. gw_authenticate takes out all
@@ -196,5 +201,6 @@ func Ensure(r *http.Request) (*http.Request, *Request) {
 		return r, rc
 	}
 	rc := &Request{ID: rand.Text(), Start: time.Now()}
+	rc.Cost.Sample(rc.ID)
 	return r.WithContext(context.WithValue(r.Context(), key{}, rc)), rc
 }
