@@ -27,6 +27,8 @@ var adminRoutes = map[string]func(*App, http.ResponseWriter, *http.Request) erro
 	"POST /gateway/incidents/{id}/close":       (*App).serveClosing,
 	"POST /gateway/incidents/{id}/notes":       (*App).serveNote,
 
+	"GET /gateway/reports/security": (*App).serveSecurityReport,
+
 	"GET /gateway/responses":               (*App).serveResponses,
 	"POST /gateway/responses":              (*App).serveOrder,
 	"GET /gateway/responses/{id}":          (*App).serveResponse,

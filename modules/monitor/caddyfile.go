@@ -14,6 +14,7 @@ import (
 //	monitor {
 //		alert { … }           # see parseAlerts
 //		anomaly off | { … }   # see parseAnomaly
+//		figures off | { … }   # see parseFigures
 //		incidents off | { … } # see parseIncidents
 //		respond <mode> | { … } # see parseRespond
 //		rules { … }           # see parseRules
@@ -51,6 +52,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
 	"alert":     (*App).parseAlerts,
 	"anomaly":   (*App).parseAnomaly,
+	"figures":   (*App).parseFigures,
 	"fleet":     (*App).parseFleet,
 	"incidents": (*App).parseIncidents,
 	"respond":   (*App).parseRespond,

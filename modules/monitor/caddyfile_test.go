@@ -60,6 +60,12 @@ func TestCaddyfile(t *testing.T) {
 		{"monitor {\n\trespond {\n\t\twebhook ftp://x\n\t}\n}", "", "https://"},
 		{"monitor {\n\trespond {\n\t\tmode mild\n\t\tmode off\n\t}\n}", "", "given twice"},
 		{"monitor {\n\trespond {\n\t\tban everybody\n\t}\n}", "", "respond knows"},
+		{"monitor {\n\tfigures off\n}", `{"figures":{"off":true}}`, ""},
+		{"monitor {\n\tfigures {\n\t\tkeep 800d\n\t}\n}", `{"figures":{"keep":69120000000000000}}`, ""},
+		{"monitor {\n\tfigures on\n}", "", "`figures off`, or a block"},
+		{"monitor {\n\tfigures {\n\t\tkeep 1h\n\t}\n}", "", "it is 1d to 3650d"},
+		{"monitor {\n\tfigures {\n\t\tkeep long\n\t}\n}", "", "it is a duration"},
+		{"monitor {\n\tfigures {\n\t\tevery 1m\n\t}\n}", "", "figures knows keep"},
 		{"monitor {\n\tnonsense\n}", "", `unknown subdirective "nonsense": monitor knows`},
 	} {
 		a := new(App)

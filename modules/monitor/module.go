@@ -11,6 +11,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/monitor/alert"
 	"github.com/convosphere/gateway/modules/monitor/detect"
+	"github.com/convosphere/gateway/modules/monitor/figure"
 	"github.com/convosphere/gateway/modules/monitor/finding"
 )
 
@@ -39,20 +40,25 @@ type App struct {
 	// What is done about findings. Default: what costs people a moment; the rest is proposed.
 	Respond *Respond `json:"respond,omitempty"`
 
+	// What is kept of figures. Default: for 400 days.
+	Figures *Figures `json:"figures,omitempty"`
+
 	// Who is told of incidents. Default: nobody.
 	Alerts *Alerts `json:"alerts,omitempty"`
 
-	ground *ground.Ground
-	logger *zap.Logger
-	live   *live
-	member *member       // nil: no fleet
-	limits func()        // of the member; nil: no fleet
-	rules  *detect.Rules // never nil once provisioned
-	work   *work         // nil: nothing is watched
-	alerts *alert.Desk   // nil: nobody is told
-	takers []taker
-	begin  []func()       // in Start
-	give   []func() error // back, in Cleanup, the last one first
+	ground  *ground.Ground
+	logger  *zap.Logger
+	live    *live
+	member  *member       // nil: no fleet
+	limits  func()        // of the member; nil: no fleet
+	rules   *detect.Rules // never nil once provisioned
+	work    *work         // nil: nothing is watched
+	alerts  *alert.Desk   // nil: nobody is told
+	tally   *tally        // nil: nothing is counted
+	figures *figure.Store // nil likewise
+	takers  []taker
+	begin   []func()       // in Start
+	give    []func() error // back, in Cleanup, the last one first
 }
 
 // taker does something about findings: incidents, responses.
@@ -72,6 +78,7 @@ var parts = []func(*App, caddy.Context) error{
 	(*App).openFleet,
 	(*App).openWork,
 	(*App).openAlerts,
+	(*App).openFigures,
 }
 
 // Provision opens what outlives a configuration, and reads the rules.
