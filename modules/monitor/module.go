@@ -108,6 +108,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 			return fmt.Errorf("monitor: %w", err)
 		}
 	}
+	a.addWorkViews()
 	return nil
 }
 

@@ -133,19 +133,30 @@ func (d *Desk) put(ctx context.Context, tx *database.Tx, channel, group string, 
 
 // Query says which alerts are asked for.
 type Query struct {
-	State string // "": all
-	Limit int    // at most MostListed, which 0 is
+	State   string // "": all
+	Channel string // "": all
+	After   string // the id of the last one of the page before
+	Limit   int    // at most MostListed, which 0 is
 }
 
 // MostListed is how many alerts a list has.
 const MostListed = 1000
 
-// List gives the newest first.
+// List gives the newest first. Errors: ErrNotFound where After is none.
 func (d *Desk) List(ctx context.Context, q Query) ([]Alert, error) {
 	if q.Limit <= 0 || q.Limit > MostListed {
 		q.Limit = MostListed
 	}
-	rows, err := d.DB.Query(ctx, columns+`WHERE ? = '' OR state = ? ORDER BY created DESC, id LIMIT ?`, q.State, q.State, q.Limit)
+	created := int64(1<<63 - 1)
+	if q.After != "" {
+		last, err := d.Get(ctx, q.After)
+		if err != nil {
+			return nil, err
+		}
+		created = database.Micros(last.Created)
+	}
+	rows, err := d.DB.Query(ctx, columns+`WHERE (? = '' OR state = ?) AND (? = '' OR channel = ?) AND (created < ? OR created = ? AND id > ?) ORDER BY created DESC, id LIMIT ?`,
+		q.State, q.State, q.Channel, q.Channel, created, created, q.After, q.Limit)
 	if err != nil {
 		return nil, fmt.Errorf("listing alerts: %w", err)
 	}
@@ -159,6 +170,15 @@ func (d *Desk) List(ctx context.Context, q Query) ([]Alert, error) {
 		all = append(all, a)
 	}
 	return all, rows.Err()
+}
+
+// Get reads one. Errors: ErrNotFound.
+func (d *Desk) Get(ctx context.Context, id string) (Alert, error) {
+	a, err := scan(d.DB.QueryRow(ctx, columns+`WHERE id = ?`, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return a, ErrNotFound
+	}
+	return a, err
 }
 
 // ErrNotFound is of alerts that are not there, or not in a state for it.

@@ -137,6 +137,7 @@ func (d *Desk) Get(ctx context.Context, id string) (Response, error) {
 // Query says which responses are asked for.
 type Query struct {
 	State    string // "": all
+	Action   string // "": all
 	Subject  finding.Subject
 	Incident string
 	Limit    int    // at most MostListed, which 0 is
@@ -159,9 +160,9 @@ func (d *Desk) List(ctx context.Context, q Query) ([]Response, error) {
 		}
 		created = database.Micros(last.Created)
 	}
-	rows, err := d.DB.Query(ctx, columns+`WHERE (? = '' OR state = ?) AND (? = '' OR subject_kind = ? AND subject = ?) AND (? = '' OR incident = ?)
+	rows, err := d.DB.Query(ctx, columns+`WHERE (? = '' OR state = ?) AND (? = '' OR action = ?) AND (? = '' OR subject_kind = ? AND subject = ?) AND (? = '' OR incident = ?)
 		AND (created < ? OR created = ? AND id > ?) ORDER BY created DESC, id LIMIT ?`,
-		q.State, q.State, q.Subject.Kind, q.Subject.Kind, q.Subject.ID, q.Incident, q.Incident, created, created, q.After, q.Limit)
+		q.State, q.State, q.Action, q.Action, q.Subject.Kind, q.Subject.Kind, q.Subject.ID, q.Incident, q.Incident, created, created, q.After, q.Limit)
 	if err != nil {
 		return nil, fmt.Errorf("listing responses: %w", err)
 	}
@@ -175,4 +176,23 @@ func (d *Desk) List(ctx context.Context, q Query) ([]Response, error) {
 		all = append(all, r)
 	}
 	return all, rows.Err()
+}
+
+// Counts is how many there are in each state.
+func (d *Desk) Counts(ctx context.Context) (map[string]int64, error) {
+	rows, err := d.DB.Query(ctx, `SELECT state, COUNT(*) FROM responses GROUP BY state`)
+	if err != nil {
+		return nil, fmt.Errorf("counting responses: %w", err)
+	}
+	defer rows.Close()
+	counts := map[string]int64{}
+	for rows.Next() {
+		var state string
+		var n int64
+		if err := rows.Scan(&state, &n); err != nil {
+			return nil, fmt.Errorf("counting responses: %w", err)
+		}
+		counts[state] = n
+	}
+	return counts, rows.Err()
 }
