@@ -26,6 +26,12 @@ var adminRoutes = map[string]func(*App, http.ResponseWriter, *http.Request) erro
 	"POST /gateway/incidents/{id}/acknowledge": (*App).serveAcknowledgement,
 	"POST /gateway/incidents/{id}/close":       (*App).serveClosing,
 	"POST /gateway/incidents/{id}/notes":       (*App).serveNote,
+	"PATCH /gateway/incidents/{id}":            (*App).serveEdit,
+	"GET /gateway/incidents/{id}/report":       (*App).serveIncidentReport,
+	"GET /gateway/incidents/precision":         (*App).servePrecision,
+	"GET /gateway/playbooks":                   (*App).servePlaybooks,
+
+	"POST /gateway/incidents/{id}/steps/{playbook}/{step}": (*App).serveTick,
 
 	"GET /gateway/reports/security": (*App).serveSecurityReport,
 

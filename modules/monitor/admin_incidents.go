@@ -15,8 +15,9 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/convosphere/gateway/modules/internal/host"
-	"github.com/convosphere/gateway/modules/monitor/finding"
+	"github.com/convosphere/gateway/modules/internal/view"
 	"github.com/convosphere/gateway/modules/monitor/incident"
+	"github.com/convosphere/gateway/modules/monitor/incident/playbook"
 	"github.com/convosphere/gateway/modules/monitor/respond"
 )
 
@@ -34,7 +35,11 @@ type incidentsJSON struct {
 // incidentJSON is one with all that there is of it.
 type incidentJSON struct {
 	incident.Whole
-	Responses []respond.Response `json:"responses"`
+	Responses  []respond.Response   `json:"responses"`
+	Timeline   []incident.Moment    `json:"timeline"`
+	Affected   []incident.Affected  `json:"affected"`
+	Playbooks  []*playbook.Playbook `json:"playbooks"`             // for it, the one that fits best first
+	AssignedTo string               `json:"assigned_to,omitempty"` // the assignee's user name
 }
 
 // byJSON says who does something, and what they write.
@@ -53,7 +58,7 @@ func (a *App) book() (*incident.Book, error) {
 	return a.work.incidents, nil
 }
 
-// serveIncidents lists: ?state=&level=&after=&limit=
+// serveIncidents lists, narrowed as the view of incidents is: ?state=&level=&assignee=&technique=&subject=&text=&since=&sort=&after=&limit=
 func (a *App) serveIncidents(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), adminTime)
 	defer cancel()
@@ -61,19 +66,21 @@ func (a *App) serveIncidents(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := r.URL.Query()
-	q := incident.Query{After: v.Get("after")}
-	if q.State, err = stateOf(v.Get("state")); err != nil {
+	values := r.URL.Query()
+	if values.Get("state") == "acknowledged" { // as it was called before
+		values.Set("state", incident.Triaged)
+	}
+	v := a.work.incidentsView()
+	asked, err := v.Ask(values, view.Person{ID: respond.ByOperator}, time.Now())
+	if err != nil {
 		return host.BadRequest(err)
 	}
-	if word := v.Get("level"); word != "" {
-		var ok bool
-		if q.Level, ok = finding.ParseLevel(word); !ok {
-			return host.BadRequest(errors.New("level: it is informational, low, medium, high or critical"))
-		}
+	if values.Get(view.ParamLimit) == "" {
+		asked.Limit = incident.MostListed
 	}
-	if q.Limit, err = limitOf(v, incident.MostListed); err != nil {
-		return err
+	q, err := a.work.asked(ctx, asked)
+	if err != nil {
+		return host.BadRequest(err)
 	}
 	all, err := book.List(ctx, q)
 	if err != nil {
@@ -125,6 +132,9 @@ func (a *App) serveIncident(w http.ResponseWriter, r *http.Request) error {
 	if out.Responses, err = a.work.responses.List(ctx, respond.Query{Incident: out.ID}); err != nil {
 		return workError(err)
 	}
+	called := a.work.names()
+	out.Timeline, out.Affected, out.Playbooks = out.Whole.Timeline(called.in(ctx), deeds(out.Responses)...), out.Whole.Affected(), a.work.playbooksFor(&out.Whole)
+	out.AssignedTo = called.of(ctx, out.Owner)
 	return host.AnswerJSON(w, out)
 }
 

@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,12 +19,13 @@ import (
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/terminal"
 	"github.com/convosphere/gateway/modules/monitor/finding"
+	"github.com/convosphere/gateway/modules/monitor/incident"
 )
 
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:      "incident",
-		Usage:     "list|show|ack|close|note",
+		Usage:     "list|show|report|assign|ack|triage|contain|remediate|close|reopen|verdict|note|step|tag|write-up|precision",
 		Short:     "Works on what the gateway has found in its events",
 		Long:      incidentHelp,
 		CobraFunc: incidentCommand,
@@ -31,14 +33,24 @@ func init() {
 }
 
 const incidentHelp = `
-Lists, shows, acknowledges, closes and annotates the incidents of a running gateway, over its admin address. An incident is findings about one matter: they
-share a client, an account, a session or whatever else they are about. Each step is an event, with the id that --by gives; what a note says is in none.`
+Works on the incidents of a running gateway, over its admin address. An incident is findings about one matter: they share a client, an account, a session or
+whatever else they are about, and what attackers do there. It goes from open to triaged, contained, remediated and closed. Each step is an event, with the id that --by gives; what
+people write is in none. --version says which version of the incident you saw ("show" tells it): where somebody was quicker nothing is changed, and the command says what they changed.`
 
 func incidentCommand(cmd *cobra.Command) {
 	cmd.Args = cobra.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	cmd.AddCommand(incidentListCommand(), incidentShowCommand(),
-		incidentStepCommand("ack ID", "Says that somebody works on it", "acknowledge"), incidentStepCommand("close ID", "Says that it is over", "close"), incidentNoteCommand())
+	cmd.AddCommand(
+		incidentListCommand(), incidentShowCommand(), incidentReportCommand(), incidentPrecisionCommand(),
+		incidentAssignCommand(),
+		incidentStepCommand("ack ID", "Says that you work on it: it is yours, and triaged", "acknowledge"),
+		incidentMoveCommand("triage ID", "Says that somebody knows what it is", incident.Triaged),
+		incidentMoveCommand("contain ID", "Says that it gets no worse", incident.Contained),
+		incidentMoveCommand("remediate ID", "Says that what made it possible is mended", incident.Remediated),
+		incidentMoveCommand("close ID", "Says that it is over", incident.Closed),
+		incidentMoveCommand("reopen ID", "Says that it is not over after all: it is triaged", incident.Triaged),
+		incidentVerdictCommand(), incidentNoteCommand(), incidentTickCommand(), incidentTagCommand(), incidentWriteUpCommand(),
+	)
 }
 
 // ask calls the gateway and reads its answer.
@@ -67,27 +79,45 @@ func byFlag(cmd *cobra.Command, to *string) {
 
 func incidentListCommand() *cobra.Command {
 	var gateway host.Admin
-	var state, level string
 	var asJSON bool
 	cmd := &cobra.Command{Use: "list", Short: "Lists incidents, the newest first", Args: cobra.NoArgs}
 	gateway.Register(cmd)
-	cmd.Flags().StringVar(&state, "state", "", "Only those that are open, triaged, contained, remediated or closed, or active: not closed")
-	cmd.Flags().StringVar(&level, "level", "", "Only those of this level or above: low, medium, high or critical")
+	given := map[string]*string{}
+	for name, help := range map[string]string{
+		"state": "Only those that are open, triaged, contained, remediated or closed, or active: not closed", "level": "Only those of this level or above: low, medium, high or critical",
+		"assignee": "Only those of somebody: a user name, an id, or nobody", "technique": "Only those of a technique of MITRE ATT&CK, as T1110",
+		"subject": "Only those about somebody or something, as client:192.0.2.7 or user:ID", "verdict": "Only those with a verdict: true positive, false positive or undecided",
+		"source": "Only those that were found by detection, or by a report", "tag": "Only those with a tag", "rule": "Only those that a rule found, by its id", "text": "Only those with a text in their title or notes",
+		"since": "Only those opened since, as 2026-01-31 or -7d", "until": "Only those opened before", "sort": "By level, findings, opened or last; -last: the last one first", "after": "The page after the incident with this id", "limit": "How many, at most 1000",
+	} {
+		given[name] = cmd.Flags().String(name, "", help)
+	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		var out incidentsJSON
-		if err := ask(&gateway, http.MethodGet, "/gateway/incidents?"+url.Values{"state": {state}, "level": {level}}.Encode(), nil, &out); err != nil {
+		q := url.Values{}
+		for name, value := range given {
+			if *value != "" {
+				q.Set(name, *value)
+			}
+		}
+		if err := ask(&gateway, http.MethodGet, "/gateway/incidents?"+q.Encode(), nil, &out); err != nil {
 			return err
 		}
 		if asJSON {
 			return host.PrintJSON(cmd.OutOrStdout(), out)
 		}
 		t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "ID\tLEVEL\tSTATE\tOPENED\tLAST\tFINDINGS\tABOUT\tTITLE")
+		fmt.Fprintln(t, "ID\tLEVEL\tSTATE\tASSIGNEE\tOPENED\tLAST\tFINDINGS\tABOUT\tTITLE")
 		for _, i := range out.Incidents {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", i.ID, i.Level, i.State, stamp(i.Opened), stamp(i.Last), i.Count, about(i.Subjects, 2), terminal.Clean(i.Title))
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n",
+				i.ID, i.Level, i.State, cmp.Or(terminal.Clean(i.Owner), "-"), stamp(i.Opened), stamp(i.Last), i.Count, about(i.Subjects, 2), terminal.Clean(i.Title))
 		}
-		return t.Flush()
+		if err := t.Flush(); err != nil || out.Next == "" {
+			return err
+		}
+		_, err := fmt.Fprintf(cmd.ErrOrStderr(), "there are more: --after %s\n", out.Next)
+		return err
 	}
 	return cmd
 }
@@ -118,7 +148,7 @@ func about(all []finding.Subject, most int) string {
 func incidentShowCommand() *cobra.Command {
 	var gateway host.Admin
 	var asJSON bool
-	cmd := &cobra.Command{Use: "show ID", Short: "Shows an incident: its findings, responses and notes", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "show ID", Short: "Shows an incident: what it is, what to do, its timeline", Args: cobra.ExactArgs(1)}
 	gateway.Register(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -132,38 +162,6 @@ func incidentShowCommand() *cobra.Command {
 		return out.print(cmd.OutOrStdout())
 	}
 	return cmd
-}
-
-func (i *incidentJSON) print(to io.Writer) error {
-	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "%s\t%s\n", terminal.Clean(i.Title), i.ID)
-	state := i.State
-	for _, who := range []string{i.Owner, i.Closer} {
-		if who != "" {
-			state += " by " + who
-		}
-	}
-	if i.Merged != "" {
-		state += ", part of " + i.Merged
-	}
-	fmt.Fprintf(w, "level\t%s\nstate\t%s\nopened\t%s\nevents\t%s to %s\nabout\t%s\nfindings\t%d\n",
-		i.Level, state, stamp(i.Opened), stamp(i.First), stamp(i.Last), about(i.Subjects, 20), i.Count)
-	for _, f := range i.Findings {
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%d events\t%s\t%s\n", stamp(f.Last), f.Level, terminal.Clean(f.Title), f.Count, about(f.Subjects, 3), terminal.Clean(f.Explain))
-	}
-	if len(i.Responses) > 0 {
-		fmt.Fprintln(w, "responses")
-	}
-	for _, r := range i.Responses {
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\n", stamp(r.Created), r.Action, r.State, terminal.Clean(r.Subject.String()), r.ID, terminal.Clean(r.Detail))
-	}
-	if len(i.Notes) > 0 {
-		fmt.Fprintln(w, "notes")
-	}
-	for _, n := range i.Notes {
-		fmt.Fprintf(w, "  %s\t%s\t%s\n", stamp(n.At), n.Author, terminal.Clean(n.Text))
-	}
-	return w.Flush()
 }
 
 func incidentStepCommand(use, short, step string) *cobra.Command {

@@ -26,6 +26,9 @@ type Incidents struct {
 	// The same of a finding about the subject, but of another technique. Default: 1h.
 	Chain caddy.Duration `json:"chain,omitempty"`
 
+	// A folder of playbooks, *.yml, besides those that are built in. Default: none.
+	Playbooks string `json:"playbooks,omitempty"`
+
 	// How long an incident stays after it was closed, or, where nobody closes it, after its last event. Default: 8760h (365 days).
 	Keep caddy.Duration `json:"keep,omitempty"`
 }
@@ -70,6 +73,7 @@ func (i *Incidents) options() (*incident.Options, error) {
 //		within <duration>
 //		chain  <duration>
 //		keep   <duration>
+//		playbooks <folder>
 //	}
 func (a *App) parseIncidents(d *caddyfile.Dispenser) error {
 	i := new(Incidents)
@@ -93,6 +97,8 @@ func (a *App) parseIncidents(d *caddyfile.Dispenser) error {
 		switch name {
 		case "least":
 			i.Least = value
+		case "playbooks":
+			i.Playbooks = value
 		case "within", "chain", "keep":
 			t, err := caddy.ParseDuration(value)
 			if err != nil || t <= 0 {
@@ -100,7 +106,7 @@ func (a *App) parseIncidents(d *caddyfile.Dispenser) error {
 			}
 			*map[string]*caddy.Duration{"within": &i.Within, "chain": &i.Chain, "keep": &i.Keep}[name] = caddy.Duration(t)
 		default:
-			return d.Errf("unknown subdirective %q: incidents knows least, within, chain and keep", name)
+			return d.Errf("unknown subdirective %q: incidents knows least, within, chain, keep and playbooks", name)
 		}
 	}
 	if _, err := i.options(); err != nil {

@@ -13,12 +13,16 @@ import (
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/monitor/finding"
 	"github.com/convosphere/gateway/modules/monitor/incident"
+	"github.com/convosphere/gateway/modules/monitor/incident/playbook"
 	"github.com/convosphere/gateway/modules/monitor/respond"
 )
 
 // work keeps findings as incidents and responds to them.
 type work struct {
 	incidents *incident.Book // nil: none are kept
+	playbooks *playbook.Set
+	people    people // nil: there are no accounts
+	node      string
 	responses *respond.Desk
 	logger    *zap.Logger
 	tell      []func(context.Context, incident.Incident, incident.Change) // of each change of an incident
@@ -44,9 +48,17 @@ func (a *App) openWork(ctx caddy.Context) error {
 	if err != nil && !errors.Is(err, caddy.ErrNotConfigured) {
 		return fmt.Errorf("respond: %w", err)
 	}
+	playbooks, err := a.Incidents.playbooks()
+	if err != nil {
+		return err
+	}
+	who, err := openPeople(ctx)
+	if err != nil {
+		return fmt.Errorf("incidents: %w", err)
+	}
 	g := a.ground
 	run, ends := context.WithCancel(context.Background()) // it ends with Cleanup
-	w := &work{logger: a.logger, ends: ends}
+	w := &work{logger: a.logger, ends: ends, playbooks: playbooks, people: who, node: g.Node}
 	if options != nil {
 		if g.Keys != nil {
 			options.Sealer = g.Keys
@@ -59,10 +71,10 @@ func (a *App) openWork(ctx caddy.Context) error {
 	}, config)
 	a.work, a.takers = w, append(a.takers, w)
 	a.give = append(a.give, w.close)
-	if err := registerWork(ctx.GetMetricsRegistry(), w); err != nil {
-		return err
+	if w.incidents != nil {
+		g.Views.Add(w.incidentsView(), w.stepsView(), w.playbooksView())
 	}
-	return nil
+	return registerWork(ctx.GetMetricsRegistry(), w)
 }
 
 func (w *work) close() error {

@@ -22,6 +22,7 @@ type Edit struct {
 	Rule     string  // the verdict is of this rule's findings alone
 	Recovery *string
 	Lessons  *string
+	Append   bool     // Recovery and Lessons come after what is there
 	Tag      []string // added
 	Untag    []string // taken away
 	Note     string   // goes with it
@@ -48,7 +49,7 @@ type Conflict struct {
 // Error implements error.
 func (c *Conflict) Error() string {
 	var all []string
-	for _, e := range c.Since {
+	for _, e := range c.Since[max(0, len(c.Since)-10):] {
 		all = append(all, e.Who+": "+e.String())
 	}
 	return fmt.Sprintf("%v: it is version %d now (%s)", ErrConflict, c.Now.Version, strings.Join(all, "; "))
@@ -58,12 +59,20 @@ func (c *Conflict) Error() string {
 func (c *Conflict) Unwrap() error { return ErrConflict }
 
 // String is the change in words.
-func (e Edited) String() string {
+func (e Edited) String() string { return e.Words(func(id string) string { return id }) }
+
+// Words is String with people called what name calls them.
+func (e Edited) Words(name func(id string) string) string {
+	if e.Field == "assignee" {
+		e.Before, e.After = name(e.Before), name(e.After)
+	}
 	say := func(s string) string { return cmp.Or(cut(s), "nothing") }
 	field := e.Field
 	switch e.Field {
 	case "step":
 		return fmt.Sprintf("step %s %s", e.About, e.After)
+	case "recovery", "lessons": // what people wrote is in no log
+		return e.Field + " written"
 	case "merged":
 		return fmt.Sprintf("%s became part of it", e.About)
 	case "verdict":
@@ -192,11 +201,15 @@ func (e *Edit) apply(ctx context.Context, tx *database.Tx, i *Incident, who stri
 	if e.Owner != nil {
 		say("assignee", &i.Owner, *e.Owner)
 	}
-	if e.Recovery != nil {
-		say("recovery", &i.Recovery, *e.Recovery)
-	}
-	if e.Lessons != nil {
-		say("lessons", &i.Lessons, *e.Lessons)
+	for _, one := range []struct {
+		field  string
+		is, to *string
+	}{{"recovery", &i.Recovery, e.Recovery}, {"lessons", &i.Lessons, e.Lessons}} {
+		text, err := e.text(*one.is, one.to)
+		if err != nil {
+			return nil, nil, err
+		}
+		say(one.field, one.is, text)
 	}
 	if tags := withTags(i.Tags, e.Tag, e.Untag); len(tags) > MostTags {
 		return nil, nil, fmt.Errorf("%w: %d tags", ErrFull, MostTags)
@@ -221,6 +234,19 @@ func (e *Edit) apply(ctx context.Context, tx *database.Tx, i *Incident, who stri
 		edited = append(edited, Edited{Field: "state", Before: before, After: i.State})
 	}
 	return edited, steps, nil
+}
+
+// text is what becomes of a text of the incident.
+func (e *Edit) text(is string, to *string) (string, error) {
+	switch {
+	case to == nil || e.Append && *to == "":
+		return is, nil
+	case !e.Append || is == "":
+		return *to, nil
+	case len(is)+2+len(*to) > MostText:
+		return "", fmt.Errorf("%w: %d bytes", ErrFull, MostText)
+	}
+	return is + "\n\n" + *to, nil
 }
 
 // judge says of one rule whether what it found here was so.
