@@ -39,6 +39,14 @@ var adminRoutes = map[string]func(*App, http.ResponseWriter, *http.Request) erro
 	"GET /gateway/data-keys/export":   (*App).serveDataKeyExport,
 	"POST /gateway/data-keys/rewrap":  (*App).serveRewrap,
 	"GET /gateway/data-keys/rewrap":   (*App).serveProgress,
+
+	"GET /gateway/openapi.json":                                 (*App).serveOpenAPI,
+	"GET /gateway/views":                                        (*App).serveViews,
+	"GET /gateway/views/{view}":                                 (*App).serveView,
+	"GET /gateway/views/{view}/live":                            (*App).serveLive,
+	"GET /gateway/views/{view}/items/{id}":                      (*App).serveItem,
+	"GET /gateway/views/{view}/items/{id}/documents/{document}": (*App).serveDocument,
+	"POST /gateway/views/{view}/actions/{action}":               (*App).serveAction,
 }
 
 // Routes implements caddy.AdminRouter.

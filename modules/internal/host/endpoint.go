@@ -40,11 +40,34 @@ func OnApp[T any](id string, of func(T) *ground.Ground, serve func(T, http.Respo
 	}
 }
 
+var errOpen = errors.New("the admin address can be reached from other machines, and asks for no client certificate: " +
+	"use a Unix socket, a loopback address, or Caddy's `remote` admin endpoint with its access control")
+
+// trusted tells whether a request came over a Unix socket or a loopback address, or from somebody whose certificate was verified. Caddy's plain admin
+// endpoint asks nobody who they are, wherever it listens.
+func trusted(r *http.Request) bool {
+	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
+		return true
+	}
+	switch local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr); at := local.(type) {
+	case *net.UnixAddr:
+		return true
+	case *net.TCPAddr:
+		return at.IP.IsLoopback()
+	case *net.UDPAddr: // HTTP/3
+		return at.IP.IsLoopback()
+	}
+	return false
+}
+
 // told has each request of a route recorded, with what became of it: whoever reaches the admin address can do everything.
 func told[T any](pattern string, of func(T) *ground.Ground, serve func(T, http.ResponseWriter, *http.Request) error) func(T, http.ResponseWriter, *http.Request) error {
 	return func(app T, w http.ResponseWriter, r *http.Request) error {
 		answer := &statusWriter{ResponseWriter: w}
-		err := serve(app, answer, r)
+		err := error(caddy.APIError{HTTPStatus: http.StatusForbidden, Err: errOpen})
+		if trusted(r) { // fail closed
+			err = serve(app, answer, r)
+		}
 		if bus := of(app).Events; bus != nil {
 			bus.Emit(adminEvent(pattern, r, answer.status, err))
 		}

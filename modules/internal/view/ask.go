@@ -251,3 +251,18 @@ func shown(s string) string {
 	}
 	return strconv.QuoteToASCII(s)
 }
+
+// Reason is a word for what an error says, which holds nothing of it: it may stand in an event.
+func Reason(err error) string {
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return "not found"
+	case errors.Is(err, ErrMalformed):
+		return "malformed"
+	case errors.Is(err, ErrConflict):
+		return "changed meanwhile"
+	case errors.Is(err, ErrRefused):
+		return "refused"
+	}
+	return "failed"
+}
