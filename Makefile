@@ -14,7 +14,7 @@ FUZZTIME ?= 3s
 
 export GOFLAGS ?= -mod=readonly
 
-.PHONY: help build demo test deps lint unit arch conformance e2e fuzz-short bench measure simulate clean
+.PHONY: help build demo test deps lint unit arch conformance e2e fuzz-short bench measure simulate console-bench clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 20
@@ -46,7 +46,7 @@ conformance: build ## The test suite of the Core Rule Set, whole, against the bu
 	GATEWAY_BIN_DIR=$(BIN) go test -count=1 -timeout 20m -v ./test/conformance/...
 
 e2e: build ## The built binaries with a real Redis and a real browser
-	GATEWAY_BIN_DIR=$(BIN) go test -count=1 -timeout 20m ./test/kit/... ./test/postgres/... ./test/redisfleet/... ./test/e2e/... ./test/attacks/... ./test/chaos/... ./test/bench/... ./test/measure/... ./test/simulate/...
+	GATEWAY_BIN_DIR=$(BIN) go test -count=1 -timeout 20m ./test/kit/... ./test/postgres/... ./test/redisfleet/... ./test/e2e/... ./test/attacks/... ./test/chaos/... ./test/bench/... ./test/measure/... ./test/simulate/... ./test/console/...
 	go run ./test/simulate -days 2 -users 200 -detector $(BIN)/convosphere
 
 fuzz-short: ## Every fuzz target for FUZZTIME
@@ -56,10 +56,11 @@ bench: build ## Requests per second as ratios to plain Caddy, by wrk, and what s
 	@test/scripts/deps wrk
 	GATEWAY_BIN_DIR=$(BIN) go run ./test/bench $(BENCH_FLAGS)
 
-measure: bench ## What takes long: the benchmark, what the WAF refuses and should not, logins and lookups among a million accounts, an upload of 2 GiB, 10,000 tamperings with the audit log and 1,000 kills of its writer, what detection finds of simulated attacks, the screen held against Coraza and limits against their model for minutes, every fuzz target for a minute
+measure: bench ## What takes long: the benchmark, what the WAF refuses and should not, logins and lookups among a million accounts, an upload of 2 GiB, 10,000 tamperings with the audit log and 1,000 kills of its writer, what detection finds of simulated attacks, the console's views with a million events, the screen held against Coraza and limits against their model for minutes, every fuzz target for a minute
 	@test/scripts/deps npm
 	GATEWAY_BIN_DIR=$(BIN) go run ./test/measure $(MEASURE_FLAGS)
 	go run ./test/simulate -detector $(BIN)/convosphere $(SIMULATE_FLAGS)
+	GATEWAY_BIN_DIR=$(BIN) go run ./test/console $(CONSOLE_FLAGS)
 	GW_CAMPAIGN=5m go test -count=1 -timeout 60m -v -run 'Sound|Program' ./modules/waf/screen
 	GW_CAMPAIGN=1m go test -count=1 -timeout 30m -v -run 'Model|Nobody|Refunds' ./modules/ratelimit/limit
 	GW_CAMPAIGN=1 go test -count=1 -timeout 90m -v -run 'Tampering|Killed' ./modules/audit/auditlog
@@ -68,6 +69,10 @@ measure: bench ## What takes long: the benchmark, what the WAF refuses and shoul
 
 simulate: build ## What detection finds of simulated attacks among ten thousand people in a week, and how often it is wrong
 	go run ./test/simulate -detector $(BIN)/convosphere $(SIMULATE_FLAGS)
+
+console-bench: build ## How long the console's views take with a million events; CONSOLE_FLAGS="-out DIR" makes pictures of them all
+	@test/scripts/deps chromium npm
+	GATEWAY_BIN_DIR=$(BIN) go run ./test/console $(CONSOLE_FLAGS)
 
 clean: ## Removes what was built
 	rm -rf $(BIN)

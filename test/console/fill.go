@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/convosphere/gateway/modules/console/seed"
+	"github.com/convosphere/gateway/test/kit"
+)
+
+// filled starts the demo once, so that it makes its people, fills its data folder, and starts it again.
+func filled(t kit.T, o options) *kit.Node {
+	t.Helper()
+	data := filepath.Join(t.TempDir(), "demo")
+	first := kit.Demo(t, kit.DemoOptions{Data: data})
+	if code := first.Process.Stop(t); code != 0 {
+		t.Fatalf("the demo ended with %d", code)
+	}
+	now := time.Now().UTC()
+	dir := t.TempDir()
+	events, findings := filepath.Join(dir, "events.jsonl"), filepath.Join(dir, "findings.jsonl")
+	simulate(t, o, now, events)
+	skip(t, events, o.events)
+	replay(t, events, findings)
+	began := time.Now()
+	f := fill(t, data, events, findings, now)
+	t.Logf("%d events of %d people and %d incidents put into %s, in %s", f.Events, f.People, f.Incidents, data, time.Since(began).Round(time.Millisecond))
+	return kit.Demo(t, kit.DemoOptions{Data: data, Addr: first.Addr})
+}
+
+// simulate writes the events of the days until now. A day has some 120,000 events of machines and 85 of each person.
+func simulate(t kit.T, o options, now time.Time, file string) {
+	t.Helper()
+	days := max(1, min(6, o.events/180_000+1))
+	users := min(10_000, max(20, (o.events/days-110_000)/85))
+	command(t, "go", "run", "./test/simulate", "-seed", strconv.FormatUint(o.seed, 10), "-days", strconv.Itoa(days), "-users", strconv.Itoa(users),
+		"-start", now.Add(-time.Duration(days)*24*time.Hour).Format(time.RFC3339), "-out", file)
+}
+
+// replay writes what detection finds in them.
+func replay(t kit.T, events, findings string) {
+	t.Helper()
+	out, err := os.Create(findings)
+	if err != nil {
+		t.Fatalf("findings: %v", err)
+	}
+	defer out.Close()
+	cmd := exec.Command(kit.Binaries(t).Gateway, "detect", "replay", events, "--json")
+	cmd.Stdout, cmd.Stderr = out, os.Stderr
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("detect replay: %v", err)
+	}
+}
+
+func fill(t kit.T, data, events, findings string, now time.Time) seed.Filled {
+	t.Helper()
+	e, err := os.Open(events)
+	if err != nil {
+		t.Fatalf("events: %v", err)
+	}
+	defer e.Close()
+	f, err := os.Open(findings)
+	if err != nil {
+		t.Fatalf("findings: %v", err)
+	}
+	defer f.Close()
+	in, err := seed.Fill(context.Background(), seed.Options{Data: data, Events: e, Findings: f, Now: now})
+	if err != nil {
+		t.Fatalf("filling %s: %v", data, err)
+	}
+	return in
+}
+
+// skip leaves the last n lines in a file.
+func skip(t kit.T, file string, n int) {
+	t.Helper()
+	lines := 0
+	each(t, file, func([]byte) { lines++ })
+	if lines <= n {
+		return
+	}
+	out, err := os.Create(file + ".new")
+	if err != nil {
+		t.Fatalf("events: %v", err)
+	}
+	defer out.Close()
+	w := bufio.NewWriterSize(out, 1<<20)
+	each(t, file, func(line []byte) {
+		if lines--; lines < n {
+			_, _ = w.Write(line) // an error stays, and Flush tells it
+		}
+	})
+	if err := w.Flush(); err != nil {
+		t.Fatalf("events: %v", err)
+	}
+	if err := os.Rename(out.Name(), file); err != nil {
+		t.Fatalf("events: %v", err)
+	}
+}
+
+func each(t kit.T, file string, do func(line []byte)) {
+	t.Helper()
+	in, err := os.Open(file)
+	if err != nil {
+		t.Fatalf("events: %v", err)
+	}
+	defer in.Close()
+	for r := bufio.NewReaderSize(in, 1<<20); ; {
+		line, err := r.ReadSlice('\n')
+		if err == io.EOF {
+			return
+		}
+		if err != nil {
+			t.Fatalf("events: %v", err)
+		}
+		do(line)
+	}
+}
+
+func command(t kit.T, name string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Dir, cmd.Stderr = kit.Root(t), os.Stderr
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%s %v: %v", name, args, err)
+	}
+}
