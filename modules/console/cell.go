@@ -29,6 +29,9 @@ const (
 	shortID   = 12
 )
 
+// Long tells whether the text needs a wide column.
+func (c cell) Long() bool { return c.Kind == view.Text && len(c.Text) > 40 }
+
 // shownCell makes a cell of a value. What is not of its kind is shown as it is.
 func shownCell(kind view.Kind, v any, tone view.Tone) cell {
 	c := cell{Kind: kind, Tone: tone}

@@ -97,6 +97,9 @@ func (c *call) itemPage(id string, it view.Item) itemPage {
 
 func (c *call) section(s view.Section) sectionOf {
 	out := sectionOf{Title: s.Title, Table: c.plainTable(s.Table), Text: s.Text, Code: s.Code, Panels: c.panels(s.Panels)}
+	if out.Table != nil {
+		out.Table.Caption = s.Title
+	}
 	for _, f := range s.Facts {
 		shown := shownCell(f.Kind, f.Value, f.Tone)
 		shown.Href = c.h.address(f.Link)

@@ -14,7 +14,8 @@ type tableOf struct {
 	Caption string
 	Heads   []head
 	Rows    []rowOf
-	Acts    bool // some row has something at its end
+	Acts    bool   // some row has something at its end
+	None    string // what stands there without rows
 }
 
 type head struct {
@@ -44,7 +45,7 @@ func (c *call) plainTable(t *view.Table) *tableOf {
 	if t == nil {
 		return nil
 	}
-	out := &tableOf{Heads: heads(t.Columns)}
+	out := &tableOf{Heads: heads(t.Columns), None: "There are none."}
 	for _, r := range t.Rows[:min(len(t.Rows), view.MostRows)] {
 		out.Rows = append(out.Rows, rowOf{ID: r.ID, Tone: r.Tone, Cells: c.cells(t.Columns, r, nil)})
 	}
@@ -93,9 +94,12 @@ func (c *call) viewRow(r view.Row, asked url.Values) rowOf {
 		return row
 	}
 	if c.view.Item != nil {
-		row.Open = c.h.itemAddress(c.view.Name, r.ID)
+		to := c.h.itemAddress(c.view.Name, r.ID)
 		if len(row.Cells) > 0 && row.Cells[0].Href == "" {
-			row.Cells[0].Href = row.Open
+			row.Cells[0].Href = to
+		}
+		if len(row.Cells) == 0 || row.Cells[0].Href != to { // the first cell leads elsewhere
+			row.Open = to
 		}
 	}
 	row.Acts = c.actions(view.OnRow, r.ID, r.Actions, c.here(asked))
