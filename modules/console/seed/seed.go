@@ -1,4 +1,4 @@
-// Package seed fills the data folder of a gateway that does not run with what weeks of a site would leave there: events in the journal, people, incidents
+// Package seed fills the data folder of a gateway that does not run with what weeks of a site would leave there: events in the journal, figures of them, people, incidents
 // that some work on. It is for looking at the console and for measuring it; no program of ours but test/console links it.
 package seed
 
@@ -12,15 +12,16 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/monitor/figure"
 	"github.com/convosphere/gateway/modules/monitor/journal"
 )
 
 // Options of Fill.
 type Options struct {
-	Data     string    // folder of a gateway that has run, and does not now
-	Events   io.Reader // lines of test/simulate, the oldest first
-	Findings io.Reader // lines of `detect replay --json` over the same events
-	Now      time.Time // when the last events were
+	Data     string        // folder of a gateway that has run, and does not now
+	Events   io.ReadSeeker // lines of test/simulate, the oldest first
+	Findings io.Reader     // lines of `detect replay --json` over the same events
+	Now      time.Time     // when the last events were
 }
 
 // Filled says what Fill put in.
@@ -36,6 +37,12 @@ func Fill(ctx context.Context, o Options) (f Filled, err error) {
 	who := newPeople()
 	if f.Events, err = events(ctx, o, who); err != nil {
 		return f, fmt.Errorf("the events: %w", err)
+	}
+	if _, err := o.Events.Seek(0, io.SeekStart); err != nil {
+		return f, fmt.Errorf("the events: %w", err)
+	}
+	if _, _, err := figure.NewStore(db, "gateway-k7qd", 0, func() time.Time { return o.Now }).Import(ctx, o.Events); err != nil {
+		return f, fmt.Errorf("the figures: %w", err)
 	}
 	if f.People, err = who.add(ctx, db, o.Now); err != nil {
 		return f, fmt.Errorf("the people: %w", err)
