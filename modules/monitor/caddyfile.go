@@ -16,6 +16,7 @@ import (
 //		anomaly off | { … }   # see parseAnomaly
 //		figures off | { … }   # see parseFigures
 //		incidents off | { … } # see parseIncidents
+//		journal off | { … }   # see parseJournal
 //		respond <mode> | { … } # see parseRespond
 //		rules { … }           # see parseRules
 //	}
@@ -55,6 +56,7 @@ var subdirectives = map[string]func(*App, *caddyfile.Dispenser) error{
 	"figures":   (*App).parseFigures,
 	"fleet":     (*App).parseFleet,
 	"incidents": (*App).parseIncidents,
+	"journal":   (*App).parseJournal,
 	"respond":   (*App).parseRespond,
 	"rules":     (*App).parseRules,
 	"windows":   (*App).parseWindows,

@@ -13,6 +13,7 @@ import (
 	"github.com/convosphere/gateway/modules/monitor/detect"
 	"github.com/convosphere/gateway/modules/monitor/figure"
 	"github.com/convosphere/gateway/modules/monitor/finding"
+	"github.com/convosphere/gateway/modules/monitor/journal"
 )
 
 func init() { caddy.RegisterModule(App{}) }
@@ -46,7 +47,11 @@ type App struct {
 	// Who is told of incidents. Default: nobody.
 	Alerts *Alerts `json:"alerts,omitempty"`
 
+	// How many events are kept for questions. Default: those of the last 7 days, a million at most.
+	Journal *Journal `json:"journal,omitempty"`
+
 	ground  *ground.Ground
+	journal *journal.Journal // nil: no events are kept for questions
 	logger  *zap.Logger
 	live    *live
 	member  *member       // nil: no fleet
@@ -79,6 +84,7 @@ var parts = []func(*App, caddy.Context) error{
 	(*App).openWork,
 	(*App).openAlerts,
 	(*App).openFigures,
+	(*App).openJournal,
 }
 
 // Provision opens what outlives a configuration, and reads the rules.

@@ -133,6 +133,14 @@ func (b *Bus) SealWith(s Sealer) {
 	b.sealer.Store(&s)
 }
 
+// Sealer is what events are encrypted by that are written now; nil: they are not.
+func (b *Bus) Sealer() Sealer {
+	if s := b.sealer.Load(); s != nil {
+		return *s
+	}
+	return nil
+}
+
 // Emit hands over e, which the caller must not touch again. It never blocks.
 func (b *Bus) Emit(e *Event) {
 	if e.Time.IsZero() {

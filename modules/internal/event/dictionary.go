@@ -144,6 +144,7 @@ var dictionary = map[string]class{
 	"alert-sent":               {"intrusion_detection", "info", ""},
 	"alert-failed":             {"intrusion_detection", "info", ""},
 	"monitor-behind":           {"process", "info", ""},
+	"journal-behind":           {"process", "info", ""},
 	"output-lost":              {"configuration", "info", ""},
 	"output-back":              {"configuration", "info", ""},
 	"output-dropped":           {"configuration", "info", ""},

@@ -120,7 +120,7 @@ func (e *Engine) End(found func(*finding.Finding)) { e.windows.End(found) }
 
 // own are the events that come of findings.
 var own = map[string]bool{
-	"finding": true, "monitor-behind": true,
+	"finding": true, "monitor-behind": true, "journal-behind": true,
 	"incident-opened": true, "incident-changed": true, "incident-closed": true,
 	"response-applied": true, "response-undone": true, "response-proposed": true, "response-held": true, "response-failed": true, "response-ended": true, "response-dismissed": true,
 	"alert-sent": true, "alert-failed": true, "audit-checkpoint": true, "output-lost": true, "output-back": true,

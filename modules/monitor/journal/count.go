@@ -68,6 +68,7 @@ type Value struct {
 	Name  string
 	Count int
 	Last  time.Time // when the last one was
+	Seq   uint64    // of one of the last ones, see At
 }
 
 // Top are the values of a field that most events have.
@@ -81,6 +82,7 @@ type Top struct {
 type counted struct {
 	count int
 	last  int64
+	seq   uint64
 }
 
 // sums are what was counted so far, by value.
@@ -108,7 +110,7 @@ func (j *Journal) Top(ctx context.Context, f Filter, by Field, n int) (Top, erro
 		counts := make([]counted, len(col.dict))
 		for _, i := range rows {
 			c := &counts[col.codes[i]]
-			c.count, c.last = c.count+1, max(c.last, times[i])
+			c.count, c.last, c.seq = c.count+1, max(c.last, times[i]), p.first()+uint64(i)
 		}
 		for code, c := range counts {
 			if c.count == 0 || col.dict[code] == "" {
@@ -127,15 +129,15 @@ func (j *Journal) Top(ctx context.Context, f Filter, by Field, n int) (Top, erro
 }
 
 func (s *sums) add(name string, c counted, several bool) {
-	if several && strings.Contains(name, " ") {
-		for v := range strings.SplitSeq(name, " ") {
+	if several && strings.Contains(name, between) {
+		for v := range strings.SplitSeq(name, between) {
 			s.add(v, c, false)
 		}
 		return
 	}
 	at, ok := s.at[name]
 	if !ok {
-		if len(s.all) < mostDistinct {
+		if len(s.all) < mostDistinct { // the newest piece comes first: seq is the last one's
 			s.at[name] = int32(len(s.all))
 			s.all = append(s.all, c)
 		}
@@ -150,7 +152,8 @@ func (s *sums) greatest(n int) []Value {
 	order := func(a, b Value) int { return cmp.Or(b.Count-a.Count, strings.Compare(a.Name, b.Name)) }
 	best := make([]Value, 0, 2*n+1)
 	for name, at := range s.at {
-		v := Value{name, s.all[at].count, time.UnixMicro(s.all[at].last).UTC()}
+		c := s.all[at]
+		v := Value{name, c.count, time.UnixMicro(c.last).UTC(), c.seq}
 		if len(best) == cap(best) {
 			slices.SortFunc(best, order)
 			best = best[:n]

@@ -26,7 +26,7 @@ const (
 	Target           // user.target.id
 	Session          // gateway.session
 	Account          // gateway.account
-	Rule             // rule.id and gateway.finding.rule: several values
+	Rule             // rule.id and gateway.finding.rule: several values, see Hit.Rules
 	Route            // gateway.route
 	Path             // url.path
 	Method           // http.request.method
@@ -52,7 +52,10 @@ func (f Field) String() string {
 	return "none"
 }
 
-// several are fields of which an event can have more than one value: the column holds them with a space between.
+// between stands between the values of a column of which an event can have several.
+const between = "\n"
+
+// several are fields of which an event can have more than one value.
 func (f Field) several() bool { return f == Rule }
 
 // Verdicts of requests.
@@ -122,17 +125,17 @@ const (
 func (r *row) addRule(id string) {
 	v := r.values[Rule]
 	switch {
-	case id == "" || len(id) > 128 || strings.Contains(id, " ") || strings.Count(v, " ") >= mostRules:
+	case id == "" || len(id) > 256 || strings.Contains(id, between) || strings.Count(v, between) >= mostRules:
 	case v == "":
 		r.values[Rule] = id
 	case !contains(v, id):
-		r.values[Rule] = v + " " + id
+		r.values[Rule] = v + between + id
 	}
 }
 
-// contains tells whether id is among values with a space between.
+// contains tells whether id is among several values.
 func contains(values, id string) bool {
-	for v := range strings.SplitSeq(values, " ") {
+	for v := range strings.SplitSeq(values, between) {
 		if v == id {
 			return true
 		}
@@ -165,6 +168,11 @@ var partOf = map[string]string{
 	"overloaded": "overload", "challenge-required": "challenge", "challenge-failed": "challenge", "cross-site": "origin",
 	"too-large": "form", "url-too-long": "form", "headers-too-large": "form", "bad-request": "form", "invalid": "validation", "forbidden": "policy",
 	"method-not-allowed": "form", "unsupported-media-type": "form", "misdirected": "form", "timeout": "form",
+}
+
+// Parts are the values of Part.
+func Parts() []string {
+	return []string{"challenge", "form", "limits", "login", "origin", "other", "overload", "policy", "validation", "waf"}
 }
 
 // part is who refused: the gateway names the problem of what it answers itself. A back end's own errors have none.

@@ -40,7 +40,9 @@ func Is(f Field, written string) Cond {
 	if f == User {
 		c.Also = Target
 	}
-	c.Value, c.Not = strings.CutPrefix(written, "!")
+	if c.Value, c.Not = strings.CutPrefix(written, "!"); f == Client {
+		c.Value = canonical(c.Value)
+	}
 	return c
 }
 
@@ -90,7 +92,7 @@ func (c Cond) matcher() (func(string) bool, error) {
 		return one, nil
 	}
 	return func(values string) bool {
-		for v := range strings.SplitSeq(values, " ") {
+		for v := range strings.SplitSeq(values, between) {
 			if one(v) {
 				return true
 			}

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/convosphere/gateway/modules/monitor/ecs"
@@ -31,8 +33,16 @@ type Hit struct {
 	Missed int // of Follow: how many came too fast before it
 }
 
-// Get is the value of a field; "" it has none. Several stand with a space between.
+// Get is the value of a field; "" it has none.
 func (h *Hit) Get(f Field) string { return h.row.values[f] }
+
+// Rules are the rules that it names.
+func (h *Hit) Rules() []string {
+	if h.row.values[Rule] == "" {
+		return nil
+	}
+	return strings.Split(h.row.values[Rule], between)
+}
 
 // Request is http.request.id.
 func (h *Hit) Request() string { return h.row.request }
@@ -247,4 +257,43 @@ func (j *Journal) Event(ctx context.Context, id string) (Hit, bool, error) {
 		return Hit{}, false, err
 	}
 	return found.Hits[0], true, nil
+}
+
+// At are the events of these numbers, as far as they are still there.
+func (j *Journal) At(ctx context.Context, seqs []uint64) (map[uint64]Hit, error) {
+	want := slices.Sorted(slices.Values(seqs))
+	all := make(map[uint64]Hit, len(want))
+	var e ecs.Event
+	for _, p := range j.pieces() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		from, _ := slices.BinarySearch(want, p.first())
+		here := want[from:]
+		want = want[:from]
+		if err := hitsOf(p, here, &e, all); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func hitsOf(p piece, seqs []uint64, e *ecs.Event, into map[uint64]Hit) error {
+	if s, ok := p.(*stored); ok {
+		defer s.close()
+	}
+	l := &lines{p: p}
+	for _, seq := range seqs {
+		if seq-p.first() >= uint64(p.rows()) {
+			continue
+		}
+		line, err := l.get(uint32(seq - p.first()))
+		if err != nil {
+			return err
+		}
+		if hit, ok := hitOf(e, seq, line); ok {
+			into[seq] = hit
+		}
+	}
+	return nil
 }

@@ -372,7 +372,7 @@ func TestLineIsWhole(t *testing.T) {
 	want := line(1, `,"rule.id":[1,2],"gateway.x":{"a":["ü",null]}`)
 	put(t, j, want)
 	hit, ok, err := j.Event(bg, "E-1")
-	if err != nil || !ok || hit.Line != want || !json.Valid([]byte(hit.Line)) || hit.Get(Rule) != "1 2" || hit.Get(Verdict) != Allowed {
+	if err != nil || !ok || hit.Line != want || !json.Valid([]byte(hit.Line)) || strings.Join(hit.Rules(), " ") != "1 2" || hit.Get(Verdict) != Allowed {
 		t.Fatalf("%+v %v %v", hit, ok, err)
 	}
 	if _, ok, err := j.Event(bg, "E-2"); ok || err != nil {
