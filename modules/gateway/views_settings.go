@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/convosphere/gateway/modules/internal/host"
@@ -34,49 +33,25 @@ type settings struct {
 	running func() (inforce.Gateway, error)
 }
 
-// rows are settings one by one. The place to go on from is how many came before.
+// rows are settings one by one.
 func (s settings) rows(_ context.Context, q view.Query) (view.Page, error) {
-	page := view.Page{}
 	g, err := s.running()
 	if err != nil {
-		return page, err
-	}
-	skip, err := afterOf(q.After)
-	if err != nil {
-		return page, err
+		return view.Page{}, err
 	}
 	part, text := strings.ToLower(q.Value("part")), strings.ToLower(q.Value("text"))
+	var rows []view.Row
 	for _, p := range g.Parts() {
 		if !strings.Contains(strings.ToLower(p.Title), part) {
 			continue
 		}
 		for _, one := range inforce.Flat(p.Settings) {
-			if !strings.Contains(strings.ToLower(one.Name), text) && !strings.Contains(strings.ToLower(one.Value), text) {
-				continue
-			}
-			page.Total++
-			switch {
-			case page.Total <= skip:
-			case len(page.Rows) < q.Limit:
-				page.Rows = append(page.Rows, view.Row{ID: p.ID, Cells: []any{p.Title, one.Name, one.Value}})
-			default:
-				page.Next = strconv.Itoa(skip + q.Limit)
+			if strings.Contains(strings.ToLower(one.Name), text) || strings.Contains(strings.ToLower(one.Value), text) {
+				rows = append(rows, view.Row{ID: p.ID, Cells: []any{p.Title, one.Name, one.Value}})
 			}
 		}
 	}
-	return page, nil
-}
-
-// afterOf reads a place that is a count.
-func afterOf(after string) (int, error) {
-	if after == "" {
-		return 0, nil
-	}
-	n, err := strconv.Atoi(after)
-	if err != nil || n < 0 {
-		return 0, view.ErrMalformed
-	}
-	return n, nil
+	return view.Few(q, nil, rows)
 }
 
 // panels are the sites with what requests meet there, outermost first.

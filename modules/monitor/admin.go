@@ -41,6 +41,7 @@ var adminRoutes = map[string]func(*App, http.ResponseWriter, *http.Request) erro
 	"POST /gateway/responses/{id}/approve": decision("approve"),
 	"POST /gateway/responses/{id}/dismiss": decision("dismiss"),
 	"POST /gateway/responses/{id}/undo":    decision("undo"),
+	"GET /gateway/reports/compliance":      (*App).serveComplianceReport,
 	"GET /gateway/measures":                (*App).serveMeasures,
 
 	"GET /gateway/alerts":             (*App).serveAlerts,

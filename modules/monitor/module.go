@@ -98,6 +98,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
 		return err
 	}
+	a.showCompliance()
 	if a.Off {
 		return nil
 	}

@@ -1,0 +1,30 @@
+package compliance
+
+// NIST Cybersecurity Framework 2.0 (CSWP 29).
+var csf = Framework{"nist-csf", "NIST Cybersecurity Framework 2.0", "NIST CSF", []Control{
+	{"PR.AA-01", "Identities and credentials are managed", by("stale-accounts", "stale-keys", "default-accounts", "tokens-expire")},
+	{"PR.AA-02", "Identities are proofed and bound to credentials", by("registration")},
+	{"PR.AA-03", "People, services and machines are authenticated", by("authentication", "second-factor", "operators-factor", "login-throttle")},
+	{"PR.AA-04", "Statements of identity are protected, conveyed and verified", by("assertion", "client-headers", "token-lifetime", "key-rotation")},
+	{"PR.AA-05", "Permissions are defined, enforced and reviewed by least privilege", by("authorization", "permissions", "objects", "access-review")},
+	{"PR.DS-01", "Data at rest are protected", by("field-encryption", "events-encrypted", "master-key", "file-modes")},
+	{"PR.DS-02", "Data in transit are protected", by("tls", "hsts", "upstream-tls", "database-tls", "store-tls", "events-transport")},
+	{"PR.DS-10", "Data in use are protected", by("responses-inspected", "errors")},
+	{"PR.PS-01", "Configuration is managed", by("file-modes", "admin-endpoint", "policy-signed")},
+	{"PR.PS-04", "Logs are made and are there for monitoring", by("security-events", "audit-log", "audit-retention", "events-offsite")},
+	{"PR.IR-01", "Networks and environments are protected from access that nobody may have", by("waf", "admin-endpoint", "trusted-proxies", "metrics-exposure")},
+	{"PR.IR-03", "Mechanisms of resilience work under load", by("rate-limit", "load-shed", "timeouts", "redundancy")},
+	{"PR.IR-04", "There is capacity enough", by("load-shed", "rate-limit")},
+	{"DE.CM-01", "Networks and their services are monitored", by("security-events", "detection")},
+	{"DE.CM-03", "What people do is monitored", by("detection", "anomalies", "decisions-recorded")},
+	{"DE.CM-09", "Software and its data are monitored", by("detection", "waf")},
+	{"DE.AE-02", "Adverse events are analysed", by("detection", "incidents")},
+	{"DE.AE-03", "Information of several sources is correlated", by("detection", "anomalies")},
+	{"DE.AE-06", "Adverse events are told to people and tools", by("alerts", "alerts-delivered")},
+	{"DE.AE-08", "Incidents are declared where events meet criteria", by("incidents")},
+	{"RS.MA-01", "The response to a declared incident is carried out", by("incidents-worked", "response")},
+	{"RS.MA-02", "Reports of incidents are triaged", by("incidents-worked")},
+	{"RS.AN-06", "What is done in an investigation is recorded, unaltered", by("audit-log", "audit-complete")},
+	{"RS.AN-07", "Data of incidents are collected, unaltered", by("audit-log", "audit-retention", "incidents")},
+	{"RS.MI-01", "Incidents are contained", by("response", "abuse")},
+}}
