@@ -27,7 +27,7 @@ func View(assess func(context.Context) (Report, error)) view.View {
 			{Name: "text", Title: "Control", Kind: view.Text, Hint: "logs"},
 		},
 		Columns: columns,
-		Panels: v.panels, Rows: v.rows, Item: v.item,
+		Panels:  v.panels, Rows: v.rows, Item: v.item,
 		Documents: []view.Document{{
 			Name: "report", Title: "Whole report of this standard, for print", Kind: "text/html",
 			File: func(id string) string { f, _, _ := strings.Cut(id, "."); return "compliance-" + f + ".html" },
