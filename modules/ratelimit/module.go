@@ -126,6 +126,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.limiter = limit.NewLimiter(s.limits, o)
 	setAvailable(!h.limiter.Lost())
 	s.registry.add(h)
+	if h.ground != nil {
+		h.ground.Views.Add(limitsView())
+	}
 	return nil
 }
 
