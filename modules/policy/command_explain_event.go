@@ -104,17 +104,7 @@ func (f *explainFlags) explainPast(cmd *cobra.Command, p *pastDecision) (x expla
 		}
 		x = list[0]
 	} else {
-		w := f.who
-		w.Name, w.Subject, w.Roles, w.IP, w.BreakGlass = "", p.Subject, p.Roles, p.IP, p.BreakGlass
-		asked := &askedPast{
-			Method: p.Method, Path: p.Path, Route: p.Route, Host: p.Host, Permission: p.Permission, Classification: p.Classification,
-			Fields:   p.Fields,
-			Resource: p.Resource, Parent: p.Parent,
-		}
-		if p.MessageType != "" || p.Direction != "" {
-			asked.Message = &engine.Message{Type: p.MessageType, Direction: p.Direction}
-		}
-		list, err := f.ask(cmd, &question{Past: asked, Who: w})
+		list, err := f.ask(cmd, p.question(f.who))
 		if err != nil {
 			return x, err
 		}
@@ -123,7 +113,30 @@ func (f *explainFlags) explainPast(cmd *cobra.Command, p *pastDecision) (x expla
 		}
 		x = list[0]
 	}
-	x.Then = &then{ID: p.ID, Allow: p.Allow, Reason: p.Reason, Rule: p.Rule, Revision: p.Revision, Same: p.Digest != "" && p.Digest == x.Digest}
-	x.Then.Hidden = append(append([]string{}, p.Erased...), p.Masked...)
+	x.Then = p.then(x.Digest)
 	return x, nil
+}
+
+// question asks for the decision again: from its input, where the event has it, else from what the event tells and what w adds.
+func (p *pastDecision) question(w who) *question {
+	if p.Input != nil {
+		return &question{Input: p.Input, Who: w}
+	}
+	w.Name, w.Subject, w.Roles, w.IP, w.BreakGlass = "", p.Subject, p.Roles, p.IP, p.BreakGlass
+	asked := &askedPast{
+		Method: p.Method, Path: p.Path, Route: p.Route, Host: p.Host, Permission: p.Permission, Classification: p.Classification, Fields: p.Fields,
+		Resource: p.Resource, Parent: p.Parent,
+	}
+	if p.MessageType != "" || p.Direction != "" {
+		asked.Message = &engine.Message{Type: p.MessageType, Direction: p.Direction}
+	}
+	return &question{Past: asked, Who: w}
+}
+
+// then is what was decided, beside a decision from an input of that digest.
+func (p *pastDecision) then(digest string) *then {
+	return &then{
+		ID: p.ID, Allow: p.Allow, Reason: p.Reason, Rule: p.Rule, Revision: p.Revision, Same: p.Digest != "" && p.Digest == digest,
+		Hidden: append(append([]string{}, p.Erased...), p.Masked...),
+	}
 }

@@ -116,6 +116,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.addGrantViews()
+	a.addPolicyViews()
 	return registerMetrics(ctx.GetMetricsRegistry())
 }
 
