@@ -214,8 +214,8 @@ func tuneCommand() *cobra.Command {
 	o := tune.Options{}
 	cmd := &cobra.Command{Use: "tune EVENTS…|-", Short: "Proposes exclusions for false alarms, from security events: files of JSON lines, also .gz, or their folder"}
 	cmd.Args = cobra.MinimumNArgs(1)
-	cmd.Flags().IntVar(&o.MinHits, "min-hits", 3, "The fewest hits of a rule on one field that count as repeated")
-	cmd.Flags().IntVar(&o.MinUsers, "min-users", 2, "The fewest different users that they come from")
+	cmd.Flags().IntVar(&o.MinHits, "min-hits", defaultMinHits, "The fewest hits of a rule on one field that count as repeated")
+	cmd.Flags().IntVar(&o.MinUsers, "min-users", defaultMinUsers, "The fewest different users that they come from")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.RunE = host.Finds(func(cmd *cobra.Command, args []string) (bool, error) {
 		if o.MinHits < 1 || o.MinUsers < 1 {

@@ -178,7 +178,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 			return err
 		}
 	}
-	return nil
+	return h.addView(ctx)
 }
 
 // load compiles the rules of the handler's mode, or joins a loaded set.
