@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"strings"
 
 	"github.com/convosphere/gateway/modules/internal/abuse"
@@ -142,11 +143,12 @@ func (a *App) scoreItem(_ context.Context, id string) (view.Item, error) {
 		{Name: "Score", Value: j.Score, Kind: view.Number}, {Name: "Points of all behind it", Value: j.Points, Kind: view.Number},
 		{Name: "People signed in there", Value: int64(j.People), Kind: view.Number}, {Name: "Never met", Value: j.Exempt, Kind: view.Flag},
 	}
-	title := s.User
+	title, did := s.User, "events?user="+url.QueryEscape(s.User)
 	if s.Client.IsValid() {
-		title = spelled(s.Client)
+		title, did = spelled(s.Client), "events?client="+url.QueryEscape(spelled(s.Client))
 		facts = append(facts, view.Fact{Name: "Banned", Value: j.Banned, Kind: view.Flag, Link: "bans?address=" + s.Client.Addr().String()})
 	}
+	facts = append(facts, view.Fact{Name: "What it did", Value: "events", Kind: view.Text, Link: did})
 	return view.Item{Title: title, State: j.Level, Tone: levelTones[j.Level], Sections: []view.Section{{Title: "How it stands", Facts: facts}}}, nil
 }
 

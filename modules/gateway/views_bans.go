@@ -107,6 +107,7 @@ func (a *App) banItem(ctx context.Context, id string) (view.Item, error) {
 			{Name: "Since", Value: b.Created, Kind: view.Time}, until,
 			{Name: "Times banned lately", Value: int64(b.Times), Kind: view.Number},
 			{Name: "Never turned away", Value: a.ground.Bans.Exempt(p.Addr()), Kind: view.Flag},
+			{Name: "What it did", Value: "events", Kind: view.Text, Link: "events?client=" + url.QueryEscape(spelled(p))},
 		}}},
 	}, nil
 }
