@@ -72,7 +72,7 @@ func (a *App) openFigures(ctx caddy.Context) error {
 	if a.Figures != nil {
 		keep = time.Duration(a.Figures.Keep)
 	}
-	a.tally, a.figures = t, figure.NewStore(g.DB, g.Node, keep, time.Now)
+	a.tally, a.figures, a.reports = t, figure.NewStore(g.DB, g.Node, keep, time.Now), new(reports)
 	a.give = append(a.give, func() error {
 		t.leave(a)
 		_, err := tallies.Delete(g.DataDir)

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -38,7 +39,7 @@ func (a *App) report(ctx context.Context, from, to time.Time) (p figure.Pair, er
 		return p, errNoFigures
 	}
 	if now := time.Now(); to.IsZero() || to.After(now) {
-		to = now // of what is to come nothing is known
+		to = now.Truncate(freshEnough).Add(freshEnough) // of what is to come nothing is known; a page asks several times for the same
 	}
 	if from.IsZero() {
 		from = to.Add(-usualReport)
@@ -46,12 +47,38 @@ func (a *App) report(ctx context.Context, from, to time.Time) (p figure.Pair, er
 	if long := to.Sub(from); long < shortestReport || long > longestReport {
 		return p, fmt.Errorf("%w: from lies before to, by a minute to ten years", view.ErrMalformed)
 	}
-	a.tally.flush(ctx, freshEnough)
-	src := a.figureSources()
-	if p.Now, err = a.figures.Report(ctx, from, to, src); err != nil {
+	return a.reports.get(ctx, from, to, func() (p figure.Pair, err error) {
+		a.tally.flush(ctx, freshEnough)
+		src := a.figureSources()
+		if p.Now, err = a.figures.Report(ctx, from, to, src); err != nil {
+			return p, err
+		}
+		p.Then, err = a.figures.Report(ctx, from.Add(from.Sub(to)), from, src)
 		return p, err
+	})
+}
+
+// reports keeps the last report for a moment: a page shows its panels and its table one after the other, and others wait rather than make the same.
+type reports struct {
+	turn     sync.Mutex
+	from, to time.Time
+	made     time.Time
+	last     figure.Pair
+}
+
+func (r *reports) get(ctx context.Context, from, to time.Time, make func() (figure.Pair, error)) (figure.Pair, error) {
+	r.turn.Lock()
+	defer r.turn.Unlock()
+	if err := ctx.Err(); err != nil {
+		return figure.Pair{}, err
 	}
-	p.Then, err = a.figures.Report(ctx, from.Add(from.Sub(to)), from, src)
+	if from.Equal(r.from) && to.Equal(r.to) && time.Since(r.made) < 2*freshEnough {
+		return r.last, nil
+	}
+	p, err := make()
+	if err == nil {
+		r.from, r.to, r.made, r.last = from, to, time.Now(), p
+	}
 	return p, err
 }
 

@@ -61,6 +61,7 @@ type App struct {
 	alerts  *alert.Desk   // nil: nobody is told
 	tally   *tally        // nil: nothing is counted
 	figures *figure.Store // nil likewise
+	reports *reports
 	takers  []taker
 	begin   []func()       // in Start
 	give    []func() error // back, in Cleanup, the last one first

@@ -122,20 +122,24 @@ func (r *Report) chart() *chart {
 		wide += step
 	}
 	n := int((r.To.Sub(r.From) + wide - 1) / wide)
-	if n < 1 || r.Traffic.Requests == 0 {
+	if n < 1 || r.Traffic.Requests == 0 || !r.Any() {
 		return nil
 	}
 	sums, most := make([]Values, n), int64(1)
-	for _, p := range r.points {
-		i := int(p.At.Sub(r.From) / wide)
-		if i < 0 || i >= n {
+	for i := range r.series.points {
+		p := &r.series.points[i]
+		at := int(p.at.Sub(r.From) / wide)
+		if at < 0 || at >= n {
 			continue
 		}
-		if sums[i] == nil {
-			sums[i] = Values{}
+		if sums[at] == nil {
+			sums[at] = Values{}
 		}
-		sums[i].Add(p.Values)
-		most = max(most, sums[i][Requests])
+		sums[at][Requests] += r.series.of(p, Requests)
+		for _, s := range stacked {
+			sums[at][s.name] += r.series.of(p, s.name)
+		}
+		most = max(most, sums[at][Requests])
 	}
 	c := &chart{Most: Number(most), Each: shown(wide)}
 	for k, s := range stacked {

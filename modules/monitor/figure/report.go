@@ -22,7 +22,7 @@ type Report struct {
 	Price   Price     `json:"cost"`         // of all parts together, per request
 	Prices  []Price   `json:"cost_by_part"` // of each
 	Lost    int64     `json:"events_lost"`  // that found no place: what they would tell is in none of these figures
-	points  []Point
+	series  *series
 }
 
 // Traffic is what became of requests.
@@ -94,13 +94,10 @@ func (s *Store) Report(ctx context.Context, from, to time.Time, src Sources) (*R
 	if r.Since, err = s.Since(ctx); err != nil {
 		return nil, err
 	}
-	if r.points, err = s.Read(ctx, step, from, to); err != nil {
+	if r.series, err = s.read(ctx, step, from, to); err != nil {
 		return nil, err
 	}
-	sum := Values{}
-	for _, p := range r.points {
-		sum.Add(p.Values)
-	}
+	sum := r.series.sum()
 	r.count(sum)
 	r.uptime(s.now())
 	if src.Incidents != nil {
@@ -112,13 +109,11 @@ func (s *Store) Report(ctx context.Context, from, to time.Time, src Sources) (*R
 	}
 	routes := sum.Of(Route)
 	if step != Day {
-		days, err := s.Read(ctx, Day, from, to)
+		days, err := s.Sum(ctx, Day, from, to)
 		if err != nil {
 			return nil, err
 		}
-		for _, p := range days {
-			routes.Add(p.Values.Of(Route))
-		}
+		routes = days.Of(Route)
 	}
 	r.Covered.Requests = Share{sum[Decided] - sum[Unlisted], sum[Decided]}
 	r.Covered.routes(routes, src.Routes)
@@ -138,12 +133,12 @@ func (r *Report) count(sum Values) {
 // uptime sums up when nodes were up: of each, and of the best one in each step, since nobody knows how the times of two nodes lie within it. What was before
 // the first step of all does not count against it, nor does that step: nobody knows when in it the first node began.
 func (r *Report) uptime(now time.Time) {
-	if len(r.points) == 0 {
+	if !r.Any() {
 		return
 	}
-	begin, end, points := r.From, r.To, r.points
+	begin, end, points := r.From, r.To, r.series.points
 	if !r.Since.Before(begin.Truncate(Day)) {
-		begin = points[0].At.Add(time.Duration(r.Step) * time.Second)
+		begin = points[0].at.Add(time.Duration(r.Step) * time.Second)
 	}
 	if end.After(now) {
 		end = now
@@ -153,10 +148,11 @@ func (r *Report) uptime(now time.Time) {
 		return
 	}
 	best, nodes := map[time.Time]int64{}, Values{}
-	for _, p := range points {
-		if !p.At.Before(begin) {
-			best[p.At] = max(best[p.At], p.Values[Up])
-			nodes[p.Node] += p.Values[Up]
+	for i := range points {
+		if p := &points[i]; !p.at.Before(begin) {
+			up := r.series.of(p, Up)
+			best[p.at] = max(best[p.at], up)
+			nodes[p.node] += up
 		}
 	}
 	sum := int64(0)

@@ -87,7 +87,7 @@ func TestReportFails(t *testing.T) {
 func TestStep(t *testing.T) {
 	s := NewStore(nil, "a", 0, clock)
 	for _, c := range []struct{ ago, long, step time.Duration }{
-		{Day, Day, Fine}, {2 * Day, 2 * Day, Fine}, {7 * Day, 7 * Day, Hour}, {9 * Day, Hour, Hour}, {31 * Day, 31 * Day, Hour}, {32 * Day, 32 * Day, Day}, {95 * Day, Day, Day},
+		{Day, Day, Fine}, {2 * Day, Day, Fine}, {2 * Day, 2 * Day, Hour}, {9 * Day, Hour, Hour}, {14 * Day, 14 * Day, Hour}, {15 * Day, 15 * Day, Day}, {95 * Day, Day, Day},
 	} {
 		if step := s.Step(noon.Add(-c.ago), noon.Add(c.long-c.ago)); step != c.step {
 			t.Errorf("%s, %s ago: %s, want %s", c.long, c.ago, step, c.step)

@@ -135,13 +135,6 @@ func (s *Store) Prune(ctx context.Context) error {
 	return nil
 }
 
-// Point is what one node counted in one step.
-type Point struct {
-	At     time.Time
-	Node   string
-	Values Values
-}
-
 // mostPoints bounds what is read at once: a year of days of a hundred nodes.
 const mostPoints = 40_000
 
@@ -149,40 +142,21 @@ const mostPoints = 40_000
 func (s *Store) Step(from, to time.Time) time.Duration {
 	now := s.now()
 	switch long := to.Sub(from); {
-	case long <= 2*Day && from.After(now.Add(-keepFine)):
+	case long <= Day && from.After(now.Add(-keepFine)):
 		return Fine
-	case long <= 31*Day && from.After(now.Add(-keepHour)):
+	case long <= 14*Day && from.After(now.Add(-keepHour)):
 		return Hour
 	}
 	return Day
 }
 
-// Read gives what all nodes counted in steps that begin in that time, by the steps' beginnings.
-func (s *Store) Read(ctx context.Context, step time.Duration, from, to time.Time) (points []Point, err error) {
-	rows, err := s.db.Query(ctx, `SELECT at, node, body FROM figures WHERE step = ? AND at >= ? AND at < ? ORDER BY at, node LIMIT ?`,
-		int64(step/time.Second), database.Micros(from.UTC().Truncate(step)), database.Micros(to), mostPoints)
+// Sum gives what all nodes counted in steps that begin in that time.
+func (s *Store) Sum(ctx context.Context, step time.Duration, from, to time.Time) (Values, error) {
+	all, err := s.read(ctx, step, from, to)
 	if err != nil {
-		return nil, fmt.Errorf("reading figures: %w", err)
+		return nil, err
 	}
-	defer rows.Close()
-	names := map[string]string{}
-	for rows.Next() {
-		p := Point{Values: make(Values, 64)}
-		var at int64
-		var body string
-		if err := rows.Scan(&at, &p.Node, &body); err != nil {
-			return nil, fmt.Errorf("reading figures: %w", err)
-		}
-		p.At = database.Time(at)
-		if err := p.Values.read(body, names); err != nil {
-			return nil, fmt.Errorf("reading figures: %w", err)
-		}
-		points = append(points, p)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("reading figures: %w", err)
-	}
-	return points, nil
+	return all.sum(), nil
 }
 
 // Since is when the first figure was kept that there still is; zero: none is.

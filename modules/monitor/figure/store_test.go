@@ -36,13 +36,9 @@ func store(t testing.TB, c database.Config, node string) *Store {
 
 func sum(t *testing.T, s *Store, step time.Duration) Values {
 	t.Helper()
-	points, err := s.Read(t.Context(), step, noon.Add(-10*Day), noon.Add(Day))
+	v, err := s.Sum(t.Context(), step, noon.Add(-10*Day), noon.Add(Day))
 	if err != nil {
 		t.Fatal(err)
-	}
-	v := Values{}
-	for _, p := range points {
-		v.Add(p.Values)
 	}
 	return v
 }

@@ -87,24 +87,15 @@ func (v Values) text() string {
 }
 
 // addText adds what text wrote.
-func (v Values) addText(text string) error { return v.read(text, map[string]string{}) }
-
-// read adds what text wrote. names are those that were read before, so that each is kept once.
-func (v Values) read(text string, names map[string]string) error {
+func (v Values) addText(text string) error {
 	for text != "" {
 		var line string
 		line, text, _ = strings.Cut(text, "\n")
-		number, name, ok := strings.Cut(line, " ")
-		n, err := strconv.ParseInt(number, 10, 64)
-		if !ok || err != nil {
+		n, name, ok := cutNumber(line)
+		if !ok {
 			return fmt.Errorf("a line of figures is %.60q", line)
 		}
-		known, ok := names[name]
-		if !ok {
-			known = strings.Clone(name)
-			names[known] = known
-		}
-		v[known] += n
+		v[name] += n
 	}
 	return nil
 }
