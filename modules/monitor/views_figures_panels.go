@@ -124,6 +124,8 @@ func routeTable(r *figure.Report) view.Panel {
 	for _, one := range r.Covered.Routes[:min(len(r.Covered.Routes), mostRoutes)] {
 		state, tone := "named", view.Good
 		switch {
+		case one.Own:
+			state, tone = "the gateway's own", view.Plain
 		case r.Covered.Known && !one.Configured:
 			state, tone = "not any more", view.Warn
 		case one.Requests == 0:
@@ -220,7 +222,7 @@ func timeTile(now, before figure.Times) view.Tile {
 }
 
 func priceTile(now, before figure.Price) view.Tile {
-	t := view.Tile{Value: now.Mean, Kind: view.Duration, Note: "95%: at most " + now.P95.String()}
+	t := view.Tile{Value: now.Mean, Kind: view.Duration, Note: "half: at most " + now.P50.String() + "; 95%: at most " + now.P95.String()}
 	if before.Known() {
 		t.Was = before.Mean
 	}

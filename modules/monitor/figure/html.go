@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -34,25 +35,25 @@ func (p Pair) WriteHTML(w io.Writer) error {
 
 type tile struct{ Title, Value, Note string }
 
-// inTiles are the lines that stand at the top, by name.
-var inTiles = []string{"requests", "refused", "availability", "uptime", "detection_rate", "false_positive_rate", "time_to_detect_median", "time_to_respond_median", "cost_mean", "policy_coverage"}
+// inTiles are the lines that stand at the top.
+var inTiles = []struct{ name, title string }{
+	{"requests", "Requests and sockets"}, {"refused", "Refused"}, {"availability", "Availability"}, {"uptime", "Time up"}, {"detection_rate", "Detection rate"},
+	{"false_positive_rate", "False alarms"}, {"time_to_detect_median", "Time to detect, median"}, {"time_to_respond_median", "Time to respond, median"},
+	{"cost_mean", "Cost per request, mean"}, {"policy_coverage", "Policy coverage"},
+}
 
 func (p Pair) tiles() (all []tile) {
 	now, before := byName(p.Now), byName(p.Then)
-	for _, name := range inTiles {
-		l, ok := now[name]
+	for _, in := range inTiles {
+		l, ok := now[in.name]
 		if !ok {
 			continue
 		}
-		title := l.Title
-		if name == "cost_mean" {
-			title = groupCost + ", mean"
-		}
 		note := "before: not known"
-		if was, ok := before[name]; ok {
+		if was, ok := before[in.name]; ok {
 			note = "before: " + was.Text()
 		}
-		all = append(all, tile{title, l.Text(), note})
+		all = append(all, tile{in.title, l.Text(), note})
 	}
 	return all
 }
@@ -63,7 +64,10 @@ type group struct {
 	Routes []OnRoute
 }
 
-type row struct{ Title, Value, Was, Doubt, Note string }
+type row struct {
+	Title, Value, Was, Doubt, Note string
+	Sub                            bool // it is a part of the one above
+}
 
 // mostShown are the routes that a page has; JSON and CSV have all.
 const mostShown = 100
@@ -74,7 +78,8 @@ func (p Pair) groups() (all []group) {
 		if len(all) == 0 || all[len(all)-1].Name != l.Group {
 			all = append(all, group{Name: l.Group})
 		}
-		one := row{l.Title, l.Text(), "", l.Doubt(), l.Note}
+		one := row{Title: l.Title, Value: l.Text(), Doubt: l.Doubt(), Note: l.Note}
+		one.Title, one.Sub = strings.CutPrefix(l.Title, "– ")
 		if was, ok := before[l.Name]; ok {
 			one.Was = was.Text()
 		}
@@ -112,7 +117,7 @@ const (
 
 var stacked = []struct {
 	name, title string
-}{{Passed, "answered"}, {Asked, "asked for something first"}, {Refused, "refused"}, {Failed, "failed"}}
+}{{Passed, "answered"}, {Asked, "asked for something first"}, {Refused, "refused"}, {Backend, "failed by the application"}, {Failed, "failed by the gateway"}}
 
 // chart draws requests over time; nil where there were none.
 func (r *Report) chart() *chart {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -208,17 +209,20 @@ func Number(n int64) string {
 
 // shown is a time in a unit that fits it.
 func shown(d time.Duration) string {
+	in := func(unit time.Duration, name string) string {
+		return strings.TrimSuffix(strconv.FormatFloat(float64(d)/float64(unit), 'f', 1, 64), ".0") + " " + name
+	}
 	switch {
 	case d < time.Millisecond:
-		return strconv.FormatFloat(float64(d)/1e3, 'f', 1, 64) + " µs"
+		return in(time.Microsecond, "µs")
 	case d < time.Second:
-		return strconv.FormatFloat(float64(d)/1e6, 'f', 1, 64) + " ms"
+		return in(time.Millisecond, "ms")
 	case d < time.Minute:
-		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
+		return in(time.Second, "s")
 	case d < time.Hour:
-		return strconv.FormatFloat(d.Minutes(), 'f', 1, 64) + " min"
+		return in(time.Minute, "min")
 	case d < 48*time.Hour:
-		return strconv.FormatFloat(d.Hours(), 'f', 1, 64) + " h"
+		return in(time.Hour, "h")
 	}
-	return strconv.FormatFloat(d.Hours()/24, 'f', 1, 64) + " days"
+	return in(24*time.Hour, "days")
 }

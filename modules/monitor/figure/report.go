@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -75,6 +76,18 @@ type OnRoute struct {
 	Route      string `json:"route"`
 	Requests   int64  `json:"requests"`
 	Configured bool   `json:"configured"`
+	Own        bool   `json:"own,omitempty"` // of the gateway's own pages, which nobody configures
+}
+
+// Named says who names the route, for people.
+func (r OnRoute) Named() string {
+	switch {
+	case r.Own:
+		return "the gateway itself"
+	case r.Configured:
+		return "the configuration"
+	}
+	return "no configuration in force"
 }
 
 // Sources are what a report asks besides the store. Each may be nil.
@@ -180,11 +193,12 @@ func (c *Coverage) routes(seen Values, configured func() []string) {
 		if seen[name] > 0 {
 			c.Seen++
 		}
-		c.Routes = append(c.Routes, OnRoute{name, seen[name], true})
+		c.Routes = append(c.Routes, OnRoute{Route: name, Requests: seen[name], Configured: true})
 	}
 	for name, n := range seen {
 		if !names[name] {
-			c.Routes = append(c.Routes, OnRoute{name, n, false})
+			// The portal's routes stand in events without a method.
+			c.Routes = append(c.Routes, OnRoute{Route: name, Requests: n, Own: strings.HasPrefix(name, "/")})
 		}
 	}
 	slices.SortFunc(c.Routes, func(a, b OnRoute) int {

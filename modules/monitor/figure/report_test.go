@@ -55,7 +55,7 @@ func TestReport(t *testing.T) {
 	if r.Traffic.Uptime != (Share{65 * 3600, 71 * 3600}) || len(r.Nodes) != 2 || r.Nodes[1].Up != (Share{23 * 3600, 71 * 3600}) {
 		t.Errorf("up %+v, %+v", r.Traffic.Uptime, r.Nodes)
 	}
-	if r.Covered.Requests != (Share{81 * steps, 90 * steps}) || r.Covered.Configured != 2 || r.Covered.Seen != 1 || r.Covered.Routes[0] != (OnRoute{"GET /a", 81 * steps, true}) {
+	if r.Covered.Requests != (Share{81 * steps, 90 * steps}) || r.Covered.Configured != 2 || r.Covered.Seen != 1 || r.Covered.Routes[0] != (OnRoute{Route: "GET /a", Requests: 81 * steps, Configured: true}) {
 		t.Errorf("%+v", r.Covered)
 	}
 	if r.Work.Detection != (Share{1, 1}) || !r.Work.Known {

@@ -44,7 +44,7 @@ func (p Pair) WriteCSV(w io.Writer) error {
 	for _, route := range p.Now.Covered.Routes {
 		rows = append(rows, []string{
 			p.Now.From.Format(time.RFC3339), p.Now.To.Format(time.RFC3339), groupPolicy, plain("route " + route.Route), string(Count), strconv.FormatInt(route.Requests, 10), "", "", "", "", "",
-			map[bool]string{true: "configured", false: ""}[route.Configured && p.Now.Covered.Known],
+			"named by " + route.Named(),
 		})
 	}
 	if err := out.WriteAll(rows); err != nil {

@@ -45,7 +45,7 @@ func TestHTML(t *testing.T) {
 		}
 	}
 	text := out.String()
-	for _, want := range []string{"95.0%", "Requests that the gateway did not fail", "<rect", "GET /&lt;script&gt;", "not known", "36.0 h before"} {
+	for _, want := range []string{"95.0%", "Requests that the gateway did not fail", "<rect", "GET /&lt;script&gt;", "not known", "36 h before"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("it does not say %q", want)
 		}
@@ -97,7 +97,7 @@ func TestWords(t *testing.T) {
 	for got, want := range map[string]string{
 		PercentText(1): "100%", PercentText(.99996): "99.996%", PercentText(.1): "10.0%", PercentText(.0004): "0.04%", PercentText(0): "0%", PercentText(.999999999): "100.0000%",
 		Number(1234567): "1,234,567", Number(-1234): "-1,234", Number(999): "999",
-		shown(1500): "1.5 µs", shown(90 * time.Second): "1.5 min", shown(72 * time.Hour): "3.0 days",
+		shown(1500): "1.5 µs", shown(90 * time.Second): "1.5 min", shown(72 * time.Hour): "3 days", shown(time.Hour): "1 h",
 	} {
 		if got != want {
 			t.Errorf("%s, want %s", got, want)
