@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/convosphere/gateway/modules/internal/cost"
 	"github.com/convosphere/gateway/modules/internal/problem"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/internal/view"
@@ -51,6 +52,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	defer h.ground.Hold()()
 	r, rc := reqctx.Ensure(r)
+	rc.Cost.Begin(cost.Console, nil)
+	defer rc.Cost.End()
 	a := &answer{ResponseWriter: w}
 	c := &call{h: h, w: a, r: r, rc: rc, now: time.Now()}
 	rc.Route, rc.Class = h.Path, "restricted"

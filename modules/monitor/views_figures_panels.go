@@ -90,12 +90,15 @@ func costChart(g figure.Grid, r *figure.Report) view.Panel {
 	}
 	mean("All together", figure.OfAll, view.Plain)
 	for _, p := range r.Prices {
-		if p.Part != cost.Portal.String() {
+		if !own(p.Part) {
 			mean(figure.PartTitle(p.Part), p.Part, view.Muted)
 		}
 	}
 	return view.Panel{Name: "cost", Title: "Cost of security per request", About: "The mean of what each part itself adds to a request; of every eighth request.", Wide: true, Chart: c}
 }
+
+// own tells whether a part answers itself, and so is no step on the way of others' requests.
+func own(part string) bool { return part == cost.Portal.String() || part == cost.Console.String() }
 
 func costTable(r *figure.Report) view.Panel {
 	t := &view.Table{Columns: []view.Column{
@@ -104,7 +107,7 @@ func costTable(r *figure.Report) view.Panel {
 	}}
 	for _, p := range append([]figure.Price{r.Price}, r.Prices...) {
 		title := figure.PartTitle(p.Part)
-		if p.Part == cost.Portal.String() {
+		if own(p.Part) {
 			title += " (not in the sum: it answers itself)"
 		}
 		if p.Known() {

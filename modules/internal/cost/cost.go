@@ -24,6 +24,7 @@ const (
 	RateLimit
 	WAF
 	Portal
+	Console
 	Authorize
 	Validate
 	Upload
@@ -33,7 +34,7 @@ const (
 )
 
 // Names of the parts, as metrics, events and figures have them.
-var names = [parts]string{"audit", "client", "authenticate", "rate_limit", "waf", "portal", "authorize", "validate", "upload", "protect"}
+var names = [parts]string{"audit", "client", "authenticate", "rate_limit", "waf", "portal", "console", "authorize", "validate", "upload", "protect"}
 
 // String is the part's name.
 func (p Part) String() string { return names[p] }
@@ -105,7 +106,7 @@ func (c *Clock) End() {
 	s := c.top
 	if c.timed {
 		c.charge()
-		if s.part != Portal { // it is no step on the way to the back end, but what was asked for
+		if s.part != Portal && s.part != Console { // they are no step on the way to the back end, but what was asked for
 			c.total += s.own
 		}
 		byPart[s.part].Observe(s.own.Seconds())

@@ -149,7 +149,7 @@ func (r *Report) costs() (all []Line) {
 
 // titles are the words for parts.
 var titles = map[string]string{
-	"audit": "recording", "client": "the look at the client", "authenticate": "the look at who it is", "rate_limit": "rate limits", "waf": "the firewall (WAF)", "portal": "sign-in pages",
+	"audit": "recording", "client": "the look at the client", "authenticate": "the look at who it is", "rate_limit": "rate limits", "waf": "the firewall (WAF)", "portal": "sign-in pages", "console": "the console",
 	"authorize": "the policy", "validate": "the check of form", "upload": "the check of uploads", "protect": "encryption and masking",
 	partBan: "a ban", partSocket: "what was said on a socket", partOther: "another part", OfAll: "all parts",
 }

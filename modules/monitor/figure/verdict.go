@@ -48,7 +48,7 @@ func (s *seen) verdict() (verdict, part string) {
 		return Failed, s.part()
 	case asks[s.problem], s.problem == "unauthenticated" && s.part() != cost.Authenticate.String():
 		return Asked, s.part()
-	case s.by == cost.Portal.String() && s.status != http.StatusUnauthorized && s.status != http.StatusForbidden && s.status != http.StatusTooManyRequests:
+	case (s.by == cost.Portal.String() || s.by == cost.Console.String()) && s.status != http.StatusUnauthorized && s.status != http.StatusForbidden && s.status != http.StatusTooManyRequests:
 		return Passed, "" // a form with a mistake, a page that is not there
 	}
 	return Refused, s.part()

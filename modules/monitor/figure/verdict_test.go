@@ -43,6 +43,7 @@ func TestVerdicts(t *testing.T) {
 		{about: "a file that is not there", status: 404, problem: "not-found", by: "audit", verdict: Passed},
 		{about: "a wrong password", status: 401, problem: "wrong-credentials", by: "portal", verdict: Refused, part: "portal"},
 		{about: "a form with a mistake", status: 422, problem: "weak-password", by: "portal", verdict: Passed},
+		{about: "a view that is not there", status: 404, problem: "not-found", by: "console", verdict: Passed},
 		{about: "the portal's database is away", status: 503, problem: "unavailable", by: "portal", verdict: Failed, part: "portal"},
 		{about: "a socket", action: "websocket", status: 101, verdict: Passed},
 		{about: "a socket that was closed for what it said", action: "websocket", status: 101, close: 1008, verdict: Refused, part: partSocket},
