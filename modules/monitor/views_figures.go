@@ -25,15 +25,32 @@ func (a *App) figuresView() view.View {
 		Name: "figures", Title: "Security figures", Group: view.Proof, Rank: 10,
 		About:   "What became of requests, how well attacks were found, how quickly they were answered, and what security costs. Times are UTC.",
 		Filters: periodFilters(),
-		Columns: []view.Column{
-			{Name: "group", Title: "About", Kind: view.Text, Less: true}, {Name: "figure", Title: "Figure", Kind: view.Text}, {Name: "now", Title: "Now", Kind: view.Text},
-			{Name: "before", Title: "Time before", Kind: view.Text}, {Name: "doubt", Title: "How sure, and of what", Kind: view.Text, Less: true},
-		},
-		Panels: a.figurePanels, Rows: a.figureRows, Item: a.figureItem,
+		Columns: figureColumns(),
+		Panels:  a.figurePanels, Rows: a.figureRows, Item: a.figureItem,
 		Documents: []view.Document{
 			document("report", "Report for print", "html", figure.Pair.WriteHTML, a), document("table", "All figures, as CSV", "csv", figure.Pair.WriteCSV, a), document("data", "All figures, as JSON", "json", figure.Pair.WriteJSON, a),
 		},
 	}
+}
+
+func figureColumns() []view.Column {
+	return []view.Column{
+		{Name: "group", Title: "About", Kind: view.Text, Less: true}, {Name: "figure", Title: "Figure", Kind: view.Text}, {Name: "now", Title: "Now", Kind: view.Text},
+		{Name: "before", Title: "Time before", Kind: view.Text}, {Name: "doubt", Title: "How sure, and of what", Kind: view.Text, Less: true},
+	}
+}
+
+// figureLines are all figures, as figureColumns.
+func figureLines(p figure.Pair) (rows []view.Row) {
+	then := p.Before()
+	for _, l := range p.Now.Lines() {
+		doubt := l.Doubt()
+		if doubt != "" && l.Note != "" {
+			doubt += ". "
+		}
+		rows = append(rows, view.Row{Cells: []any{l.Group, l.Title, l.Text(), then[l.Name], doubt + l.Note}})
+	}
+	return rows
 }
 
 func document(name, title, format string, write func(figure.Pair, io.Writer) error, a *App) view.Document {
@@ -75,12 +92,14 @@ func (a *App) figureItem(ctx context.Context, id string) (view.Item, error) {
 		return view.Item{}, err
 	}
 	item := view.Item{Title: "Security figures of " + p.Now.From.Format(time.DateOnly) + " to " + p.Now.To.Format(time.DateOnly)}
-	for _, l := range p.Now.Lines() {
-		if last := len(item.Sections) - 1; last < 0 || item.Sections[last].Title != l.Group {
-			item.Sections = append(item.Sections, view.Section{Title: l.Group})
+	rows, group := figureLines(p), ""
+	for _, row := range rows {
+		if row.Cells[0] != group {
+			group, _ = row.Cells[0].(string)
+			item.Sections = append(item.Sections, view.Section{Title: group, Table: &view.Table{Columns: figureColumns()[1:]}})
 		}
-		s := &item.Sections[len(item.Sections)-1]
-		s.Facts = append(s.Facts, view.Fact{Name: l.Title, Value: l.Text(), Kind: view.Text})
+		t := item.Sections[len(item.Sections)-1].Table
+		t.Rows = append(t.Rows, view.Row{Cells: row.Cells[1:]})
 	}
 	return item, nil
 }
@@ -90,14 +109,7 @@ func (a *App) figureRows(ctx context.Context, q view.Query) (view.Page, error) {
 	if err != nil {
 		return view.Page{}, figureError(err)
 	}
-	page, then := view.Page{}, p.Before()
-	for _, l := range p.Now.Lines() {
-		doubt := l.Doubt()
-		if doubt != "" && l.Note != "" {
-			doubt += ". "
-		}
-		page.Rows = append(page.Rows, view.Row{Cells: []any{l.Group, l.Title, l.Text(), then[l.Name], doubt + l.Note}})
-	}
+	page := view.Page{Rows: figureLines(p)}
 	page.Total = len(page.Rows)
 	switch {
 	case p.Now.Since.IsZero():

@@ -77,7 +77,7 @@ func stack(g figure.Grid, of []line) *view.Chart {
 // costChart is the mean over time, in seconds.
 func costChart(g figure.Grid, r *figure.Report) view.Panel {
 	c := &view.Chart{Times: g.Times, Kind: view.Duration}
-	mean := func(title, part string, tone view.Tone) {
+	mean := func(title, part string) {
 		ns, n := g.Of(figure.Cost+part+".ns"), g.Of(figure.Cost+part+".n")
 		values := make([]float64, len(n))
 		for i := range n {
@@ -86,12 +86,12 @@ func costChart(g figure.Grid, r *figure.Report) view.Panel {
 				values[i] = ns[i] / n[i] / 1e9
 			}
 		}
-		c.Series = append(c.Series, view.Series{Name: title, Values: values, Tone: tone})
+		c.Series = append(c.Series, view.Series{Name: title, Values: values})
 	}
-	mean("All together", figure.OfAll, view.Plain)
+	mean("All together", figure.OfAll)
 	for _, p := range r.Prices {
 		if !own(p.Part) {
-			mean(figure.PartTitle(p.Part), p.Part, view.Muted)
+			mean(figure.PartTitle(p.Part), p.Part)
 		}
 	}
 	return view.Panel{Name: "cost", Title: "Cost of security per request", About: "The mean of what each part itself adds to a request; of every eighth request.", Wide: true, Chart: c}
@@ -114,7 +114,7 @@ func costTable(r *figure.Report) view.Panel {
 			t.Rows = append(t.Rows, view.Row{Cells: []any{title, p.N, p.Mean, p.P50, p.P95, p.P99}})
 		}
 	}
-	return view.Panel{Name: "cost-table", Title: "Cost by part", About: "Bounds are exact to a factor of two.", Table: t}
+	return view.Panel{Name: "cost-table", Title: "Cost by part", About: "Bounds are exact to a factor of two.", Wide: true, Table: t}
 }
 
 // mostRoutes are the routes that a page has.
@@ -136,7 +136,7 @@ func routeTable(r *figure.Report) view.Panel {
 		}
 		t.Rows = append(t.Rows, view.Row{Cells: []any{one.Route, one.Requests, state}, Tone: tone})
 	}
-	return view.Panel{Name: "routes", Title: "Policy coverage by route", About: "Routes that the configuration names, and how often they were asked for, by whole days.", Table: t}
+	return view.Panel{Name: "routes", Title: "Policy coverage by route", About: "Routes that the configuration names, and how often they were asked for, by whole days.", Wide: true, Table: t}
 }
 
 // reportTable leads to reports.
@@ -147,6 +147,9 @@ func reportTable() view.Panel {
 	}
 	return view.Panel{Name: "reports", Title: "Reports for print", Table: t}
 }
+
+// enough is of how many a share says so much that it may be called good or bad.
+const enough = 20
 
 // figureTiles are the figures of the time, each beside that of the time before.
 func figureTiles(p figure.Pair) []view.Panel {
@@ -163,7 +166,10 @@ func figureTiles(p figure.Pair) []view.Panel {
 			t.Value, t.Kind, t.Tone, t.Was = "not known", view.Text, view.Muted, nil
 			return t
 		}
-		t.Value, t.Tone = s.Value(), good(s.Value())
+		t.Value = s.Value()
+		if s.Of >= enough {
+			t.Tone = good(s.Value())
+		}
 		return t
 	}
 	plain := func(float64) view.Tone { return view.Plain }
@@ -173,10 +179,10 @@ func figureTiles(p figure.Pair) []view.Panel {
 	}
 	return []view.Panel{
 		tile("requests-tile", "Requests", "", requests),
-		tile("refused-tile", "Refused", "By the gateway, for whatever reason.", share(figure.Share{N: now.Traffic.Refused, Of: now.Traffic.Requests}, figure.Share{N: before.Traffic.Refused, Of: before.Traffic.Requests}, plain, figure.Number(now.Traffic.Refused)+" requests")),
-		tile("availability", "Availability", "Requests that did not fail by the gateway's own fault.", share(now.Traffic.Availability, before.Traffic.Availability, atLeast(.999, .99), figure.Number(now.Traffic.Failed)+" failed")),
-		tile("uptime", "Time up", "A node was up; at least.", share(now.Traffic.Uptime, before.Traffic.Uptime, atLeast(.999, .99), "")),
-		tile("detection", "Detection rate", "Of what was judged to be an attack: a machine found it within an hour. What nobody noticed can't be known.", share(now.Work.Detection, before.Work.Detection, atLeast(.9, .7), sure(now.Work.Detection))),
+		tile("refused-tile", "Refused", "By the gateway.", share(figure.Share{N: now.Traffic.Refused, Of: now.Traffic.Requests}, figure.Share{N: before.Traffic.Refused, Of: before.Traffic.Requests}, plain, figure.Number(now.Traffic.Refused)+" requests")),
+		tile("availability", "Availability", "Requests that the gateway did not fail.", share(now.Traffic.Availability, before.Traffic.Availability, atLeast(.999, .99), figure.Number(now.Traffic.Failed)+" failed")),
+		tile("uptime", "Time up", "At least one node was up.", share(now.Traffic.Uptime, before.Traffic.Uptime, atLeast(.999, .99), "")),
+		tile("detection", "Detection rate", "Attacks that a machine found within an hour, of those that anybody noticed.", share(now.Work.Detection, before.Work.Detection, atLeast(.9, .7), sure(now.Work.Detection))),
 		tile("false", "False alarms", "Of what machines found and people judged.", share(now.Work.FalseShare, before.Work.FalseShare, atMost(.1, .3), sure(now.Work.FalseShare))),
 		tile("detect", "Time to detect", "The median, from the first event on.", timeTile(now.Work.Detect, before.Work.Detect)),
 		tile("respond", "Time to respond", "The median, from detection until the first response.", timeTile(now.Work.Respond, before.Work.Respond)),

@@ -10,8 +10,8 @@ import (
 	"github.com/convosphere/gateway/modules/monitor/ecs"
 )
 
-// Import adds events that were written, one a line, each at its own time. What is no event is left out and counted. Whoever imports the same twice has it
-// twice.
+// Import adds events that were written, one a line, each at its own time; a step in which there are some counts as time up. What is no event is left out and
+// counted. Whoever imports the same twice has it twice.
 func (s *Store) Import(ctx context.Context, r io.Reader) (events, faults int, err error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 64<<10), 1<<20)
@@ -32,7 +32,7 @@ func (s *Store) Import(ctx context.Context, r io.Reader) (events, faults int, er
 				}
 				clear(counted)
 			}
-			v = Values{}
+			v = Values{Up: Fine.Microseconds()} // whoever wrote it was up
 			counted[at] = v
 		}
 		one := seenIn(&e)

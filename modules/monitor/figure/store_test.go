@@ -147,7 +147,7 @@ func TestImport(t *testing.T) {
 	if err != nil || events != 1000 || faults != 2 {
 		t.Fatal(events, faults, err)
 	}
-	if v := sum(t, s, Hour); v[Passed] != 1000 {
+	if v := sum(t, s, Hour); v[Passed] != 1000 || v[Up] != 1000*Fine.Microseconds() {
 		t.Errorf("%v", v)
 	}
 }
