@@ -72,7 +72,22 @@ func (s settings) panels(context.Context, view.Query) ([]view.Panel, error) {
 			t.Rows = append(t.Rows, view.Row{Cells: []any{site.Name(), server.Listen, path}})
 		}
 	}
-	return []view.Panel{{Name: "sites", Title: "Sites", Table: t, Wide: true}}, nil
+	all := []view.Panel{{Name: "sites", Title: "Sites", Table: t, Wide: true}}
+	if len(g.Certificates) > 0 {
+		all = append(all, view.Panel{Name: "certificates", Title: "Certificates", Table: shownCertificates(g.Certificates), Wide: true})
+	}
+	return all, nil
+}
+
+func shownCertificates(certificates []inforce.Certificate) *view.Table {
+	t := &view.Table{Columns: []view.Column{
+		{Name: "host", Title: "Host", Kind: view.Text}, {Name: "issuer", Title: "Issued by", Kind: view.Text}, {Name: "public", Title: "By a public authority", Kind: view.Flag},
+		{Name: "from", Title: "Valid from", Kind: view.Time, Less: true}, {Name: "until", Title: "Valid until", Kind: view.Time},
+	}}
+	for _, c := range certificates {
+		t.Rows = append(t.Rows, view.Row{Cells: []any{c.Host, c.Issuer, c.Public, c.From, c.Until}})
+	}
+	return t
 }
 
 func (s settings) item(_ context.Context, id string) (view.Item, error) {

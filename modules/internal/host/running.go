@@ -52,6 +52,7 @@ func running(ctx caddy.Context) (inforce.Gateway, error) {
 			}
 		}
 	}
+	certificates(ctx, &g)
 	return g, nil
 }
 

@@ -14,6 +14,17 @@ type Gateway struct {
 	Logging Tree           `json:"logging"` // Caddy's own logs
 	Apps    map[string]any `json:"apps"`    // by their names, each a Tree
 	Servers []Server       `json:"servers"`
+	// Certificates are those at hand for the hosts of the sites.
+	Certificates []Certificate `json:"certificates,omitempty"`
+}
+
+// Certificate is one that the gateway shows.
+type Certificate struct {
+	Host   string    `json:"host"`
+	Issuer string    `json:"issuer"`
+	From   time.Time `json:"from"`
+	Until  time.Time `json:"until"`
+	Public bool      `json:"public"` // an authority of this machine's list vouches for it
 }
 
 // Tree is settings by their names in JSON. A value is a Tree, a []any, a string, a bool, a number, a time.Duration, a time.Time or nil.

@@ -39,6 +39,7 @@ var asvs = Framework{"asvs", "OWASP Application Security Verification Standard 5
 	{"V11.4.2", "Passwords are stored by a costly function", by("password-hash")},
 	{"V12.1.1", "TLS 1.2 and 1.3 alone", by("tls")},
 	{"V12.2.1", "TLS towards all clients", by("tls", "hsts")},
+	{"V12.2.2", "Certificates that the public trusts", by("certificates", "certificates-public")},
 	{"V12.3.1", "Encryption towards all other systems", by("upstream-tls", "database-tls", "store-tls", "events-transport")},
 	{"V12.3.3", "TLS between internal services", by("upstream-tls")},
 	{"V13.3.1", "Secrets are kept by what is made for it", by("master-key", "file-modes")},

@@ -29,6 +29,6 @@ var iso27001 = Framework{"iso27001", "ISO/IEC 27001:2022, Annex A", "ISO 27001",
 	{"A.8.20", "Networks are secured", by("tls", "trusted-proxies", "timeouts", "admin-endpoint")},
 	{"A.8.21", "Services of the network are secured", by("tls", "upstream-tls", "database-tls", "store-tls")},
 	{"A.8.22", "The inside is kept apart from the outside", by("client-headers", "admin-endpoint", "metrics-exposure")},
-	{"A.8.24", "Cryptography follows rules, keys are managed", by("tls", "password-hash", "field-encryption", "key-rotation", "master-key", "data-keys")},
+	{"A.8.24", "Cryptography follows rules, keys are managed", by("tls", "certificates", "password-hash", "field-encryption", "key-rotation", "master-key", "data-keys")},
 	{"A.8.26", "Applications meet requirements of security", by("waf", "validation", "csp", "hsts")},
 }}

@@ -12,6 +12,8 @@ import (
 // edgeChecks are of what the gateway is towards the network.
 var edgeChecks = []Check{
 	{"tls", "Clients reach the gateway over TLS 1.2 or later alone", "Let Caddy manage certificates for the site (name its host, without http://), and set `tls { protocols tls1.3 }`.", lookTLS},
+	{"certificates", "Certificates are valid, and renewed in time", "See Caddy's log for why the certificate is not renewed; ACME needs ports 80 or 443, or DNS.", lookCertificates},
+	{"certificates-public", "Certificates are issued by authorities that browsers trust", "Name the site by a public host name, without `tls internal`: Caddy then orders a certificate by ACME.", lookPublic},
 	{"hsts", "Browsers are told to use nothing but HTTPS, for a year or more", "Leave Strict-Transport-Security of gw_headers at its default, or set `max-age=31536000; includeSubDomains`.", lookHSTS},
 	{"hsts-subdomains", "Browsers are told so for the hosts below this one as well (HSTS includes subdomains)", "In gw_secure: headers { Strict-Transport-Security \"max-age=31536000; includeSubDomains\" }, once all of them have HTTPS.", lookSubdomains},
 	{"csp", "Pages forbid plug-ins and other bases by a content security policy", "In gw_secure: headers { Content-Security-Policy \"default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'self'\" }, or have the application send a stricter one.", lookCSP},
@@ -53,6 +55,43 @@ func lookTLS(f *Facts) Outcome {
 		}
 		return met("%s and later", least)
 	})
+}
+
+// lookCertificates wants a tenth of the life of each to be left: those of an authority of one's own may live for hours.
+func lookCertificates(f *Facts) Outcome {
+	var all []Outcome
+	for _, c := range f.Config.Certificates {
+		left, life := c.Until.Sub(f.At), c.Until.Sub(c.From)
+		switch {
+		case left <= 0:
+			all = append(all, notMet("%s: it ended on %s", c.Host, c.Until.Format(time.DateOnly)))
+		case left < life/10:
+			all = append(all, notMet("%s: it ends on %s, and is not renewed", c.Host, c.Until.Format(time.DateTime)))
+		default:
+			all = append(all, met("%s: until %s", c.Host, c.Until.Format(time.DateTime)))
+		}
+	}
+	if len(all) > 0 {
+		return gather(all, "")
+	}
+	for _, p := range f.content() {
+		if len(p.server.TLS) > 0 {
+			return unknown("no certificate is at hand for %s", p.site.Name())
+		}
+	}
+	return notApplicable("no site speaks TLS")
+}
+
+func lookPublic(f *Facts) Outcome {
+	var all []Outcome
+	for _, c := range f.Config.Certificates {
+		if c.Public {
+			all = append(all, met("%s: by %s", c.Host, c.Issuer))
+		} else {
+			all = append(all, notMet("%s: by %s, which this machine's list of authorities does not vouch for", c.Host, orDefault(c.Issuer, "nobody")))
+		}
+	}
+	return gather(all, "no certificate is at hand")
 }
 
 // headers are those that gw_headers sets at a site.

@@ -14,14 +14,18 @@ var breaks = map[string][]func(*Facts){
 		func(f *Facts) { f.Config.Servers[0].TLS = nil }, func(f *Facts) { f.Config.Servers[0].TLS[0]["protocol_min"] = "tls1.0" },
 		func(f *Facts) { f.Config.Servers[0].TLS[0]["insecure_secrets_log"] = "/tmp/keys" },
 	},
-	"hsts":            {header1("Strict-Transport-Security", "max-age=3600"), header1("Strict-Transport-Security", ""), without("gw_headers")},
-	"hsts-subdomains": {header1("Strict-Transport-Security", "max-age=31536000")},
-	"csp":             {header1("Content-Security-Policy", "object-src 'none'; base-uri 'self'"), header1("Content-Security-Policy", "")},
-	"framing":         {header1("Content-Security-Policy", "object-src 'none'; base-uri 'none'"), without("gw_headers")},
-	"nosniff":         {header1("X-Content-Type-Options", "")},
-	"referrer":        {header1("Referrer-Policy", "unsafe-url")},
-	"opener":          {header1("Cross-Origin-Opener-Policy", "unsafe-none")},
-	"resources":       {header1("Cross-Origin-Resource-Policy", "cross-origin")},
+	"certificates": {
+		func(f *Facts) { f.Config.Certificates[0].Until = noon.Add(-time.Minute) }, func(f *Facts) { f.Config.Certificates[0].Until = noon.Add(day) },
+	},
+	"certificates-public": {func(f *Facts) { f.Config.Certificates[0].Public = false }},
+	"hsts":                {header1("Strict-Transport-Security", "max-age=3600"), header1("Strict-Transport-Security", ""), without("gw_headers")},
+	"hsts-subdomains":     {header1("Strict-Transport-Security", "max-age=31536000")},
+	"csp":                 {header1("Content-Security-Policy", "object-src 'none'; base-uri 'self'"), header1("Content-Security-Policy", "")},
+	"framing":             {header1("Content-Security-Policy", "object-src 'none'; base-uri 'none'"), without("gw_headers")},
+	"nosniff":             {header1("X-Content-Type-Options", "")},
+	"referrer":            {header1("Referrer-Policy", "unsafe-url")},
+	"opener":              {header1("Cross-Origin-Opener-Policy", "unsafe-none")},
+	"resources":           {header1("Cross-Origin-Resource-Policy", "cross-origin")},
 	"upstream-tls": {
 		func(f *Facts) { delete(handler(f, "reverse_proxy").Settings, "transport") },
 		func(f *Facts) {
@@ -195,8 +199,8 @@ func TestEachCheckBreaks(t *testing.T) {
 // Of what nobody could read nothing is claimed.
 func TestUnknown(t *testing.T) {
 	f := &Facts{At: noon, Config: good().Config}
-	f.Config.Admin = nil
-	for _, id := range []string{"admin-endpoint", "operators-factor", "default-accounts", "stale-accounts", "stale-keys", "access-review", "data-keys", "audit-complete", "detection", "incidents-worked", "alerts-delivered"} {
+	f.Config.Admin, f.Config.Certificates = nil, nil
+	for _, id := range []string{"admin-endpoint", "certificates", "operators-factor", "default-accounts", "stale-accounts", "stale-keys", "access-review", "data-keys", "audit-complete", "detection", "incidents-worked", "alerts-delivered"} {
 		if o := look(t, id, f); o.Result != Unknown {
 			t.Errorf("%s: %+v", id, o)
 		}

@@ -37,7 +37,8 @@ func good() *Facts {
 	return &Facts{
 		At: noon, Rules: &rules,
 		Config: inforce.Gateway{
-			Admin: tree{"listen": "unix//run/convosphere/admin.sock"},
+			Certificates: []inforce.Certificate{{Host: "chat.example.com", Issuer: "R11", From: noon.Add(-30 * day), Until: noon.Add(60 * day), Public: true}},
+			Admin:        tree{"listen": "unix//run/convosphere/admin.sock"},
 			Apps: map[string]any{
 				"gateway": tree{
 					"database": "postgres://gw:removed@db.internal/gateway?sslmode=verify-full", "store": "rediss://redis.internal:6380", "file_modes": "refuse", "key_rotation": 30 * day,
