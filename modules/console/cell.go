@@ -141,7 +141,7 @@ func beside(share float64) int {
 	return min(4, int(math.Ceil(-math.Log10(edge)))-1)
 }
 
-// grouped has thin spaces between thousands.
+// grouped has commas between thousands.
 func grouped(s string) string {
 	digits := strings.TrimPrefix(s, "-")
 	var b strings.Builder
@@ -149,8 +149,8 @@ func grouped(s string) string {
 		b.WriteByte('-')
 	}
 	for i, d := range []byte(digits) {
-		if i > 0 && (len(digits)-i)%3 == 0 && len(digits) > 4 {
-			b.WriteRune('\u202f')
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			b.WriteByte(',')
 		}
 		b.WriteByte(d)
 	}

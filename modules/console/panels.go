@@ -57,6 +57,7 @@ func (c *call) panels(list []view.Panel) panelSet {
 		}
 		if shown.Table != nil {
 			shown.Table.Caption = p.Title
+			shown.Wide = shown.Wide || len(shown.Table.Heads) > 3
 		}
 		out.Others = append(out.Others, shown)
 	}

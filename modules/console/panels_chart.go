@@ -13,7 +13,7 @@ import (
 const (
 	mostPoints = 2000
 	mostSeries = 12
-	ownColors  = 6 // of series without a tone
+	ownColors  = 8 // of series without a tone of their own
 )
 
 // chartOf is a chart as a table, of which the script draws it.
@@ -48,7 +48,10 @@ func chart(v *view.View, c *view.Chart) *chartOf {
 	for _, at := range c.Times[first:] {
 		out.Rows = append(out.Rows, chartRow{Time: at.UTC().Format(time.RFC3339), Words: at.UTC().Format(layout)})
 	}
-	own := 0
+	own, meant := 0, map[view.Tone]int{}
+	for _, s := range c.Series[:min(len(c.Series), mostSeries)] {
+		meant[s.Tone]++
+	}
 	for _, s := range c.Series[:min(len(c.Series), mostSeries)] {
 		values := s.Values[min(first, len(s.Values)):]
 		for i := range out.Rows {
@@ -60,7 +63,7 @@ func chart(v *view.View, c *view.Chart) *chartOf {
 			out.Rows[i].Cells = append(out.Rows[i].Cells, cell)
 		}
 		shown := seriesOf{Name: s.Name, Color: string(s.Tone)}
-		if s.Tone == view.Plain {
+		if s.Tone == view.Plain || meant[s.Tone] > 1 { // several of one colour could not be told apart
 			shown.Color = "own" + strconv.Itoa(own%ownColors+1)
 			own++
 		}

@@ -109,13 +109,14 @@ func (c *call) viewRow(r view.Row, asked url.Values) rowOf {
 // cells are a row's, in the order of the columns. A row that has too few has empty ones.
 func (c *call) cells(columns []view.Column, r view.Row, asked url.Values) []cell {
 	out := make([]cell, len(columns))
+	leveled := slices.ContainsFunc(columns, func(col view.Column) bool { return col.Kind == view.Level })
 	for i, col := range columns {
 		var v any
 		if i < len(r.Cells) {
 			v = r.Cells[i]
 		}
 		tone := view.Plain
-		if col.Kind == view.State || col.Kind == view.Level {
+		if col.Kind == view.Level || col.Kind == view.State && !leveled { // of a row with a level the tone is the level's
 			tone = r.Tone
 		}
 		out[i] = shownCell(col.Kind, v, tone)

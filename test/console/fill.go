@@ -26,7 +26,6 @@ func filled(t kit.T, o options) *kit.Node {
 	dir := t.TempDir()
 	events, findings := filepath.Join(dir, "events.jsonl"), filepath.Join(dir, "findings.jsonl")
 	simulate(t, o, now, events)
-	skip(t, events, o.events)
 	replay(t, events, findings)
 	began := time.Now()
 	f := fill(t, data, events, findings, now)
@@ -34,13 +33,17 @@ func filled(t kit.T, o options) *kit.Node {
 	return kit.Demo(t, kit.DemoOptions{Data: data, Addr: first.Addr})
 }
 
-// simulate writes the events of the days until now. A day has some 120,000 events of machines and 85 of each person.
+// simulate writes the last events of some days until now, with as many people as that takes.
 func simulate(t kit.T, o options, now time.Time, file string) {
 	t.Helper()
-	days := max(1, min(6, o.events/180_000+1))
-	users := min(10_000, max(20, (o.events/days-110_000)/85))
-	command(t, "go", "run", "./test/simulate", "-seed", strconv.FormatUint(o.seed, 10), "-days", strconv.Itoa(days), "-users", strconv.Itoa(users),
-		"-start", now.Add(-time.Duration(days)*24*time.Hour).Format(time.RFC3339), "-out", file)
+	days := max(1, min(6, o.events/150_000))
+	for users := max(20, o.events/1000); ; users *= 2 {
+		command(t, "go", "run", "./test/simulate", "-seed", strconv.FormatUint(o.seed, 10), "-days", strconv.Itoa(days), "-users", strconv.Itoa(users),
+			"-start", now.Add(-time.Duration(days)*24*time.Hour).Format(time.RFC3339), "-out", file)
+		if skip(t, file, o.events) {
+			return
+		}
+	}
 }
 
 // replay writes what detection finds in them.
@@ -77,13 +80,13 @@ func fill(t kit.T, data, events, findings string, now time.Time) seed.Filled {
 	return in
 }
 
-// skip leaves the last n lines in a file.
-func skip(t kit.T, file string, n int) {
+// skip leaves the last n lines in a file, and tells whether there were as many.
+func skip(t kit.T, file string, n int) bool {
 	t.Helper()
 	lines := 0
 	each(t, file, func([]byte) { lines++ })
 	if lines <= n {
-		return
+		return lines == n
 	}
 	out, err := os.Create(file + ".new")
 	if err != nil {
@@ -102,6 +105,7 @@ func skip(t kit.T, file string, n int) {
 	if err := os.Rename(out.Name(), file); err != nil {
 		t.Fatalf("events: %v", err)
 	}
+	return true
 }
 
 func each(t kit.T, file string, do func(line []byte)) {

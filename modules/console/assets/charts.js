@@ -94,6 +94,8 @@ function draw(figure) {
 
 	const color = s => () => css(s.item, "--color");
 	const lone = chart.series.length === 1;
+	// A value without neighbours is a point: no line goes there.
+	const alone = (u, s) => chart.times.flatMap((_, i) => u.data[s][i] != null && u.data[s][i - 1] == null && u.data[s][i + 1] == null ? [i] : []);
 	const soft = s => () => `color-mix(in srgb, ${css(s.item, "--color")} 14%, transparent)`;
 	const bars = uPlot.paths.bars({size: [.86, 60], align: 0});
 	const axis = {stroke: () => css(figure, "--dim"), grid: {stroke: () => css(figure, "--line"), width: 1}, ticks: {show: false}, font};
@@ -112,7 +114,7 @@ function draw(figure) {
 		axes: [{...axis, values: dates, space: 64, size: 28, grid: {show: false}}, {...axis, values: (_, list) => list.map(format), space: 34, size: sized(font)}],
 		series: [{}, ...chart.series.map((s, i) => stack
 			? {label: s.name, stroke: color(s), fill: color(s), width: 0, paths: bars, points: {show: false}}
-			: {label: s.name, stroke: color(s), width: 2, fill: lone ? soft(s) : undefined, dash: [[], [6, 3], [2, 3], [8, 3, 2, 3]][i % 4], points: {size: 5}})],
+			: {label: s.name, stroke: color(s), width: 2, fill: lone ? soft(s) : undefined, dash: [[], [6, 3], [2, 3], [8, 3, 2, 3]][i % 4], points: {size: 5, filter: (u, s, show) => show ? null : alone(u, s)}})],
 		hooks: {setCursor: [u => show(u.cursor.left < 0 ? null : u.cursor.idx)], setSelect: [select]},
 	}, [chart.times, ...(stack ? piled(chart.series) : chart.series.map(s => s.values))], plot);
 	plot.append(at);
