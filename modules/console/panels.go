@@ -91,7 +91,7 @@ func changed(t *view.Tile) string {
 	if by >= 10 {
 		return fmt.Sprintf("%s times as much as before (%s)", number(view.Number, math.Round(is/was)), shownCell(t.Kind, t.Was, "").Text)
 	}
-	return fmt.Sprintf("%s %s than before (%s)", number(view.Percent, max(1, math.Round(by*100))/100), than, shownCell(t.Kind, t.Was, "").Text)
+	return fmt.Sprintf("%s %s than before (%s)", number(view.Number, max(1, math.Round(by*100)))+" %", than, shownCell(t.Kind, t.Was, "").Text)
 }
 
 // figure is a value that can be compared.

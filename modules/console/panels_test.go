@@ -17,7 +17,7 @@ func TestTilesSayWhatChanged(t *testing.T) {
 		{view.Tile{Kind: view.Number, Value: 1000, Was: 10}, "100 times as much as before (10)"}, {view.Tile{Kind: view.Number, Value: 5, Was: 5}, "as before"},
 		{view.Tile{Kind: view.Number, Value: 5, Was: 0}, "before: 0"}, {view.Tile{Kind: view.Number, Value: 5}, ""}, {view.Tile{Kind: view.Number, Value: math.NaN(), Was: 5}, "before: 5"},
 		{view.Tile{Kind: view.Percent, Value: .5, Was: .25}, "before: 25 %"}, {view.Tile{Kind: view.Duration, Value: time.Minute, Was: 2 * time.Minute}, "50 % less than before (2 min)"},
-		{view.Tile{Kind: view.Number, Value: 1001, Was: 1000}, "1 % more than before (1,000)"},
+		{view.Tile{Kind: view.Number, Value: int64(3133), Was: int64(1474)}, "113 % more than before (1,474)"}, {view.Tile{Kind: view.Number, Value: 1001, Was: 1000}, "1 % more than before (1,000)"},
 	} {
 		if got := changed(&c.tile); got != c.want {
 			t.Errorf("%v of %v: %q, not %q", c.tile.Value, c.tile.Was, got, c.want)
