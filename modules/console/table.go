@@ -116,7 +116,7 @@ func (c *call) cells(columns []view.Column, r view.Row, asked url.Values) []cell
 			v = r.Cells[i]
 		}
 		tone := view.Plain
-		if col.Kind == view.Level || col.Kind == view.State && !leveled { // of a row with a level the tone is the level's
+		if col.Kind == view.State && !leveled { // of a row with a level the tone is the level's
 			tone = r.Tone
 		}
 		out[i] = shownCell(col.Kind, v, tone)
