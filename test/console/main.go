@@ -52,7 +52,7 @@ func run(t kit.T, o options) {
 	timings := c.measure(t, views, o.runs)
 	printTimings(os.Stdout, o.events, timings)
 	if o.out != "" {
-		pictures(t, n, n.Users["ada"], views, o.out)
+		pictures(t, n, n.Users["ada"], views, screens, o.out)
 	}
 	if o.hold {
 		fmt.Printf("%s/console/ as %s, password %s, second factor %s\n", n.URL, "ada", n.Users["ada"].Password, n.Users["ada"].TOTPSecret)
