@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"io"
 	"os"
 	"os/exec"
@@ -10,7 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/convosphere/gateway/modules/console/seed"
 	"github.com/convosphere/gateway/test/kit"
 )
 
@@ -27,9 +25,7 @@ func filled(t kit.T, o options) *kit.Node {
 	events, findings := filepath.Join(dir, "events.jsonl"), filepath.Join(dir, "findings.jsonl")
 	simulate(t, o, now, events)
 	replay(t, events, findings)
-	began := time.Now()
-	f := fill(t, data, events, findings, now)
-	t.Logf("%d events of %d people and %d incidents put into %s, in %s", f.Events, f.People, f.Incidents, data, time.Since(began).Round(time.Millisecond))
+	command(t, "go", "run", "./modules/console/seed", "-data", data, "-events", events, "-findings", findings)
 	return kit.Demo(t, kit.DemoOptions{Data: data, Addr: first.Addr})
 }
 
@@ -59,25 +55,6 @@ func replay(t kit.T, events, findings string) {
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("detect replay: %v", err)
 	}
-}
-
-func fill(t kit.T, data, events, findings string, now time.Time) seed.Filled {
-	t.Helper()
-	e, err := os.Open(events)
-	if err != nil {
-		t.Fatalf("events: %v", err)
-	}
-	defer e.Close()
-	f, err := os.Open(findings)
-	if err != nil {
-		t.Fatalf("findings: %v", err)
-	}
-	defer f.Close()
-	in, err := seed.Fill(context.Background(), seed.Options{Data: data, Events: e, Findings: f, Now: now})
-	if err != nil {
-		t.Fatalf("filling %s: %v", data, err)
-	}
-	return in
 }
 
 // skip leaves the last n lines in a file, and tells whether there were as many.
@@ -130,7 +107,7 @@ func each(t kit.T, file string, do func(line []byte)) {
 func command(t kit.T, name string, args ...string) {
 	t.Helper()
 	cmd := exec.Command(name, args...)
-	cmd.Dir, cmd.Stderr = kit.Root(t), os.Stderr
+	cmd.Dir, cmd.Stdout, cmd.Stderr = kit.Root(t), os.Stderr, os.Stderr
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%s %v: %v", name, args, err)
 	}

@@ -1,4 +1,4 @@
-package seed
+package main
 
 import (
 	"context"
@@ -13,12 +13,12 @@ import (
 	"github.com/convosphere/gateway/modules/monitor/incident"
 )
 
-// incidents opens those that the findings begin, as they would have been opened then, and has people work on the older ones.
-func incidents(ctx context.Context, db *database.DB, o Options) (int, error) {
-	clock := o.Now
+// addIncidents opens those that the findings begin, as they would have been opened then, and has people work on the older ones.
+func addIncidents(ctx context.Context, db *database.DB, o options) (int, error) {
+	clock := o.now
 	book := incident.New(db, nobody{}, func() time.Time { return clock }, incident.Options{Least: finding.Medium}, func(string, time.Duration) {})
 	var opened []incident.Incident
-	for in := json.NewDecoder(o.Findings); ; {
+	for in := json.NewDecoder(o.findings); ; {
 		var f finding.Finding
 		err := in.Decode(&f)
 		if errors.Is(err, io.EOF) {
@@ -36,7 +36,7 @@ func incidents(ctx context.Context, db *database.DB, o Options) (int, error) {
 			opened = append(opened, i)
 		}
 	}
-	w := worker{book: book, clock: &clock, now: o.Now, rng: rand.New(rand.NewPCG(2, 2))}
+	w := worker{book: book, clock: &clock, now: o.now, rng: rand.New(rand.NewPCG(2, 2))}
 	for _, i := range opened {
 		if err := w.work(ctx, i); err != nil {
 			return 0, err

@@ -1,4 +1,4 @@
-package seed
+package main
 
 import (
 	"bytes"
@@ -91,7 +91,7 @@ func (p *people) add(ctx context.Context, db *database.DB, now time.Time) (n int
 			}
 			made := now.Add(-time.Duration(10+rng.IntN(700)) * 24 * time.Hour)
 			r, err := tx.Exec(ctx, `INSERT INTO accounts (id, username, roles, password, created_at, password_changed_at, last_auth_at, disabled)
-				SELECT ?, ?, ?, password, ?, ?, ?, ? FROM accounts WHERE username = 'ursula' AND NOT EXISTS (SELECT 1 FROM accounts WHERE id = ? OR username = ?)`,
+				SELECT ?, ?, ?, password, CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT) FROM accounts WHERE username = 'ursula' AND NOT EXISTS (SELECT 1 FROM accounts WHERE id = ? OR username = ?)`,
 				id, name, roles, database.Micros(made), database.Micros(made), database.Micros(who.last), rng.IntN(60)/59, id, name)
 			if err != nil {
 				return err

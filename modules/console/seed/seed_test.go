@@ -1,20 +1,23 @@
-package seed
+package main
 
 import (
 	"context"
 	"fmt"
-	"path/filepath"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/dbtest"
 	"github.com/convosphere/gateway/modules/monitor/journal"
 )
 
+func TestMain(m *testing.M) { os.Exit(dbtest.Both(m).Run()) }
+
 func TestFill(t *testing.T) {
-	data, now := t.TempDir(), time.Now().UTC()
-	db, err := database.Open(t.Context(), database.Config{SQLite: filepath.Join(data, "gateway.db")})
+	config, dir, now := dbtest.New(t), t.TempDir(), time.Now().UTC()
+	db, err := database.Open(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,8 +32,8 @@ func TestFill(t *testing.T) {
 	findings := fmt.Sprintf(`{"id":"f1","kind":"match","rule":"r","title":"Probing","level":"high","first":%[1]q,"last":%[1]q,"subjects":[{"kind":"client","id":"192.0.2.7"}],"count":1}
 {"id":"f2","kind":"match","rule":"r","title":"Probing","level":"high","first":%[2]q,"last":%[2]q,"subjects":[{"kind":"client","id":"192.0.2.7"}],"count":1}
 {"id":"f3","kind":"match","rule":"s","title":"Guessing","level":"medium","first":%[2]q,"last":%[2]q,"subjects":[{"kind":"client","id":"198.51.100.1"}],"count":1}`, at(100*time.Hour), at(time.Hour))
-	f, err := Fill(t.Context(), Options{Data: data, Events: strings.NewReader(events.String()), Findings: strings.NewReader(findings), Now: now})
-	if err != nil || f != (Filled{Events: 3, People: 2, Incidents: 3}) {
+	f, err := fill(t.Context(), options{database: config, journal: dir, events: strings.NewReader(events.String()), findings: strings.NewReader(findings), now: now})
+	if err != nil || f != (filled{events: 3, people: 2, incidents: 3}) {
 		t.Fatalf("%+v, %v", f, err)
 	}
 	var worked, people int
@@ -45,7 +48,7 @@ func TestFill(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	j, err := journal.Open(journal.Options{Dir: filepath.Join(data, "journal")})
+	j, err := journal.Open(journal.Options{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
