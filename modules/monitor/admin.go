@@ -34,6 +34,7 @@ var adminRoutes = map[string]func(*App, http.ResponseWriter, *http.Request) erro
 	"POST /gateway/incidents/{id}/steps/{playbook}/{step}": (*App).serveTick,
 
 	"GET /gateway/reports/security": (*App).serveSecurityReport,
+	"GET /gateway/reports/access":   (*App).serveAccessReport,
 
 	"GET /gateway/responses":               (*App).serveResponses,
 	"POST /gateway/responses":              (*App).serveOrder,

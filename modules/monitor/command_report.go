@@ -7,7 +7,7 @@ import (
 
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
-		Name: "report", Usage: "security|compliance", Short: "Makes reports of what a running gateway knows: to be read, printed, or read by programs", Long: reportHelp, CobraFunc: reportCommand,
+		Name: "report", Usage: "security|compliance|access", Short: "Makes reports of what a running gateway knows: to be read, printed, or read by programs", Long: reportHelp, CobraFunc: reportCommand,
 	})
 }
 
@@ -17,5 +17,5 @@ Asks a running gateway, over its admin address, for a report: as HTML that is on
 func reportCommand(cmd *cobra.Command) {
 	cmd.Args = cobra.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	cmd.AddCommand(reportSecurityCommand(), reportComplianceCommand())
+	cmd.AddCommand(reportSecurityCommand(), reportComplianceCommand(), reportAccessCommand())
 }

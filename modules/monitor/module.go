@@ -14,6 +14,7 @@ import (
 	"github.com/convosphere/gateway/modules/monitor/figure"
 	"github.com/convosphere/gateway/modules/monitor/finding"
 	"github.com/convosphere/gateway/modules/monitor/journal"
+	"github.com/convosphere/gateway/modules/monitor/review"
 )
 
 func init() { caddy.RegisterModule(App{}) }
@@ -62,6 +63,7 @@ type App struct {
 	tally   *tally        // nil: nothing is counted
 	figures *figure.Store // nil likewise
 	reports *reports
+	reviews *review.Desk // nil: none are kept
 	takers  []taker
 	begin   []func()       // in Start
 	give    []func() error // back, in Cleanup, the last one first
@@ -86,6 +88,7 @@ var parts = []func(*App, caddy.Context) error{
 	(*App).openAlerts,
 	(*App).openFigures,
 	(*App).openJournal,
+	(*App).openReviews,
 }
 
 // Provision opens what outlives a configuration, and reads the rules.

@@ -206,3 +206,8 @@ func grantViewError(err error) error {
 	}
 	return err
 }
+
+// RevokeGrant is Revoke for who knows no grants. What is malformed wraps view.ErrMalformed.
+func (a *App) RevokeGrant(ctx context.Context, subject, relation, object string) error {
+	return grantViewError(a.Revoke(ctx, grant.Grant{Subject: subject, Relation: relation, Object: object}))
+}

@@ -148,6 +148,13 @@ var dictionary = map[string]class{
 	"output-lost":              {"configuration", "info", ""},
 	"output-back":              {"configuration", "info", ""},
 	"output-dropped":           {"configuration", "info", ""},
+	"review-begun":             {"iam", "info", ""},
+	"review-decided":           {"iam", "change", ""},
+	"review-signed":            {"iam", "info", ""},
+	"review-cancelled":         {"iam", "info", ""},
+	"risk-opened":              {"configuration", "info", ""},
+	"risk-changed":             {"configuration", "change", ""},
+	"risk-closed":              {"configuration", "info", ""},
 	"rules-activated":          {"configuration", "change", ""},
 	"rules-refused":            {"configuration", "change", ""},
 }
