@@ -15,6 +15,7 @@ import (
 	"github.com/convosphere/gateway/modules/monitor/finding"
 	"github.com/convosphere/gateway/modules/monitor/journal"
 	"github.com/convosphere/gateway/modules/monitor/review"
+	"github.com/convosphere/gateway/modules/monitor/review/risk"
 )
 
 func init() { caddy.RegisterModule(App{}) }
@@ -51,22 +52,23 @@ type App struct {
 	// How many events are kept for questions. Default: those of the last 7 days, a million at most.
 	Journal *Journal `json:"journal,omitempty"`
 
-	ground  *ground.Ground
-	journal *journal.Journal // nil: no events are kept for questions
-	logger  *zap.Logger
-	live    *live
-	member  *member       // nil: no fleet
-	limits  func()        // of the member; nil: no fleet
-	rules   *detect.Rules // never nil once provisioned
-	work    *work         // nil: nothing is watched
-	alerts  *alert.Desk   // nil: nobody is told
-	tally   *tally        // nil: nothing is counted
-	figures *figure.Store // nil likewise
-	reports *reports
-	reviews *review.Desk // nil: none are kept
-	takers  []taker
-	begin   []func()       // in Start
-	give    []func() error // back, in Cleanup, the last one first
+	ground   *ground.Ground
+	journal  *journal.Journal // nil: no events are kept for questions
+	logger   *zap.Logger
+	live     *live
+	member   *member       // nil: no fleet
+	limits   func()        // of the member; nil: no fleet
+	rules    *detect.Rules // never nil once provisioned
+	work     *work         // nil: nothing is watched
+	alerts   *alert.Desk   // nil: nobody is told
+	tally    *tally        // nil: nothing is counted
+	figures  *figure.Store // nil likewise
+	reports  *reports
+	reviews  *review.Desk // nil: none are kept
+	takers   []taker
+	begin    []func()       // in Start
+	give     []func() error // back, in Cleanup, the last one first
+	register *risk.Register // nil likewise
 }
 
 // taker does something about findings: incidents, responses.
@@ -89,6 +91,7 @@ var parts = []func(*App, caddy.Context) error{
 	(*App).openFigures,
 	(*App).openJournal,
 	(*App).openReviews,
+	(*App).openRisks,
 }
 
 // Provision opens what outlives a configuration, and reads the rules.

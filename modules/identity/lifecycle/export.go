@@ -25,6 +25,7 @@ var parts = []part{
 	{"devices", "id, user_agent, ip, country, created_at, used_at", "devices WHERE account = ?", "created_at"},
 	{"countries", "country, used_at", "login_countries WHERE account = ?", "country"},
 	{"tokens", "id, kind, name, scopes, created_at, expires_at, used_at, ended_at, reason", "tokens WHERE account = ?", "created_at"},
+	{"access_reviews", "review, kind, what, detail, decision, note", "review_lines WHERE account = ?", "review, n"},
 }
 
 // grants hang on the name.
