@@ -64,11 +64,11 @@ type App struct {
 	tally    *tally        // nil: nothing is counted
 	figures  *figure.Store // nil likewise
 	reports  *reports
-	reviews  *review.Desk // nil: none are kept
+	reviews  *review.Desk   // nil: none are kept
+	register *risk.Register // nil likewise
 	takers   []taker
 	begin    []func()       // in Start
 	give     []func() error // back, in Cleanup, the last one first
-	register *risk.Register // nil likewise
 }
 
 // taker does something about findings: incidents, responses.

@@ -136,7 +136,7 @@ func (a *App) riskRows(ctx context.Context, q view.Query) (view.Page, error) {
 	page := view.Page{Next: next, Total: -1}
 	for _, r := range all {
 		row := view.Row{ID: r.ID, Tone: scoreTone(r.Score()), Actions: []string{}, Cells: []any{
-			int64(r.Score()), r.Title, r.Source, int64(r.Likelihood), int64(r.Impact), riskOwner(r), r.Treatment, cellTime(until(r)), r.Opened, r.Seen, r.State, r.ID,
+			int64(r.Score()), r.Title, r.Source, int64(r.Likelihood), int64(r.Impact), riskOwner(r), r.Treatment, cellTime(riskEnd(r)), r.Opened, r.Seen, r.State, r.ID,
 		}}
 		if r.State == risk.Closed {
 			row.Tone = view.Muted
@@ -146,8 +146,8 @@ func (a *App) riskRows(ctx context.Context, q view.Query) (view.Page, error) {
 	return page, nil
 }
 
-// until is when something should have been done, or accepted anew.
-func until(r risk.Risk) time.Time {
+// riskEnd is when something should have been done, or accepted anew.
+func riskEnd(r risk.Risk) time.Time {
 	if r.Treatment == risk.Accept {
 		return r.Accepted
 	}
@@ -197,7 +197,7 @@ func (a *App) riskItem(ctx context.Context, id string) (view.Item, error) {
 	if !r.Assessed.IsZero() {
 		assessed = "on " + r.Assessed.Format(time.DateOnly)
 	}
-	due := view.Fact{Name: "Due, or accepted until", Value: cellTime(until(r)), Kind: view.Time}
+	due := view.Fact{Name: "Due, or accepted until", Value: cellTime(riskEnd(r)), Kind: view.Time}
 	if r.Overdue(time.Now()) {
 		due.Tone = view.Bad
 	}
