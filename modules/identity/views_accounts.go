@@ -54,7 +54,7 @@ func (a *App) accountPanels(ctx context.Context, q view.Query) ([]view.Panel, er
 			t.Tone = tone
 		}
 		if s.Partial {
-			t.Note = "of the first 50,000 accounts"
+			t.Note = "of the first 20,000 accounts"
 		}
 		return view.Panel{Name: name, Title: title, Tile: t}
 	}

@@ -220,9 +220,9 @@ type Summary struct {
 }
 
 // mostCounted bounds what a summary looks at.
-const mostCounted = 50_000
+const mostCounted = 20_000
 
-// Summarize counts, among the first 50,000 at most.
+// Summarize counts, among the first 20,000 at most.
 func (s *Store) Summarize(ctx context.Context, now, unused time.Time) (c Summary, err error) {
 	at := database.Micros(now)
 	err = s.db.QueryRow(ctx, `SELECT COUNT(*), COALESCE(SUM(CASE WHEN disabled <> 0 AND awaits = '' THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN awaits <> '' THEN 1 ELSE 0 END), 0),
