@@ -19,8 +19,9 @@ func (a *App) reviewsView() view.View {
 	}
 	return view.View{
 		Name: "reviews", Title: "Access reviews", Group: view.Proof, Rank: 40, Newest: true,
-		About:   "Who held which role, grant, token and key at one moment, what of it is stale, and an administrator's word on each, signed at the end.",
-		Filters: []view.Filter{{Name: "state", Title: "State", Kind: view.Choice, Choices: []string{review.Open, review.Signed, review.Cancelled}}},
+		Permission: view.Admin,
+		About:      "Who held which role, grant, token and key at one moment, what of it is stale, and an administrator's word on each, signed at the end.",
+		Filters:    []view.Filter{{Name: "state", Title: "State", Kind: view.Choice, Choices: []string{review.Open, review.Signed, review.Cancelled}}},
 		Columns: []view.Column{
 			{Name: "title", Title: "Review", Kind: view.Text},
 			{Name: "state", Title: "State", Kind: view.State, Narrow: "state"},

@@ -15,7 +15,8 @@ func (a *App) reviewLinesView() view.View {
 	note := []view.Field{{Name: "note", Title: "Note", Kind: view.Text, Most: 2000, Hint: "it stays: name nobody"}}
 	return view.View{
 		Name: "review-lines", Title: "Lines of a review", Group: view.Proof, Rank: 41,
-		About: "What is to be kept or revoked: of the review that is named, else of the newest open one. Nobody decides on their own access.",
+		Permission: view.Admin,
+		About:      "What is to be kept or revoked: of the review that is named, else of the newest open one. Nobody decides on their own access.",
 		Filters: []view.Filter{
 			{Name: "review", Title: "Review", Kind: view.Text, Hint: "its id"},
 			{Name: "kind", Title: "Kind", Kind: view.Choice, Choices: review.Kinds},

@@ -91,6 +91,9 @@ func TestReviewInTheConsole(t *testing.T) {
 	refused("a signed review is changed", err)
 	for _, name := range []string{"reviews", "review-lines"} {
 		v.Hides(name, "SECRET", "argon2")
+		if v.View(name).Permission != view.Admin {
+			t.Errorf("moderators see %s", name)
+		}
 		for _, action := range v.View(name).Actions {
 			if action.Permission != view.Admin {
 				t.Errorf("%s asks for %s", action.Name, action.Permission)

@@ -16,7 +16,8 @@ var fiveWords = []string{"1", "2", "3", "4", "5"}
 func (a *App) risksView() view.View {
 	return view.View{
 		Name: "risks", Title: "Risk register", Group: view.Proof, Rank: 50,
-		About: "What may go wrong: incidents that recur, controls that are not met, routes that nobody classified, and what people wrote down. It closes itself when its cause is gone.",
+		Permission: view.Admin,
+		About:      "What may go wrong: incidents that recur, controls that are not met, routes that nobody classified, and what people wrote down. It closes itself when its cause is gone.",
 		Filters: []view.Filter{
 			{Name: "state", Title: "State", Kind: view.Choice, Choices: []string{risk.Open, risk.Closed}, Default: risk.Open},
 			{Name: "source", Title: "Source", Kind: view.Choice, Choices: risk.Sources},

@@ -49,7 +49,6 @@ func (a *App) rulesView() view.View {
 	}
 }
 
-
 // ruleSeen is one rule with what is known of it.
 type ruleSeen struct {
 	id, title, kind string
