@@ -67,6 +67,7 @@ func (a *App) watchRisks(ctx context.Context) {
 // riskSources are what the register is fed by.
 var riskSources = map[string]func(*App, context.Context) ([]risk.Cause, error){
 	risk.Incident: (*App).recurringCauses,
+	risk.Control:  (*App).controlCauses,
 	risk.Route:    (*App).routeCauses,
 }
 

@@ -38,6 +38,9 @@ func TestRisksInTheConsole(t *testing.T) {
 	if len(found) != 1 {
 		t.Fatalf("three incidents of one rule are not one risk: %v", found)
 	}
+	if gaps := v.IDs("risks", "source=control&text=review"); len(gaps) != 1 || !strings.Contains(v.Item("risks", gaps[0]).Sections[1].Text, "ISO") {
+		t.Errorf("that no access review was signed is not a risk, or does not say which controls ask for it: %v", gaps)
+	}
 	id := found[0]
 	if v.Cell("risks", "", id, "score") != int64(12) || v.Tile("risks", "open").(int64) < 1 {
 		t.Errorf("%+v", v.Rows("risks", ""))
