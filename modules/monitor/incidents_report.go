@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/convosphere/gateway/modules/internal/view"
+	"github.com/convosphere/gateway/modules/monitor/incident"
 	"github.com/convosphere/gateway/modules/monitor/incident/report"
 	"github.com/convosphere/gateway/modules/monitor/respond"
 )
@@ -57,3 +58,23 @@ func (a *App) serveIncidentReport(w http.ResponseWriter, r *http.Request) error 
 	_, err := page.WriteTo(w)
 	return err
 }
+
+// Report keeps what somebody reports. The id is what they can name when they ask what became of it. Errors: incident.ErrMalformed, ErrOften, ErrFull, and ErrNotFound where no
+// incidents are kept.
+func (a *App) Report(ctx context.Context, t incident.Told) (id string, err error) {
+	if !a.TakesReports() {
+		return "", incident.ErrNotFound
+	}
+	i, change, err := a.work.incidents.Tell(ctx, t)
+	if err != nil {
+		return "", err
+	}
+	incidentChanges.WithLabelValues(change.String()).Inc()
+	for _, tell := range a.work.tell {
+		tell(ctx, i, change)
+	}
+	return i.ID, nil
+}
+
+// TakesReports tells whether there is somewhere to keep them.
+func (a *App) TakesReports() bool { return a.work != nil && a.work.incidents != nil }

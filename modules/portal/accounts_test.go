@@ -138,7 +138,7 @@ func TestAccountProblems(t *testing.T) {
 		{account.ErrNotFound, "POST", "admin/accounts/2/approve", "", 404, "no-such-account"},
 		{account.ErrTicket, "DELETE", "admin/invitations/2", "", 404, "no-such-account"},
 		{lifecycle.ErrOneself, "DELETE", "admin/accounts/9", "", 409, "own-account"},
-		{lifecycle.ErrLastAdmin, "PATCH", "admin/accounts/2", `{"disabled":true}`, 409, "last-admin"},
+		{lifecycle.ErrLastAdmin, "PATCH", "admin/accounts/2", `{"disabled":"true"}`, 409, "last-admin"},
 		{account.ErrRole, "PATCH", "admin/accounts/2", `{"roles":"A B"}`, 422, "bad-role"},
 		{errors.New("the database is away at 10.0.0.1"), "POST", "register", `{"username":"u","password":"p"}`, 503, "unavailable"},
 	} {

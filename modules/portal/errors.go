@@ -41,6 +41,9 @@ func problemOf(err error) problem.Problem {
 	if p, ok := tokenProblem(err); ok {
 		return p
 	}
+	if p, ok := reportProblem(err); ok {
+		return p
+	}
 	if p, ok := serviceProblem(err); ok {
 		return p
 	}

@@ -73,6 +73,7 @@ type Handler struct {
 	look     *look
 	identity identities
 	policy   policies
+	reports  reports
 	csrf     *http.CrossOriginProtection
 	ground   *ground.Ground
 	logger   *zap.Logger
@@ -113,7 +114,10 @@ func (h *Handler) resolve(ctx caddy.Context) (err error) {
 	if h.identity, err = host.App[identities](ctx, "gw_identity"); err != nil {
 		return err
 	}
-	h.policy, err = host.App[policies](ctx, "gw_policy")
+	if h.policy, err = host.App[policies](ctx, "gw_policy"); err != nil {
+		return err
+	}
+	h.reports, err = findReports(ctx)
 	return err
 }
 

@@ -1,6 +1,9 @@
 package portal
 
-import "github.com/convosphere/gateway/modules/identity/federation"
+import (
+	"github.com/convosphere/gateway/modules/identity/federation"
+	"github.com/convosphere/gateway/modules/monitor/incident"
+)
 
 // offering is what gw_portal asks of the app gw_identity about what its configuration has on.
 type offering interface {
@@ -22,6 +25,7 @@ type Offers struct {
 	Expire         bool               // passwords do, and another one is set at the login
 	Registration   string             // who may register: off, open, invitation or approval
 	Providers      []federation.Offer // outside ones that people may sign in with
+	Reports        bool               // people may tell what they saw
 
 	ShortestPassword int // in characters
 }
@@ -32,10 +36,13 @@ func (o Offers) Register() bool { return o.Registration == "open" || o.Registrat
 // Invitations tells whether who was invited may.
 func (o Offers) Invitations() bool { return o.Registration == "invitation" || o.Register() }
 
+// Kinds are what can be reported.
+func (o Offers) Kinds() []string { return incident.ToldKinds() }
+
 func (h *Handler) offers() Offers {
 	return Offers{
 		Passkeys: true, RememberMe: h.identity.RemembersSessions(), RememberDevice: h.identity.TrustsDevices(), Tokens: h.identity.HasTokens(),
 		Mail: h.identity.HasMail(), Reset: h.identity.HasMail(), Expire: h.identity.PasswordsExpire(), Registration: h.identity.RegistrationMode(),
-		Providers: h.identity.LoginProviders(), ShortestPassword: h.identity.ShortestPassword(),
+		Providers: h.identity.LoginProviders(), Reports: h.reports.TakesReports(), ShortestPassword: h.identity.ShortestPassword(),
 	}
 }

@@ -26,6 +26,7 @@ import (
 	_ "github.com/convosphere/gateway/modules/gateway"
 	_ "github.com/convosphere/gateway/modules/identity"
 	"github.com/convosphere/gateway/modules/identity/directory"
+	_ "github.com/convosphere/gateway/modules/monitor"
 	_ "github.com/convosphere/gateway/modules/policy"
 	"github.com/convosphere/gateway/test/golden"
 	"github.com/convosphere/gateway/test/listen"

@@ -133,6 +133,7 @@ var dictionary = map[string]class{
 	"incident-opened":          {"intrusion_detection", "info", ""},
 	"incident-changed":         {"intrusion_detection", "info", ""},
 	"incident-closed":          {"intrusion_detection", "info", ""},
+	"incident-reported":        {"intrusion_detection", "info", ""},
 	"measure-lifted":           {"intrusion_detection", "info", ""},
 	"response-applied":         {"intrusion_detection", "info", ""},
 	"response-proposed":        {"intrusion_detection", "info", ""},

@@ -60,7 +60,12 @@ func New(db *database.DB, events Events, now func() time.Time, o Options, observ
 }
 
 // Add keeps a finding: as part of an incident, or as the first of a new one. The same finding twice is one, and so is one that two gateways tell.
-func (b *Book) Add(ctx context.Context, f *finding.Finding) (i Incident, c Change, err error) {
+func (b *Book) Add(ctx context.Context, f *finding.Finding) (Incident, Change, error) {
+	return b.add(ctx, f, func(*database.Tx, *Incident, time.Time) error { return nil })
+}
+
+// add is Add, and does something else with the incident at once.
+func (b *Book) add(ctx context.Context, f *finding.Finding, also func(tx *database.Tx, i *Incident, now time.Time) error) (i Incident, c Change, err error) {
 	text, err := json.Marshal(f)
 	if err != nil {
 		return i, Known, fmt.Errorf("writing a finding: %w", err)
@@ -85,7 +90,7 @@ func (b *Book) Add(ctx context.Context, f *finding.Finding) (i Incident, c Chang
 			return err
 		}
 		switch {
-		case i.ID == "" && f.Level < b.options.Least:
+		case i.ID == "" && f.Level < b.options.Least && f.Kind != finding.Report:
 			c = Alone
 			return nil
 		case i.ID == "":
@@ -97,7 +102,10 @@ func (b *Book) Add(ctx context.Context, f *finding.Finding) (i Incident, c Chang
 		if err != nil {
 			return err
 		}
-		return put(ctx, tx, &i, f, string(text))
+		if err := put(ctx, tx, &i, f, string(text)); err != nil {
+			return err
+		}
+		return also(tx, &i, now)
 	})
 	if err != nil || c == Alone {
 		return i, c, wrap(err)

@@ -73,6 +73,8 @@ func (e Edited) Words(name func(id string) string) string {
 		return fmt.Sprintf("step %s %s", e.About, e.After)
 	case "recovery", "lessons": // what people wrote is in no log
 		return e.Field + " written"
+	case "report":
+		return "reported: " + e.After
 	case "merged":
 		return fmt.Sprintf("%s became part of it", e.About)
 	case "verdict":

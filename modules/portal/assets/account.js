@@ -19,6 +19,12 @@ onSubmit(find("#mail-form"), async (f) => {
 	tell(t("account.mail_sent", { email }));
 });
 
+onSubmit(find("#report-form"), async (f) => {
+	const { reference } = await sendSignedIn("POST", "report", { kind: f.kind.value, text: f.text.value });
+	f.text.value = "";
+	tell(t("account.report_sent", { reference: reference.slice(0, 8) }));
+});
+
 onClick(find("#export"), find("#data-error"), async () => {
 	const data = await sendSignedIn("GET", "account/export");
 	save("account.json", JSON.stringify(data, null, "\t") + "\n", "application/json");

@@ -40,12 +40,13 @@ CREATE TABLE incident_changes (
 	version  BIGINT NOT NULL,       -- of the incident since then; of what makes no version, the one that was there
 	at       BIGINT NOT NULL,
 	who      TEXT   NOT NULL,
-	field    TEXT   NOT NULL,       -- state, assignee, verdict, tags, recovery, lessons, step, merged
-	about    TEXT   NOT NULL,       -- the rule of a verdict, the step of a playbook, the incident that was merged
+	field    TEXT   NOT NULL,       -- state, assignee, verdict, tags, recovery, lessons, step, merged, report
+	about    TEXT   NOT NULL,       -- the rule of a verdict, the step of a playbook, the incident that was merged, the kind of a report
 	before   TEXT   NOT NULL,
 	after    TEXT   NOT NULL
 );
 CREATE INDEX incident_changes_incident ON incident_changes (incident, at);
+CREATE INDEX incident_changes_field ON incident_changes (field, at);
 
 -- Steps of playbooks that are done.
 CREATE TABLE incident_steps (
