@@ -92,6 +92,7 @@ var parts = []func(*App, caddy.Context) error{
 	(*App).openJournal,
 	(*App).openReviews,
 	(*App).openRisks,
+	(*App).openEvidence,
 }
 
 // Provision opens what outlives a configuration, and reads the rules.

@@ -24,6 +24,7 @@ type work struct {
 	people    people // nil: there are no accounts
 	node      string
 	responses *respond.Desk
+	evidence  *collector // nil: none is kept
 	logger    *zap.Logger
 	tell      []func(context.Context, incident.Incident, incident.Change) // of each change of an incident
 
@@ -99,6 +100,7 @@ func (w *work) Take(ctx context.Context, f *finding.Finding) {
 			id = i.ID
 		}
 		if err == nil && id != "" {
+			w.evidence.want(id, f)
 			for _, tell := range w.tell {
 				tell(ctx, i, change)
 			}
