@@ -64,7 +64,8 @@ func (q *Query) where() (string, []any) {
 		}
 	}
 	if q.Technique != "" {
-		add(`id IN (SELECT incident FROM incident_techniques WHERE technique = ? OR parent = ?)`, q.Technique, q.Technique)
+		// Common ones are those of most incidents: each is asked for in turn, until the page is full.
+		add(`EXISTS (SELECT 1 FROM incident_techniques t WHERE t.incident = incidents.id AND (t.technique = ? OR t.technique LIKE ? ESCAPE '\'))`, q.Technique, like(q.Technique)+".%")
 	}
 	if q.Subject.Kind != "" {
 		add(`id IN (SELECT incident FROM incident_subjects WHERE kind = ? AND subject = ?)`, q.Subject.Kind, q.Subject.ID)

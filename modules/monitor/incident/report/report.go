@@ -80,8 +80,8 @@ func Write(ctx context.Context, w io.Writer, r Report) error {
 		name     string
 		from, to time.Time
 	}{
-		{"from the first event until it was seen", i.First, i.Opened}, {"until somebody had triaged it", i.Opened, i.Triaged}, {"until it was contained", i.Opened, i.Contained},
-		{"until it was remediated", i.Opened, i.Remediated}, {"until it was closed", i.Opened, i.Closed},
+		{"From the first event until it was seen", i.First, i.Opened}, {"From then until somebody had triaged it", i.Opened, i.Triaged}, {"From then until it was contained", i.Opened, i.Contained},
+		{"From then until it was remediated", i.Opened, i.Remediated}, {"From then until it was closed", i.Opened, i.Closed},
 	} {
 		if !t.to.IsZero() {
 			d.Times = append(d.Times, interval{t.name, max(0, t.to.Sub(t.from))})
@@ -129,7 +129,7 @@ func stamp(t time.Time) string {
 // span is a time for people: its two largest parts.
 func span(d time.Duration) string {
 	if d < time.Second {
-		return d.Round(time.Millisecond).String()
+		return "less than a second"
 	}
 	var parts []string
 	for _, u := range []struct {
