@@ -14,11 +14,14 @@ import (
 
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
-		Name: "events", Usage: "open", Short: "Reads security events that are encrypted", Long: eventsHelp, CobraFunc: eventsCommand,
+		Name: "events", Usage: "query|tail|open", Short: "Shows security events", Long: eventsHelp, CobraFunc: eventsCommand,
 	})
 }
 
 const eventsHelp = `
+Shows the security events of a gateway: those that were (query), those that come (tail), and those that are encrypted in files (open).`
+
+const openHelp = `
 Writes security events in plain that a gateway with ` + "`events { encrypt }`" + ` has written: one JSON object a line, to standard output. Other commands that
 read events take it in place of the file:
 
@@ -32,12 +35,12 @@ func eventsCommand(cmd *cobra.Command) {
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	var p host.Place
 	open := &cobra.Command{
-		Use: "open FILE...", Short: "Writes them in plain", Long: eventsHelp, Args: cobra.MinimumNArgs(1),
+		Use: "open FILE...", Short: "Writes those of encrypted files in plain", Long: openHelp, Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return openEvents(cmd, &p, args) },
 	}
 	p.ConfigFlags(open, "of the gateway that wrote them")
 	p.FolderFlags(open)
-	cmd.AddCommand(open)
+	cmd.AddCommand(eventsQueryCommand(), eventsTailCommand(), open)
 }
 
 func openEvents(cmd *cobra.Command, p *host.Place, names []string) error {

@@ -20,19 +20,8 @@ func (a *App) eventsView() view.View {
 		Name: "events", Title: "Events", Group: view.Watch, Rank: 20, Newest: true,
 		About:   "What happened on this node, one line each, the newest first. An event holds no bodies, secrets or names of people.",
 		Filters: journal.Filters(),
-		Columns: []view.Column{
-			{Name: "time", Title: "Time", Kind: view.Time},
-			{Name: "level", Title: "Level", Kind: view.Level, Narrow: "level"},
-			{Name: "action", Title: "Action", Kind: view.Code, Narrow: "action"},
-			{Name: "result", Title: "Result", Kind: view.State},
-			{Name: "what", Title: "What", Kind: view.Text},
-			{Name: "client", Title: "Client", Kind: view.Address, Narrow: "client"},
-			{Name: "country", Title: "Country", Kind: view.Text, Narrow: "country", Less: true},
-			{Name: "user", Title: "Account", Kind: view.ID, Narrow: "user", Less: true},
-			{Name: "rules", Title: "Rules", Kind: view.Texts, Narrow: "rule", Less: true},
-			{Name: "node", Title: "Node", Kind: view.Text, Narrow: "node", Less: true},
-		},
-		Rows: a.eventRows, Item: a.eventItem, Live: a.eventsLive,
+		Columns: journal.Columns(),
+		Rows:    a.eventRows, Item: a.eventItem, Live: a.eventsLive,
 	}
 }
 
@@ -47,7 +36,7 @@ func (a *App) eventRows(ctx context.Context, q view.Query) (view.Page, error) {
 	}
 	p := view.Page{Next: found.Next, Total: -1, Rows: make([]view.Row, 0, len(found.Hits))}
 	for i := range found.Hits {
-		p.Rows = append(p.Rows, eventRow(&found.Hits[i]))
+		p.Rows = append(p.Rows, found.Hits[i].Row())
 	}
 	if f.Text == "" && f.Request == "" && q.After == "" {
 		if p.Total, _, err = a.journal.Count(ctx, f); err != nil {
@@ -81,40 +70,11 @@ func (a *App) note(part journal.Partial) string {
 	return strings.Join(all, " ")
 }
 
-func eventRow(h *journal.Hit) view.Row {
-	result, tone := resultOf(h)
-	var rules any
-	if all := h.Rules(); len(all) > 0 {
-		rules = all
-	}
-	return view.Row{ID: h.ID, Tone: tone, Cells: []any{
-		h.At, h.Get(journal.Level), h.Get(journal.Action), orNil(result), orNil(h.Says()), orNil(h.Get(journal.Client)), orNil(h.Get(journal.Country)), orNil(h.Get(journal.User)), rules,
-		orNil(h.Get(journal.Node)),
-	}}
-}
-
 func orNil(s string) any {
 	if s == "" {
 		return nil
 	}
 	return s
-}
-
-// resultOf is what became of it, in a word.
-func resultOf(h *journal.Hit) (string, view.Tone) {
-	word := h.Get(journal.Verdict)
-	if word == "" {
-		word = h.Get(journal.Outcome)
-	}
-	switch level := h.Get(journal.Level); {
-	case level == "critical" || level == "high":
-		return word, view.Bad
-	case word == journal.Refused || word == journal.Failed || level == "medium":
-		return word, view.Warn
-	case word == "failure":
-		return word, view.Muted
-	}
-	return word, view.Plain
 }
 
 func (a *App) eventsLive(ctx context.Context, q view.Query, send func(view.Row) error) error {
@@ -123,7 +83,7 @@ func (a *App) eventsLive(ctx context.Context, q view.Query, send func(view.Row) 
 		return err
 	}
 	f.From = q.Now() // what was before stands in the table
-	err = a.journal.Follow(ctx, f, func(h journal.Hit) error { return send(eventRow(&h)) })
+	err = a.journal.Follow(ctx, f, func(h journal.Hit) error { return send(h.Row()) })
 	if errors.Is(err, journal.ErrBusy) {
 		return fmt.Errorf("%w: %w", view.ErrRefused, err)
 	}
@@ -140,7 +100,7 @@ func (a *App) eventItem(ctx context.Context, id string) (view.Item, error) {
 	if !ok {
 		return view.Item{}, view.ErrNotFound
 	}
-	result, tone := resultOf(&h)
+	result, tone := h.Result()
 	item := view.Item{Title: strings.TrimSpace(h.Get(journal.Action) + " " + h.Says()), State: result, Tone: tone}
 	item.Sections = append(item.Sections, view.Section{Title: "What is known of it", Facts: eventFacts(&h)})
 	near := func(title string, f journal.Filter) error {
@@ -184,7 +144,7 @@ func (a *App) near(ctx context.Context, f journal.Filter, of *journal.Hit) (*vie
 		if h.ID == of.ID {
 			continue
 		}
-		row := eventRow(h)
+		row := h.Row()
 		row.Cells = append(row.Cells[:5:5], orNil(h.ID))
 		t.Rows = append(t.Rows, row)
 	}

@@ -272,7 +272,7 @@ func (a *App) findingPanels(ctx context.Context, p period) ([]view.Panel, error)
 	}
 	t := &view.Table{Columns: nearColumns}
 	for i := range last.Hits {
-		row := eventRow(&last.Hits[i])
+		row := last.Hits[i].Row()
 		row.Cells = append(row.Cells[:5:5], orNil(last.Hits[i].ID))
 		t.Rows = append(t.Rows, row)
 	}

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,7 +35,7 @@ func (f *Admin) Call(method, uri string, header http.Header, body io.Reader) ([]
 	resp, err := caddycmd.AdminAPIRequest(address, method, uri, header, body)
 	if err != nil {
 		if unreachable(err) {
-			return nil, fmt.Errorf("no gateway answers at %s: is it running? --address or --config says where: %w", address, err)
+			return nil, fmt.Errorf("%w at %s: is it running? --address or --config says where: %w", ErrNoAnswer, address, err)
 		}
 		return nil, plainError(err)
 	}
@@ -48,6 +49,42 @@ func (f *Admin) Call(method, uri string, header http.Header, body io.Reader) ([]
 	}
 	return raw, nil
 }
+
+// mostLine bounds a line of a stream.
+const mostLine = 1 << 20
+
+// Stream asks the running gateway and calls f with each line of its answer as it comes, without the line's end, until the answer ends or f fails.
+func (f *Admin) Stream(uri string, line func([]byte) error) error {
+	address, err := caddycmd.DetermineAdminAPIAddress(f.Address, nil, f.Config, f.Adapter)
+	if err != nil {
+		return fmt.Errorf("finding the admin address (--address names it): %w", err)
+	}
+	resp, err := caddycmd.AdminAPIRequest(address, http.MethodGet, uri, nil, nil)
+	if err != nil {
+		if unreachable(err) {
+			return fmt.Errorf("%w at %s: is it running? --address or --config says where: %w", ErrNoAnswer, address, err)
+		}
+		return plainError(err)
+	}
+	defer resp.Body.Close()
+	in := bufio.NewScanner(resp.Body)
+	in.Buffer(nil, mostLine)
+	for in.Scan() {
+		if err := line(in.Bytes()); err != nil {
+			return err
+		}
+	}
+	if err := in.Err(); err != nil {
+		return fmt.Errorf("%w: %w", ErrCutOff, err)
+	}
+	return nil
+}
+
+// Errors that commands tell apart.
+var (
+	ErrNoAnswer = errors.New("no gateway answers")
+	ErrCutOff   = errors.New("the gateway's answer was cut off")
+)
 
 // unreachable tells whether nobody answered, by the words of Caddy's client: its errors do not wrap.
 func unreachable(err error) bool { return strings.HasPrefix(err.Error(), "performing request:") }
