@@ -210,7 +210,7 @@ func (r *row) level() string {
 	}
 	failed := r.values[Outcome] == "failure"
 	switch {
-	case r.values[Category] == "intrusion_detection", failed && (r.values[Rule] != "" || r.blocked):
+	case r.values[Category] == "intrusion_detection", r.blocked, r.answered:
 		return finding.Medium.String()
 	case failed:
 		return finding.Low.String()
