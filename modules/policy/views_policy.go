@@ -122,8 +122,11 @@ func (a *App) differenceRows(ctx context.Context, q view.Query) (view.Page, erro
 		return view.Page{}, eventsError(err)
 	}
 	p := view.Page{Next: found.Next, Total: -1}
-	if a.candidate == nil {
-		p.Note = "No candidate is configured (shadow): these are differences of one that was."
+	switch {
+	case a.candidate == nil && len(found.Hits) == 0:
+		p.Note = "No candidate policy is configured (`shadow`), so there is nothing to compare."
+	case a.candidate == nil:
+		p.Note = "No candidate policy is configured any more (`shadow`): these are differences of one that was."
 	}
 	for i := range found.Hits {
 		h := &found.Hits[i]

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -20,6 +21,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/view"
 	"github.com/convosphere/gateway/modules/monitor/journal"
+	"github.com/convosphere/gateway/modules/waf/attack"
 	"github.com/convosphere/gateway/modules/waf/tune"
 )
 
@@ -67,11 +69,12 @@ func (h *Handler) addView(ctx caddy.Context) error {
 	return nil
 }
 
-// messageOf is what a rule says that it looks for; "" where no loaded set has it.
+// messageOf is what a rule says that it looks for, without what is only known of a request; "" where no loaded set has it.
 func (h *Handler) messageOf(rule int) string {
 	for _, v := range h.modes {
 		if v.rules != nil && v.rules.ids[rule] != "" {
-			return v.rules.ids[rule]
+			message, _, _ := strings.Cut(v.rules.ids[rule], "%{")
+			return strings.TrimRight(message, " (:=,")
 		}
 	}
 	return ""
@@ -95,9 +98,10 @@ func (h *Handler) rulePanels(context.Context, view.Query) ([]view.Panel, error) 
 	for rule, n := range counts(ruleHits) {
 		name := rule
 		if id, err := strconv.Atoi(rule); err == nil {
-			if message := h.messageOf(id); message != "" {
-				name += " " + message
+			if attack.Class(id) == "" {
+				continue // it adds up what others found
 			}
+			name = strings.TrimSpace(name + " " + h.messageOf(id))
 		}
 		bars.Items = append(bars.Items, view.Bar{Name: name, Value: n, Link: "events?rule=" + url.QueryEscape(rule)})
 	}

@@ -100,7 +100,7 @@ func TestViewOfTuning(t *testing.T) {
 
 func TestViewOfRules(t *testing.T) {
 	v := wafViews(t)
-	countRules([]int{942100, 942100, 1}, map[int]string{942100: "SQL"})
+	countRules([]int{942100, 942100, 949110, 1}, map[int]string{942100: "SQL", 949110: "the score"})
 	var bars *view.Bars
 	for _, p := range v.Panels("waf", "") {
 		if p.Name == "rules" {
@@ -108,6 +108,9 @@ func TestViewOfRules(t *testing.T) {
 		}
 	}
 	at := slices.IndexFunc(bars.Items, func(b view.Bar) bool { return strings.HasPrefix(b.Name, "942100 SQL") })
+	if slices.ContainsFunc(bars.Items, func(b view.Bar) bool { return strings.HasPrefix(b.Name, "949110") || strings.Contains(b.Name, "%{") }) {
+		t.Errorf("what only adds up is shown: %+v", bars)
+	}
 	if at < 0 || bars.Items[at].Value < 2 || bars.Items[at].Link != "events?rule=942100" {
 		t.Errorf("%+v", bars)
 	}
