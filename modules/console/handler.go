@@ -23,8 +23,9 @@ type call struct {
 	r    *http.Request
 	rc   *reqctx.Request
 	now  time.Time
-	view *view.View   // that it is about
-	act  *view.Action // of it; nil none
+	view *view.View     // that it is about
+	act  *view.Action   // of it; nil none
+	doc  *view.Document // of it; nil none
 	who  view.Person
 	access
 	shown int // how many panels the page has so far: their ids
@@ -32,16 +33,17 @@ type call struct {
 
 // What a request asks for.
 const (
-	whatHome   = "home"
-	whatAsset  = "asset"
-	whatPage   = "page"
-	whatItem   = "item"
-	whatExport = "export"
-	whatLive   = "live"
-	whatAsk    = "ask"
-	whatAct    = "act"
-	whatUndo   = "undo"
-	whatNone   = "none"
+	whatHome     = "home"
+	whatAsset    = "asset"
+	whatPage     = "page"
+	whatItem     = "item"
+	whatExport   = "export"
+	whatLive     = "live"
+	whatAsk      = "ask"
+	whatAct      = "act"
+	whatUndo     = "undo"
+	whatDocument = "document"
+	whatNone     = "none"
 )
 
 // ServeHTTP answers below the console's path and passes on all else.
@@ -107,14 +109,14 @@ func (c *call) serve(rest string) string {
 
 var methods = map[string][]string{
 	whatHome: {"GET", "HEAD"}, whatAsset: {"GET", "HEAD"}, whatPage: {"GET", "HEAD"}, whatItem: {"GET", "HEAD"}, whatExport: {"GET"}, whatLive: {"GET"},
-	whatAsk: {"GET", "HEAD"}, whatAct: {"POST"}, whatUndo: {"POST"},
+	whatDocument: {"GET", "HEAD"}, whatAsk: {"GET", "HEAD"}, whatAct: {"POST"}, whatUndo: {"POST"},
 }
 
 var do map[string]func(*call)
 
 func init() {
 	do = map[string]func(*call){
-		whatHome: (*call).home, whatPage: (*call).page, whatItem: (*call).item,
+		whatHome: (*call).home, whatPage: (*call).page, whatItem: (*call).item, whatExport: (*call).export, whatLive: (*call).live, whatDocument: (*call).document,
 		whatAsk: (*call).askAction, whatAct: (*call).doAction, whatUndo: (*call).undo,
 	}
 }
@@ -144,6 +146,10 @@ func (c *call) find(rest string) (what string, ok bool) {
 			return whatAct, true
 		}
 		return whatAsk, true
+	case len(parts) == 3 && parts[1] == whatDocument:
+		c.doc, ok = c.view.Document(parts[2])
+		c.rc.Route += "/" + whatDocument
+		return whatDocument, ok
 	case len(parts) == 2:
 		c.rc.Route += "/" + parts[1]
 		switch parts[1] {

@@ -16,6 +16,7 @@ type itemPage struct {
 	State    cell
 	Sections []sectionOf
 	Acts     []actLink
+	Docs     []docLink
 }
 
 // sectionOf is a view.Section as pages show it.
@@ -91,6 +92,7 @@ func (c *call) itemPage(id string, it view.Item) itemPage {
 	for _, s := range it.Sections {
 		p.Sections = append(p.Sections, c.section(s))
 	}
+	p.Docs = c.documents(id)
 	p.Acts = c.actions(view.OnItem, id, it.Actions, view.At(c.view.Name, id))
 	return p
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
-	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
@@ -101,15 +100,11 @@ func newConsole(t *testing.T, views ...view.View) (*Handler, *house) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := database.Open(t.Context(), database.Config{SQLite: filepath.Join(dir, "gateway.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
 	p := &house{events: new(told)}
 	bus.Attach(p.events)
 	all := new(view.Set)
 	all.Add(views...)
-	g := ground.New(&ground.Ground{Events: bus, DB: db, Store: store.NewMemory(0), Views: all, Audit: p, Node: "n1"}, func() { _ = bus.Close(); _ = db.Close() })
+	g := ground.New(&ground.Ground{Events: bus, Store: store.NewMemory(0), Views: all, Audit: p, Node: "n1"}, func() { _ = bus.Close() })
 	t.Cleanup(g.Release)
 	h := &Handler{policy: p, sessions: p, ground: g, logger: zap.NewNop()}
 	h.setDefaults()
@@ -149,4 +144,23 @@ func ask(t *testing.T, h *Handler, id *reqctx.Identity, method, path, body strin
 		t.Fatal(err)
 	}
 	return a
+}
+
+// of are the lines of events that hold a text, once all have been written.
+func (s *told) of(t *testing.T, h *Handler, part string) []string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := h.ground.Events.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []string
+	for _, line := range s.lines {
+		if strings.Contains(line, part) {
+			out = append(out, line)
+		}
+	}
+	return out
 }

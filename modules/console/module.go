@@ -66,6 +66,8 @@ type Handler struct {
 	ground   *ground.Ground
 	logger   *zap.Logger
 	open     *streams
+
+	beat, recheck time.Duration // of streams
 }
 
 // CaddyModule returns the Caddy module information.
@@ -114,6 +116,7 @@ func (h *Handler) prepare() (err error) {
 		return fmt.Errorf("gw_console: %w", err)
 	}
 	h.open = newStreams(h.Streams, h.StreamsEach)
+	h.beat, h.recheck = beatEvery, recheckEvery
 	h.ground.Views.Add(healthView(h.ground))
 	if h.pages, err = parsePages(h.Path); err != nil {
 		return fmt.Errorf("gw_console: %w", err)

@@ -36,8 +36,9 @@ type rowOf struct {
 
 // actLink is an action that can be chosen.
 type actLink struct {
-	Title, Href string
-	Danger      bool
+	Title  string `json:"title"`
+	Href   string `json:"href"`
+	Danger bool   `json:"danger,omitempty"`
 }
 
 // plainTable is one of an item or a panel: without sorting.

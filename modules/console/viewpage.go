@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -21,6 +22,7 @@ const (
 	paramFormat = "_format" // of an export
 	paramID     = "id"      // of an item
 	paramBack   = "_back"   // where an action leads back to
+	paramKeep   = "_keep"   // a document is to be kept, not shown
 )
 
 // viewPage is a view as its page shows it.
@@ -42,8 +44,7 @@ type viewPage struct {
 	Acts    []actLink
 	CSV     string
 	JSON    string
-	Live    string // address of the stream; "" it has none
-	Watched bool   // live rows make sense: nothing was paged or sorted
+	Live    string // address of the stream; "" there is none
 }
 
 // filterField is one of the form.
@@ -129,11 +130,21 @@ func (c *call) fill(p *viewPage, q view.Query, asked url.Values) int {
 	return status
 }
 
-// further are exports, and the stream.
+// further are the address of exports, and of the stream, where the newest rows are shown.
 func (c *call) further(p *viewPage, q view.Query, asked url.Values) {
-	_ = q
-	_ = asked
-	_ = p
+	file := func(format string) string {
+		out := maps.Clone(asked)
+		out.Del(view.ParamAfter)
+		out.Del(view.ParamLimit)
+		out.Set(paramFormat, format)
+		return c.h.Path + c.view.Name + "/" + whatExport + "?" + out.Encode()
+	}
+	p.CSV, p.JSON = file(formatCSV), file(formatJSON)
+	if c.view.Live != nil && q.After == "" && q.Sort == "" {
+		out := maps.Clone(asked)
+		out.Del(view.ParamLimit)
+		p.Live = c.h.Path + c.view.Name + "/" + whatLive + "?" + out.Encode()
+	}
 }
 
 func countOf(p view.Page, q view.Query) string {
