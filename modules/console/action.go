@@ -17,7 +17,7 @@ import (
 const (
 	fieldPrefix = "f." // of an action's fields in its form
 	paramSeen   = "version"
-	mostForm    = 64 << 10
+	mostForm    = 256 << 10
 	recordTime  = 10 * time.Second // for the audit log to take an action
 	actTime     = 30 * time.Second // for an action: what it changes may be on several nodes
 )

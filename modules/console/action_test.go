@@ -157,7 +157,7 @@ func TestActionsThatCantBe(t *testing.T) {
 		"unknown field": {sent("id", "hall", "f.why", "x", "f.who", "me"), nil, 422, "knows no"},
 		"refused":       {sent("id", "hall", "f.why", "x"), fmt.Errorf("%w: the last lamp stays on", view.ErrRefused), 409, "The last lamp stays on."},
 		"failed":        {sent("id", "hall", "f.why", "x"), errors.New("dial tcp 10.0.0.1: secret"), 503, "The log of the gateway says why"},
-		"too large":     {"id=hall&f.why=" + strings.Repeat("x", 70<<10), nil, 413, ""},
+		"too large":     {"id=hall&f.why=" + strings.Repeat("x", 300<<10), nil, 413, ""},
 		"long id":       {sent("id", strings.Repeat("x", 600), "f.why", "x"), nil, 404, "no such thing"},
 	} {
 		l := newLamps()
