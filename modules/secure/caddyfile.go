@@ -1,6 +1,7 @@
 package secure
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -120,7 +121,36 @@ func parseParts(d *caddyfile.Dispenser) (map[string]json.RawMessage, error) {
 		}
 		parts[name] = raw
 	}
-	return parts, tellProtected(parts)
+	if err := tellProtected(parts); err != nil {
+		return nil, err
+	}
+	return parts, letStaffWrite(parts)
+}
+
+// letStaffWrite keeps the WAF from matching what is typed in at the console: who works on an attack searches for it and writes it down. The console
+// reads none of it before it knows that a person of the staff sent it, and shows all of it as text.
+func letStaffWrite(parts map[string]json.RawMessage) error {
+	if parts["console"] == nil || parts["waf"] == nil {
+		return nil
+	}
+	var console struct{ Path string }
+	if err := json.Unmarshal(parts["console"], &console); err != nil {
+		return err
+	}
+	var waf map[string]any
+	if err := json.Unmarshal(parts["waf"], &waf); err != nil {
+		return err
+	}
+	path := cmp.Or(console.Path, "/console/")
+	list, _ := waf["exclusions"].([]any)
+	waf["exclusions"] = append(list, map[string]any{
+		"rules": []string{"tag:OWASP_CRS"},
+		"on":    []string{"ARGS", "QUERY_STRING", "REQUEST_URI", "REQUEST_URI_RAW", "REQUEST_BODY", "REQUEST_LINE"},
+		"at":    []string{path + "*", path + "*/*", path + "*/*/*"},
+	})
+	raw, err := json.Marshal(waf)
+	parts["waf"] = raw
+	return err
 }
 
 // tellProtected has authorize know that protect stands behind it: what the policy wants encrypted may pass.

@@ -207,3 +207,18 @@ func TestHeadersCanBeChanged(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// What staff type in at the console is no attack, wherever the console is; where there is none, or no WAF, nothing is kept from it.
+func TestStaffMayWriteOfAttacks(t *testing.T) {
+	for block, want := range map[string]string{
+		"": `"/console/*"`, "console {\n path\n }": `"/console/*"`, "without portal": "", "without console": "", "without waf": "",
+	} {
+		_, raw, err := handlers(t, "gw_secure {\n"+block+"\n}")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(raw, "tag:OWASP_CRS"); got != (want != "") || !strings.Contains(raw, want) {
+			t.Errorf("%q: %s", block, raw)
+		}
+	}
+}

@@ -57,6 +57,14 @@ func TestExclusions(t *testing.T) {
 			{"GET", "/x?" + plainForm("q"), "", "", [2]string{}, true},
 			{"POST", room, js, json("text", xss), [2]string{}, false},
 		}},
+		// As gw_secure has it for the console, where staff search for attacks and write them down.
+		{"tag:OWASP_CRS on ARGS,QUERY_STRING,REQUEST_URI,REQUEST_URI_RAW,REQUEST_BODY,REQUEST_LINE at /console/* /console/*/* /console/*/*/*", []try{
+			{"GET", "/console/events?path=" + url.QueryEscape(xss), "", "", [2]string{}, true},
+			{"GET", "/console/events/export?_format=csv&path=" + url.QueryEscape("../../../etc/passwd"), "", "", [2]string{}, true},
+			{"POST", "/console/incidents/act/note", "application/x-www-form-urlencoded", "id=1&f.text=" + url.QueryEscape(quote+" "+xss), [2]string{}, true},
+			{"GET", "/events?path=" + url.QueryEscape(xss), "", "", [2]string{}, false},
+			{"GET", "/console/events", "", "", [2]string{"User-Agent", xss}, false},
+		}},
 		{"942100 on ARGS:text at /api/rooms/*/messages", []try{
 			{"POST", room, js, json("text", quote), [2]string{}, true},
 			{"POST", room, form, plainForm("text"), [2]string{}, true},

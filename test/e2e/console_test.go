@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -44,6 +45,9 @@ func TestConsole(t *testing.T) {
 	p.Click(`.flash button`)
 	p.Until("that it is taken back", `document.querySelector(".flash")?.textContent.includes("Taken back") && !document.querySelector("tbody").textContent.includes("`+banned+`")`)
 
+	// Who works on an attack looks for what it sent.
+	p.Go(s.a.URL + "/console/events?text=" + url.QueryEscape("<script>alert(1)</script>' or 1=1-- -"))
+	p.Until("the view, which the WAF lets staff narrow", `document.querySelector("h1")?.textContent == "Events"`)
 	p.Go(s.a.URL + "/console/events")
 	p.Until("the way to watch", `document.querySelector("[data-live]:not([hidden]) [data-watch]")`)
 	p.Click("[data-watch]")
