@@ -95,7 +95,7 @@ func TestLive(t *testing.T) {
 	w := watch(t, h, "/console/lamps/live?state=on")
 	rows <- lampRow("<b>attic</b>")
 	var got rowOut
-	if err := json.Unmarshal([]byte(w.next("row")), &got); err != nil || got.Cells[0].Text != "<b>attic</b>" || got.Tone != view.Bad || !strings.HasPrefix(got.Open, "/console/lamps/item?id=") || len(got.Acts) != 2 {
+	if err := json.Unmarshal([]byte(w.next("row")), &got); err != nil || got.Cells[0].Text != "<b>attic</b>" || got.Tone != view.Bad || !strings.HasPrefix(got.Cells[0].Href, "/console/lamps/item?id=") || len(got.Acts) != 2 {
 		t.Errorf("%+v %v", got, err)
 	}
 	close(rows)
