@@ -13,7 +13,7 @@ func TestCaddyfiles(t *testing.T) { golden.Caddyfiles(t) }
 
 func TestCaddyfileErrors(t *testing.T) {
 	for in, want := range map[string]string{
-		"gw_console foo":                                    "Caddyfile:2",
+		"gw_console foo": "Caddyfile:2",
 		"gw_console {\n\t\tbrand a\n\t\tbrand b\n\t}":       "brand is given twice",
 		"gw_console {\n\t\tbrnd x\n\t}":                     `unknown subdirective "brnd": gw_console knows brand, export, from, path, streams, timeout`,
 		"gw_console {\n\t\tbrand Two words\n\t}":            "Caddyfile:3",
