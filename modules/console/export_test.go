@@ -37,7 +37,7 @@ func longView(n int, err error) view.View {
 func TestExport(t *testing.T) {
 	h, p := newConsole(t, longView(2500, nil))
 	page := ask(t, h, mona, "GET", "/console/lamps?state=on", "").Body.String()
-	if !strings.Contains(page, `href="/console/lamps/export?_format=csv&amp;state=on"`) || !strings.Contains(page, "Showing 100 of 2500") {
+	if !strings.Contains(page, `href="/console/lamps/export?_format=csv&amp;state=on"`) || !strings.Contains(page, "Showing 100 of 2,500") {
 		t.Error("it is not offered")
 	}
 	a := ask(t, h, mona, "GET", "/console/lamps/export?_format=csv&state=on", "")

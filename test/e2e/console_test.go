@@ -35,7 +35,8 @@ func TestConsole(t *testing.T) {
 	p.Shot("bans")
 
 	const banned = "203.0.113.77"
-	p.Until("the way to ban", `document.querySelector('.title a[href*="/console/bans/act/"]')`)
+	// Before its script runs, the page asks on another page.
+	p.Until("the way to ban", `document.readyState == "complete" && document.querySelector('.title a[href*="/console/bans/act/"]')`)
 	p.Click(`.title a[href*="/console/bans/act/add"]`)
 	p.Until("the question, in a dialog", `document.querySelector("dialog[open] form.ask")`)
 	p.Type(`dialog[open] input[name="f.prefix"]`, banned)
