@@ -2,7 +2,10 @@ package gateway
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -157,6 +160,7 @@ func TestAdminRequestsAreRecorded(t *testing.T) {
 			for _, uri := range []string{"/gateway/abuse?user=planted", "/gateway/abuse"} {
 				r := httptest.NewRequest("DELETE", uri, nil)
 				r.RemoteAddr = "192.0.2.9:1"
+				r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}))
 				_ = route.Handler.ServeHTTP(httptest.NewRecorder(), r) // the second is refused
 			}
 		}

@@ -1,9 +1,11 @@
 package policy
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -35,7 +37,7 @@ func askAs(t testing.TB, method, uri, contentType, body string) (code int, answe
 			}
 		})
 	}
-	r := httptest.NewRequest(method, uri, strings.NewReader(body))
+	r := httptest.NewRequest(method, uri, strings.NewReader(body)).WithContext(context.WithValue(t.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}))
 	r.Header.Set("Content-Type", contentType)
 	w := httptest.NewRecorder()
 	mux.ServeHTTP(w, r)

@@ -27,8 +27,8 @@ func (admin) CaddyModule() caddy.ModuleInfo {
 func (admin) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{
 		// Whom the question is about is in the body, so that no log of the endpoint names them.
-		{Pattern: "POST /gateway/limits/status", Handler: caddy.AdminHandlerFunc(serveStatus)},
-		{Pattern: "GET /gateway/limits/top", Handler: caddy.AdminHandlerFunc(serveTop)},
+		{Pattern: "POST /gateway/limits/status", Handler: host.Guarded(serveStatus)},
+		{Pattern: "GET /gateway/limits/top", Handler: host.Guarded(serveTop)},
 	}
 }
 

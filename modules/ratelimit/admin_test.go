@@ -1,8 +1,10 @@
 package ratelimit
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -29,7 +31,7 @@ func operator(t testing.TB, method, uri, body string) (code int, a answer, text 
 		})
 	}
 	w := httptest.NewRecorder()
-	mux.ServeHTTP(w, httptest.NewRequest(method, uri, strings.NewReader(body)))
+	mux.ServeHTTP(w, httptest.NewRequest(method, uri, strings.NewReader(body)).WithContext(context.WithValue(t.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})))
 	if w.Code == http.StatusOK {
 		if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil {
 			t.Fatal(err, w.Body)

@@ -43,6 +43,16 @@ func OnApp[T any](id string, of func(T) *ground.Ground, serve func(T, http.Respo
 var errOpen = errors.New("the admin address can be reached from other machines, and asks for no client certificate: " +
 	"use a Unix socket, a loopback address, or Caddy's `remote` admin endpoint with its access control")
 
+// Guarded serves a route of the admin endpoint that no app stands behind, to those that AdminRoutes' are served to.
+func Guarded(serve caddy.AdminHandlerFunc) caddy.AdminHandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if !trusted(r) { // fail closed
+			return caddy.APIError{HTTPStatus: http.StatusForbidden, Err: errOpen}
+		}
+		return serve(w, r)
+	}
+}
+
 // trusted tells whether a request came over a Unix socket or a loopback address, or from somebody whose certificate was verified. Caddy's plain admin
 // endpoint asks nobody who they are, wherever it listens.
 func trusted(r *http.Request) bool {
