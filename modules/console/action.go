@@ -34,7 +34,8 @@ type form struct {
 	Cancel  string // address
 	Fields  []formField
 	Wrong   string
-	Changed bool // somebody changed it meanwhile
+	Changed bool        // somebody changed it meanwhile
+	Since   []sectionOf // what they changed, where that is known
 }
 
 type formField struct {
@@ -183,7 +184,7 @@ func (c *call) perform(o view.Order) (view.Done, error) {
 	d, err := c.act.Do(ctx, o)
 	e := c.event("console-action", event.Success, o.ID)
 	if err != nil {
-		e.Outcome, e.Reason = event.Failure, reason(err)
+		e.Outcome, e.Reason = event.Failure, view.Reason(err)
 	}
 	c.h.ground.Events.Emit(e)
 	return d, err
@@ -191,21 +192,6 @@ func (c *call) perform(o view.Order) (view.Done, error) {
 
 // unrecorded is why an action was not begun.
 type unrecorded struct{ error }
-
-// reason is a word of an error that holds nothing of it.
-func reason(err error) string {
-	switch {
-	case errors.Is(err, view.ErrNotFound):
-		return "not found"
-	case errors.Is(err, view.ErrMalformed):
-		return "malformed"
-	case errors.Is(err, view.ErrConflict):
-		return "changed meanwhile"
-	case errors.Is(err, view.ErrRefused):
-		return "refused"
-	}
-	return "failed"
-}
 
 // failed shows the form again, with what it held, where that helps.
 func (c *call) failed(err error, posted url.Values, values map[string]string) {
@@ -233,6 +219,10 @@ func (c *call) failed(err error, posted url.Values, values map[string]string) {
 		return
 	}
 	f.Wrong, f.Changed = wrong, errors.Is(err, view.ErrConflict)
+	var conflict *view.Conflict
+	if errors.As(err, &conflict) && len(conflict.Since) > 0 {
+		f.Since = []sectionOf{c.section(view.Section{Title: "What was changed meanwhile", Timeline: conflict.Since})}
+	}
 	c.showForm(status, f)
 }
 

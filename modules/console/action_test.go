@@ -133,7 +133,7 @@ func TestConflict(t *testing.T) {
 	if a.Code != 409 || l.state["hall"] != "on" {
 		t.Fatalf("%d %v", a.Code, l.state)
 	}
-	for _, part := range []string{"Somebody changed it meanwhile", "my reason", "somebody else", `name="version" value="2"`} {
+	for _, part := range []string{"Somebody changed it meanwhile", "What was changed meanwhile", "The reason was changed", "my reason", "somebody else", `name="version" value="2"`} {
 		if !strings.Contains(body, part) {
 			t.Errorf("it does not show %s", part)
 		}

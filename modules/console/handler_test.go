@@ -62,7 +62,7 @@ func (l *lamps) set(to string) func(context.Context, view.Order) (view.Done, err
 			return view.Done{}, l.err
 		}
 		if o.Version != "" && o.Version != l.version {
-			return view.Done{}, view.ErrConflict
+			return view.Done{}, &view.Conflict{Since: []view.Moment{{At: time.Now(), Title: "The reason was changed", Who: "ada"}}}
 		}
 		was := l.state[o.ID]
 		l.state[o.ID], l.why = to, o.Values["why"]

@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"time"
 
@@ -113,4 +114,19 @@ func (a *App) parseIncidents(d *caddyfile.Dispenser) error {
 		return d.WrapErr(err)
 	}
 	return nil
+}
+
+// FalseAlarms are the newest events since then, most at most and as lines of JSON, of incidents that somebody took for false alarms. Other apps and handlers ask for them by
+// this method.
+func (a *App) FalseAlarms(ctx context.Context, since time.Time, most int) (lines []string, err error) {
+	if a.work == nil || a.work.incidents == nil {
+		return nil, nil
+	}
+	all, err := a.work.incidents.FalseAlarms(ctx, since, most)
+	for _, e := range all {
+		if e.Line != "" {
+			lines = append(lines, e.Line)
+		}
+	}
+	return lines, err
 }

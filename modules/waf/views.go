@@ -43,6 +43,7 @@ var hintColumns = []view.Column{
 	{Name: "field", Title: "Field", Kind: view.Code, Sort: true},
 	{Name: "path", Title: "Path", Kind: view.Code, Sort: true},
 	{Name: "last", Title: "Last", Kind: view.Time, Sort: true},
+	{Name: "judged", Title: "Judged a false alarm", Kind: view.Flag, Sort: true},
 	{Name: "line", Title: "Exclusion that would end it", Kind: view.Code, Less: true},
 }
 
@@ -57,7 +58,7 @@ func (h *Handler) addView(ctx caddy.Context) error {
 	}
 	g.Views.Add(view.View{
 		Name: "waf", Title: "Firewall tuning", Group: view.Guard, Rank: 20,
-		About: "Rules of the web application firewall that hit the most, and hits that look like false alarms: by signed-in people who are otherwise clean, again and again in the same field.",
+		About: "Rules of the web application firewall that hit the most, and hits that look like false alarms: by signed-in people who are otherwise clean, again and again in the same field; or that an incident's verdict took for false alarms.",
 		Filters: []view.Filter{
 			{Name: "since", Title: "Since", Kind: view.Time, Default: "-7d"},
 			{Name: "least_hits", Title: "At least so many hits", Kind: view.Number, Default: strconv.Itoa(defaultMinHits)},
@@ -128,8 +129,14 @@ func counts(vec *prometheus.CounterVec) map[string]float64 {
 	return all
 }
 
-// eventJournal is what was kept of events, by the app gw_monitor; nil where none are.
-func eventJournal() (*journal.Journal, error) {
+// monitoring is what hints are made of, by the app gw_monitor.
+type monitoring interface {
+	EventJournal() *journal.Journal                                                         // nil: no events are kept
+	FalseAlarms(ctx context.Context, since time.Time, most int) (lines []string, err error) // of incidents that somebody took for false alarms
+}
+
+// monitor is nil where nothing is kept.
+func monitor() (monitoring, error) {
 	app, err := caddy.ActiveContext().AppIfConfigured("gw_monitor")
 	if errors.Is(err, caddy.ErrNotConfigured) {
 		return nil, nil
@@ -137,23 +144,30 @@ func eventJournal() (*journal.Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	keeper, ok := app.(interface{ EventJournal() *journal.Journal })
-	if !ok {
-		return nil, nil
+	if m, ok := app.(monitoring); ok && m.EventJournal() != nil {
+		return m, nil
 	}
-	return keeper.EventJournal(), nil
+	return nil, nil
 }
 
 // hints are exclusions that would end false alarms among the newest events; cut tells that there are older ones.
 func hints(ctx context.Context, o tune.Options, since time.Time) (report *tune.Report, cut bool, err error) {
-	j, err := eventJournal()
-	if err != nil || j == nil {
+	m, err := monitor()
+	if err != nil || m == nil {
 		return nil, false, err
 	}
+	j := m.EventJournal()
 	ctx, cancel := context.WithTimeout(ctx, viewTime)
 	defer cancel()
-	f := journal.Filter{From: since, Conds: []journal.Cond{journal.Is(journal.Rule, "*"), journal.Is(journal.Category, "web")}}
 	t := tune.New(o)
+	judged, err := m.FalseAlarms(ctx, since, mostHits)
+	if err != nil {
+		return nil, false, err
+	}
+	if err := t.ReadJudged(strings.NewReader(strings.Join(judged, "\n"))); err != nil {
+		return nil, false, err
+	}
+	f := journal.Filter{From: since, Conds: []journal.Cond{journal.Is(journal.Rule, "*"), journal.Is(journal.Category, "web")}}
 	for after, n := "", 0; ; {
 		found, err := j.Find(ctx, f, after, journal.MostHits)
 		if err != nil {
@@ -191,7 +205,7 @@ func (h *Handler) hintRows(ctx context.Context, q view.Query) (view.Page, error)
 	var rows []view.Row
 	for i := range report.Proposals {
 		p := &report.Proposals[i]
-		row := view.Row{ID: hintID(p), Cells: []any{int64(p.Hits), int64(p.Users), int64(0), rulesOf(p), p.Target, p.Path, lastOf(p), p.Line}}
+		row := view.Row{ID: hintID(p), Cells: []any{int64(p.Hits), int64(p.Users), int64(0), rulesOf(p), p.Target, p.Path, lastOf(p), p.Judged, p.Line}}
 		for _, e := range p.Rules {
 			row.Cells[2] = row.Cells[2].(int64) + int64(e.Blocked)
 		}
@@ -251,7 +265,16 @@ func (h *Handler) hintItem(ctx context.Context, id string) (view.Item, error) {
 		Title: p.Target + " at " + p.Path,
 		Sections: []view.Section{
 			{Title: "Put this into gw_waf, if people write so there", Code: p.Line},
-			{Title: "Why", Table: table, Text: fmt.Sprintf("%d hits by %d people.", p.Hits, p.Users)},
+			{Title: "Why", Table: table, Text: why(p)},
 		},
 	}, nil
+}
+
+// why a proposal is made, in words.
+func why(p *tune.Proposal) string {
+	text := fmt.Sprintf("%d hits by %d people.", p.Hits, p.Users)
+	if p.Judged {
+		text += " Some of them belong to an incident that was judged a false alarm."
+	}
+	return text
 }

@@ -1,6 +1,7 @@
 package waf
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,7 +24,10 @@ func init() { caddy.RegisterModule(fakeMonitor{}) }
 // fakeMonitor is an app with the journal that is lent.
 type fakeMonitor struct{}
 
-var lentJournal *journal.Journal
+var (
+	lentJournal *journal.Journal
+	lentAlarms  []string // events that were judged false alarms
+)
 
 func (fakeMonitor) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "gw_monitor", New: func() caddy.Module { return new(fakeMonitor) }}
@@ -31,6 +35,9 @@ func (fakeMonitor) CaddyModule() caddy.ModuleInfo {
 func (*fakeMonitor) Start() error                   { return nil }
 func (*fakeMonitor) Stop() error                    { return nil }
 func (*fakeMonitor) EventJournal() *journal.Journal { return lentJournal }
+func (*fakeMonitor) FalseAlarms(context.Context, time.Time, int) ([]string, error) {
+	return lentAlarms, nil
+}
 
 // hitting is an event in which rules hit.
 func hitting(n int, user, path string, rule int, field string) string {
@@ -80,7 +87,7 @@ func TestViewOfTuning(t *testing.T) {
 	}
 	v := wafViews(t, lines...)
 	p := v.Rows("waf", "")
-	if len(p.Rows) != 1 || p.Rows[0].Cells[0] != int64(6) || p.Rows[0].Cells[1] != int64(2) || p.Rows[0].Cells[2] != int64(6) || p.Rows[0].Cells[7] != "exclude 942100 on ARGS:text at /api/notes" ||
+	if len(p.Rows) != 1 || p.Rows[0].Cells[0] != int64(6) || p.Rows[0].Cells[1] != int64(2) || p.Rows[0].Cells[2] != int64(6) || p.Rows[0].Cells[7] != false || p.Rows[0].Cells[8] != "exclude 942100 on ARGS:text at /api/notes" ||
 		!strings.Contains(p.Note, "Of 9 events with hits, 3 are of nobody") {
 		t.Fatalf("%+v", p)
 	}
@@ -95,6 +102,24 @@ func TestViewOfTuning(t *testing.T) {
 	}
 	if _, err := v.View("waf").Item(t.Context(), "nonsense"); !errors.Is(err, view.ErrNotFound) {
 		t.Error(err)
+	}
+}
+
+// One hit by nobody who is signed in is a hint where the incident that it belongs to was judged a false alarm, and is counted once.
+func TestViewOfTuningByVerdicts(t *testing.T) {
+	alarm := hitting(1, "", "/api/search", 941100, "ARGS:q")
+	v := wafViews(t, alarm, hitting(2, "", "/api/other", 941100, "ARGS:q"))
+	if p := v.Rows("waf", ""); len(p.Rows) != 0 {
+		t.Fatalf("before the verdict: %+v", p)
+	}
+	lentAlarms = []string{strings.TrimSpace(alarm)}
+	t.Cleanup(func() { lentAlarms = nil })
+	p := v.Rows("waf", "")
+	if len(p.Rows) != 1 || p.Rows[0].Cells[0] != int64(1) || p.Rows[0].Cells[7] != true || p.Rows[0].Cells[8] != "exclude 941100 on ARGS:q at /api/search" {
+		t.Fatalf("%+v", p)
+	}
+	if i := v.Item("waf", p.Rows[0].ID); !strings.Contains(i.Sections[1].Text, "judged a false alarm") {
+		t.Errorf("%+v", i)
 	}
 }
 

@@ -77,23 +77,43 @@ func (b *Book) KeepEvidence(ctx context.Context, id string, all []Evidence) erro
 func (b *Book) fillEvidence(ctx context.Context, w *Whole) error {
 	rows, err := b.db.Query(ctx, `SELECT event, at, line FROM incident_evidence WHERE incident = ? ORDER BY at, event`, w.ID)
 	err = each(rows, err, func() error {
-		var e Evidence
-		var at int64
-		var sealed []byte
-		if err := rows.Scan(&e.Event, &at, &sealed); err != nil {
-			return err
-		}
-		e.At = database.Time(at)
-		if b.options.Sealer != nil {
-			if plain, err := b.options.Sealer.Unseal(sealed, evidencePlace+":"+e.Event); err == nil {
-				e.Line = string(plain)
-			}
-		}
+		e, err := b.evidence(rows)
 		w.Evidence = append(w.Evidence, e)
-		return nil
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("reading an incident's evidence: %w", err)
 	}
 	return nil
+}
+
+// FalseAlarms is the newest evidence since then, most at most, of incidents that somebody took for false alarms.
+func (b *Book) FalseAlarms(ctx context.Context, since time.Time, most int) (all []Evidence, err error) {
+	rows, err := b.db.Query(ctx, `SELECT e.event, e.at, e.line FROM incident_evidence e JOIN incidents i ON i.id = e.incident
+		WHERE i.verdict = ? AND i.merged = '' AND e.at >= ? ORDER BY e.at DESC, e.event LIMIT ?`, False, database.Micros(since), most)
+	err = each(rows, err, func() error {
+		e, err := b.evidence(rows)
+		all = append(all, e)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the evidence of false alarms: %w", err)
+	}
+	return all, nil
+}
+
+// evidence reads a row of: event, at, line.
+func (b *Book) evidence(row interface{ Scan(...any) error }) (e Evidence, err error) {
+	var at int64
+	var sealed []byte
+	if err := row.Scan(&e.Event, &at, &sealed); err != nil {
+		return e, err
+	}
+	e.At = database.Time(at)
+	if b.options.Sealer != nil {
+		if plain, err := b.options.Sealer.Unseal(sealed, evidencePlace+":"+e.Event); err == nil {
+			e.Line = string(plain)
+		}
+	}
+	return e, nil
 }

@@ -10,6 +10,7 @@ import (
 
 // event is what of a security event matters here. Other fields are nobody's concern.
 type event struct {
+	ID      string    `json:"event.id"`
 	Time    time.Time `json:"@timestamp"`
 	Path    string    `json:"url.path"`
 	Route   string    `json:"gateway.route"` // "POST /api/rooms/{room}/messages", "" where the rules refused before it was known
@@ -54,12 +55,28 @@ func (t *Tuner) Read(r io.Reader) error {
 	return err
 }
 
-func (t *Tuner) line(line []byte) (readable bool) {
+// ReadJudged reads events that somebody looked at and took for false alarms: each is a reason by itself, whoever sent it. Read them before others: those that
+// are among them are then not counted twice.
+func (t *Tuner) ReadJudged(r io.Reader) error {
+	unreadable, err := eventfile.Lines(r, func(line []byte) bool { return t.take(line, true) })
+	t.seen.Unreadable += unreadable
+	return err
+}
+
+func (t *Tuner) line(line []byte) (readable bool) { return t.take(line, false) }
+
+func (t *Tuner) take(line []byte, isJudged bool) (readable bool) {
 	var e event
 	// A field of another type leaves the event out rather than half understood.
 	if json.Unmarshal(line, &e) != nil {
 		return false
 	}
-	t.event(&e)
+	if t.judged[e.ID] {
+		return true
+	}
+	if isJudged && e.ID != "" && len(t.judged) < most {
+		t.judged[e.ID] = true
+	}
+	t.event(&e, isJudged)
 	return true
 }

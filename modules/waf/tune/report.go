@@ -22,6 +22,7 @@ type Proposal struct {
 	Path   string     `json:"path"`
 	Hits   int        `json:"hits"`
 	Users  int        `json:"users"`
+	Judged bool       `json:"judged,omitempty"` // somebody took some of them for false alarms
 	Rules  []Evidence `json:"rules"`
 }
 

@@ -22,6 +22,7 @@ type Tuner struct {
 	o      Options
 	users  map[string]*user
 	routes map[pattern]bool
+	judged map[string]bool // ids of events that somebody took for false alarms
 	seen   Seen
 }
 
@@ -32,6 +33,7 @@ type Seen struct {
 	Hits       int `json:"with_hits"`       // events in which rules hit
 	Anonymous  int `json:"anonymous"`       // of these: by nobody who is signed in
 	Unclean    int `json:"unclean"`         // of these: by users who are not clean
+	Judged     int `json:"judged"`          // of these: somebody took them for false alarms
 	Vague      int `json:"without_a_field"` // hits whose field or path an exclusion can't name
 	Users      int `json:"users"`           // with hits
 	NotClean   int `json:"users_not_clean"` // of these
@@ -39,7 +41,7 @@ type Seen struct {
 
 // user is one person's hits.
 type user struct {
-	name    string
+	judged  bool // somebody looked at these hits
 	events  int
 	classes map[string]bool
 	hits    map[spot]*evidence
@@ -63,10 +65,19 @@ const most = 100_000
 
 // New makes a tuner.
 func New(o Options) *Tuner {
-	return &Tuner{o: o, users: map[string]*user{}, routes: map[pattern]bool{}}
+	return &Tuner{o: o, users: map[string]*user{}, routes: map[pattern]bool{}, judged: map[string]bool{}}
 }
 
-func (t *Tuner) event(e *event) {
+// whose are the hits of an event; nobody's count for nothing. Those that somebody judged are kept apart: the person's other ones do not speak against them.
+func whose(e *event, judged bool) string {
+	id := cmp.Or(e.UserID, e.User)
+	if judged {
+		return "judged " + id
+	}
+	return id
+}
+
+func (t *Tuner) event(e *event, judged bool) {
 	t.seen.Events++
 	path := of(e.Path)
 	if p := ofRoute(e.Route); p != "" && p.covers(path) {
@@ -80,7 +91,10 @@ func (t *Tuner) event(e *event) {
 		return
 	}
 	t.seen.Hits++
-	id := cmp.Or(e.UserID, e.User)
+	if judged {
+		t.seen.Judged++
+	}
+	id := whose(e, judged)
 	if id == "" {
 		t.seen.Anonymous++
 		return
@@ -91,7 +105,7 @@ func (t *Tuner) event(e *event) {
 			t.seen.Vague++
 			return
 		}
-		u = &user{name: cmp.Or(e.User, e.UserID), classes: map[string]bool{}, hits: map[spot]*evidence{}}
+		u = &user{judged: judged, classes: map[string]bool{}, hits: map[spot]*evidence{}}
 		t.users[id] = u
 	}
 	u.events++
@@ -164,6 +178,9 @@ func classesOf(e *event) (classes []string) {
 
 // clean tells whether the user may be one whom the rules mistake.
 func (u *user) clean() bool {
+	if u.judged {
+		return true
+	}
 	kinds := 0
 	for c := range u.classes {
 		switch c {
@@ -203,6 +220,7 @@ func (t *Tuner) Report() *Report {
 	rep := &Report{Options: t.o, Seen: t.seen, Proposals: []Proposal{}}
 	sums := map[spot]*evidence{}
 	who := map[spot]map[string]bool{}
+	judged := map[spot]bool{}
 	for id, u := range t.users {
 		rep.Seen.Users++
 		if !u.clean() {
@@ -217,6 +235,7 @@ func (t *Tuner) Report() *Report {
 			}
 			sums[s].add(v)
 			who[s][id] = true
+			judged[s] = judged[s] || u.judged
 		}
 	}
 	merged := map[spot]*Proposal{} // by target and path
@@ -226,7 +245,7 @@ func (t *Tuner) Report() *Report {
 	})
 	for _, s := range spots {
 		v := sums[s]
-		if v.hits < t.o.MinHits || len(who[s]) < t.o.MinUsers {
+		if !judged[s] && (v.hits < t.o.MinHits || len(who[s]) < t.o.MinUsers) {
 			continue
 		}
 		at := spot{target: s.target, path: s.path}
@@ -237,6 +256,7 @@ func (t *Tuner) Report() *Report {
 		}
 		p.Rules = append(p.Rules, Evidence{s.rule, attack.Class(s.rule), v.hits, v.blocked, len(who[s]), v.first, v.last, v.excerpt})
 		p.Hits += v.hits
+		p.Judged = p.Judged || judged[s]
 		maps.Copy(people[at], who[s])
 	}
 	for at, p := range merged {
