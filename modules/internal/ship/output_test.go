@@ -281,8 +281,9 @@ func TestOutputsAcrossReloads(t *testing.T) {
 	failed()
 	r.emit(100, 150)
 	within(t, "the second goes on", func() bool { return len(ours(second.actions())) == 150 })
-	if !third.closed || second.closed || len(third.actions()) > 0 {
-		t.Fatal("the wrong one was closed")
+	// What the output tells of itself may have been on its way: the third may send that.
+	if !third.closed || second.closed || len(ours(third.actions())) > 0 {
+		t.Fatalf("the wrong one was closed, or got what it is not to take: %v %v %v", third.closed, second.closed, third.actions())
 	}
 	undo()
 }
