@@ -69,14 +69,18 @@ test_short_and_long_of_nobody if {
 	}
 }
 
-test_short_and_long_of_several_roles if {
+test_short_and_long_of_two_roles if of_two_roles(["moderator", "user"], "internal")
+
+test_short_and_long_of_two_roles_where_restricted if of_two_roles(["moderator", "user"], "restricted")
+
+test_short_and_long_of_two_others if of_two_roles(["user", "admin"], "internal")
+
+test_short_and_long_of_two_others_where_restricted if of_two_roles(["user", "admin"], "restricted")
+
+of_two_roles(names, class) if {
 	every permission, _ in data.permissions {
-		every names in [["moderator", "user"], ["user", "admin"]] {
-			every class in ["internal", "restricted"] {
-				every seconds_ago in [1, 1000] {
-					decide(with_factor(classified(of_roles(put("user", permission, ["owner"], "petra"), names), class), seconds_ago))
-				}
-			}
+		every seconds_ago in [1, 1000] {
+			decide(with_factor(classified(of_roles(put("user", permission, ["owner"], "petra"), names), class), seconds_ago))
 		}
 	}
 }
