@@ -114,6 +114,9 @@ func (c *call) fill(p *viewPage, q view.Query, asked url.Values) int {
 		return status
 	}
 	p.Table, p.Note, p.Count = c.viewTable(got.Rows, asked, q), got.Note, countOf(got, q)
+	if p.Used == 0 { // nobody narrowed it
+		p.Table.None = "There is nothing now."
+	}
 	if got.Next != "" {
 		p.Next = c.with(asked, view.ParamAfter, got.Next)
 	}
