@@ -36,8 +36,21 @@ func (o Offers) Register() bool { return o.Registration == "open" || o.Registrat
 // Invitations tells whether who was invited may.
 func (o Offers) Invitations() bool { return o.Registration == "invitation" || o.Register() }
 
-// Kinds are what can be reported.
-func (o Offers) Kinds() []string { return incident.ToldKinds() }
+// ReportKind is what can be reported.
+type ReportKind struct{ Name, Text string } // Text is the message that says it
+
+var reportTexts = map[string]string{
+	"account": "account.report_account", "message": "account.report_message", "file": "account.report_file",
+	"person": "account.report_person", "data": "account.report_data", "other": "account.report_other",
+}
+
+// Kinds are all that can be.
+func (o Offers) Kinds() (all []ReportKind) {
+	for _, name := range incident.ToldKinds() {
+		all = append(all, ReportKind{name, reportTexts[name]})
+	}
+	return all
+}
 
 func (h *Handler) offers() Offers {
 	return Offers{
