@@ -8,6 +8,7 @@ import (
 	_ "github.com/convosphere/gateway/modules/client"
 	_ "github.com/convosphere/gateway/modules/console"
 	_ "github.com/convosphere/gateway/modules/demo"
+	_ "github.com/convosphere/gateway/modules/directive"
 	_ "github.com/convosphere/gateway/modules/gateway"
 	_ "github.com/convosphere/gateway/modules/identity"
 	_ "github.com/convosphere/gateway/modules/monitor"
