@@ -29,6 +29,7 @@ var adminRoutes = map[string]func(*App, http.ResponseWriter, *http.Request) erro
 	"POST /gateway/bans/import": (*App).serveBanImport,
 	"GET /gateway/abuse":        (*App).serveAbuse,
 	"DELETE /gateway/abuse":     (*App).serveAbuseRemoval,
+	"GET /gateway/health":       (*App).serveHealth,
 
 	"GET /gateway/data-keys":          (*App).serveDataKeys,
 	"POST /gateway/data-keys":         onDataKey((*keyset.Sets).New),

@@ -12,7 +12,7 @@ import (
 )
 
 func registerMetrics(reg prometheus.Registerer, g *ground.Ground, outputs []*output) error {
-	return metrics.Register(reg, outputCollector(outputs), abuseLevels, abuseShareErrors, abuseCollector{g.Abuse}, abuseCollector{g.Abuse}, logCollector{g}, prometheus.NewCounterFunc(prometheus.CounterOpts{
+	return metrics.Register(reg, outputCollector(outputs), abuseLevels, abuseShareErrors, abuseCollector{g.Abuse}, abuseCollector{g.Abuse}, logCollector{g}, healthCollector{g.Health}, prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "gateway_events_dropped_total", Help: "Security events lost: the queue was full, or the disk refused them.",
 	}, func() float64 {
 		queue, disk := g.Events.Dropped()

@@ -107,6 +107,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.ground = g
 	a.showSettings()
 	a.addViews()
+	a.watchHealth()
 	if err := registerMetrics(ctx.GetMetricsRegistry(), g, a.outputs); err != nil {
 		return err
 	}

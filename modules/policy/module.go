@@ -117,6 +117,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.addGrantViews()
 	a.addPolicyViews()
+	g.Health.Add("policy", a.health)
 	return registerMetrics(ctx.GetMetricsRegistry())
 }
 

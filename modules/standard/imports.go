@@ -10,6 +10,7 @@ import (
 	_ "github.com/convosphere/gateway/modules/demo"
 	_ "github.com/convosphere/gateway/modules/directive"
 	_ "github.com/convosphere/gateway/modules/gateway"
+	_ "github.com/convosphere/gateway/modules/health"
 	_ "github.com/convosphere/gateway/modules/identity"
 	_ "github.com/convosphere/gateway/modules/monitor"
 	_ "github.com/convosphere/gateway/modules/policy"

@@ -10,6 +10,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/geo"
+	"github.com/convosphere/gateway/modules/internal/health"
 	"github.com/convosphere/gateway/modules/internal/keyring"
 	"github.com/convosphere/gateway/modules/internal/keyset"
 	"github.com/convosphere/gateway/modules/internal/measure"
@@ -38,8 +39,9 @@ type Ground struct {
 	Measures *measure.View // what is done to whom for a while; nil knows of nothing
 	Risk     *risk.Table   // how unusual clients and people behave; nil knows nothing
 
-	Audit Audit     // nil where no audit log is kept
-	Views *view.Set // what the parts show to those who run the gateway; nil takes none
+	Audit  Audit       // nil where no audit log is kept
+	Health *health.Set // how the parts are; nil takes none
+	Views  *view.Set   // what the parts show to those who run the gateway; nil takes none
 
 	refs  atomic.Int64
 	close func()

@@ -9,6 +9,7 @@ import "github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 // list is cut in two at encode: what reads bodies must stand inside it, where they are not compressed.
 var (
 	outsideEncode = []string{
+		"gw_health",       // probes: outermost, since they are no events, count nowhere and need no identity
 		"gw_secure",       // the whole path in one directive, encode included
 		"gw_audit",        // recovers panics, renders errors, writes the event
 		"gw_client",       // who is calling; strips forged headers
