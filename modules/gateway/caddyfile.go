@@ -24,8 +24,9 @@ func parse(d *caddyfile.Dispenser, _ any) (any, error) {
 //
 //	gateway {
 //		data_dir <folder>
-//		store    memory | redis <address>
-//		database sqlite [<file>] | postgres <url>
+//		store    memory | redis <address> { … }          # see parseLink
+//		database sqlite [<file>] | postgres <url> { … }  # likewise
+//		plain_links refuse|warn
 //		keys     <folder>
 //		key_rotation <duration>|off
 //		geoip    <file>
@@ -49,7 +50,7 @@ func parse(d *caddyfile.Dispenser, _ any) (any, error) {
 //		monitor  off | { … }    # see modules/monitor
 //	}
 //
-// <address> is redis://, redis+sentinel:// or redis+cluster:// (rediss… for TLS). Each value may be a placeholder that is
+// <address> is redis://, redis+unix://, redis+sentinel:// or redis+cluster:// (rediss… for TLS). Each value may be a placeholder that is
 // filled in at load, as {env.GW_REDIS} or {file./run/secrets/redis}: a password then stays out of the configuration.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the option's name
@@ -79,6 +80,8 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			err = a.parseRotation(d)
 		case "file_modes":
 			err = a.parseFileModes(d)
+		case "plain_links":
+			err = a.parsePlainLinks(d)
 		case "events":
 			err = a.parseEvents(d)
 		case "data_keys":
@@ -102,7 +105,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "monitor":
 			a.Monitor, err = parseApp(d, "gw_monitor")
 		default:
-			err = d.Errf("unknown subdirective %q: gateway knows data_dir, store, database, keys, key_rotation, geoip, asn, node, data_keys, file_modes, events, allow, bans, abuse, identity, policy and monitor", name)
+			err = d.Errf("unknown subdirective %q: gateway knows data_dir, store, database, plain_links, keys, key_rotation, geoip, asn, node, data_keys, file_modes, events, allow, bans, abuse, identity, policy and monitor", name)
 		}
 		if err != nil {
 			return err
@@ -129,11 +132,16 @@ func (a *App) parseStore(d *caddyfile.Dispenser) error {
 	case len(args) == 2 && args[0] == "redis" && (strings.HasPrefix(args[1], "redis") || strings.HasPrefix(args[1], "{")):
 		a.Store = args[1]
 	case len(args) == 2 && args[0] == "redis":
-		return d.Err("store: the address must begin with redis://, rediss://, redis+sentinel:// or redis+cluster://")
+		return d.Err("store: the address must begin with redis://, rediss://, redis+unix://, redis+sentinel:// or redis+cluster://")
 	default:
 		return d.Err("store: write `store memory` or `store redis redis://host:port`")
 	}
-	return nil
+	t, err := parseLink(d, "store")
+	if t != nil && a.Store == "memory" {
+		return d.Err("store: memory is no link, and has no block")
+	}
+	a.StoreTLS = t
+	return err
 }
 
 func (a *App) parseDatabase(d *caddyfile.Dispenser) error {
@@ -149,7 +157,12 @@ func (a *App) parseDatabase(d *caddyfile.Dispenser) error {
 	default:
 		return d.Err("database: write `database sqlite`, `database sqlite FILE` or `database postgres postgres://user@host/name`")
 	}
-	return nil
+	t, err := parseLink(d, "database")
+	if t != nil && args[0] == "sqlite" {
+		return d.Err("database: sqlite is no link, and has no block")
+	}
+	a.DatabaseTLS = t
+	return err
 }
 
 // parseApp lets the app's own module read its block.

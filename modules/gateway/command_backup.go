@@ -82,12 +82,13 @@ func (p *at) find() (place backup.Place, dataDir string, err error) {
 		if err != nil {
 			return place, "", err
 		}
-		app = App{DataDir: configured.DataDir, Database: configured.Database, Keys: configured.Keys}
+		app = App{DataDir: configured.DataDir, Database: configured.Database, DatabaseTLS: configured.DatabaseTLS, Keys: configured.Keys}
 	}
 	if p.database != "" && !strings.ContainsAny(p.database, ":{") {
-		app.Database = "sqlite:" + p.database // the flag also takes a plain path
-	} else {
-		app.Database = cmp.Or(p.database, app.Database)
+		p.database = "sqlite:" + p.database // the flag also takes a plain path
+	}
+	if p.database != "" {
+		app.Database, app.DatabaseTLS = p.database, nil // the configured link is another database's
 	}
 	app.Keys = cmp.Or(p.keys, app.Keys)
 	if err := app.defaults(); err != nil {

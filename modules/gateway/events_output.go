@@ -17,7 +17,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/internal/link"
 	"github.com/convosphere/gateway/modules/internal/ship"
+	"github.com/convosphere/gateway/modules/internal/store"
 )
 
 // EventOutput sends security events to another machine, or to another file.
@@ -191,8 +193,8 @@ func (a *App) outputConfig(name string, o *EventOutput) (c ship.Config, err erro
 	if o.Kind == "webhook" || o.Kind == "otlp" {
 		c.Linger = httpLinger
 	}
-	if ship.Exposed(o.To) && a.logger != nil {
-		a.logger.Warn("events cross the network in the clear: whoever listens on the way reads them", zap.String("output", name))
+	if err := a.checkOutput(name, o.To); err != nil {
+		return c, err
 	}
 	c.Sender, err = a.sender(name, o, c.Format)
 	return c, err
@@ -232,8 +234,8 @@ func (o *EventOutput) fits() error {
 		kinds []string
 	}{
 		{"format cef", o.Format == "cef", []string{"file", "syslog", "redis_stream"}},
-		{"ca", o.CA != "", []string{"syslog", "webhook", "otlp"}},
-		{"client_certificate", o.Certificate != "" || o.CertificateKey != "", []string{"syslog", "webhook", "otlp"}},
+		{"ca", o.CA != "", []string{"syslog", "webhook", "otlp", "redis_stream"}},
+		{"client_certificate", o.Certificate != "" || o.CertificateKey != "", []string{"syslog", "webhook", "otlp", "redis_stream"}},
 		{"header", len(o.Headers) > 0, []string{"webhook", "otlp"}},
 		{"secret", o.Secret != "", []string{"webhook"}},
 		{"facility", o.Facility != "", []string{"syslog"}},
@@ -278,7 +280,13 @@ func (a *App) sender(name string, o *EventOutput, f ship.Format) (ship.Sender, e
 		if to == "memory" {
 			return nil, errors.New("there is no Redis: name its address, or one as the store")
 		}
-		return ship.NewStream(ship.StreamConfig{Address: to, Key: cmp.Or(o.Stream, "gw:{events}:"+name), Most: cmp.Or(o.Most, defaultStream)})
+		if o.CA != "" || o.Certificate != "" || o.CertificateKey != "" {
+			var err error
+			if to, err = store.Secure(to, link.TLS{CA: o.CA, Certificate: o.Certificate, Key: o.CertificateKey}); err != nil {
+				return nil, err
+			}
+		}
+		return ship.NewStream(ship.StreamConfig{Address: to, Options: a.storeOptions(), Key: cmp.Or(o.Stream, "gw:{events}:"+name), Most: cmp.Or(o.Most, defaultStream)})
 	}
 	return nil, fmt.Errorf("%q is no kind: they are file, syslog, webhook, otlp and redis_stream", o.Kind)
 }

@@ -8,7 +8,7 @@ import (
 
 // InForce is what applies by default, beside what is configured.
 func (a *App) InForce() map[string]any {
-	told := map[string]any{"file_modes": cmp.Or(a.FileModes, "refuse"), "key_rotation": a.rotation()}
+	told := map[string]any{"file_modes": cmp.Or(a.FileModes, "refuse"), "plain_links": cmp.Or(a.PlainLinks, "refuse"), "key_rotation": a.rotation()}
 	events := map[string]any{"encrypt": a.Events != nil && a.Events.Encrypt, "log": map[string]any{"off": true}}
 	if a.Events != nil {
 		events["outputs"] = a.Events.Outputs

@@ -7,6 +7,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"go.uber.org/zap"
 
+	"github.com/convosphere/gateway/modules/internal/host"
+	"github.com/convosphere/gateway/modules/internal/link"
 	"github.com/convosphere/gateway/modules/internal/modes"
 )
 
@@ -32,6 +34,13 @@ func (a *App) checkModes() error {
 	}
 	if file, ok := strings.CutPrefix(a.Database, "sqlite:"); ok {
 		paths = append(paths, file, file+"-wal", file+"-shm")
+	}
+	for _, t := range []*link.TLS{a.StoreTLS, a.DatabaseTLS} {
+		if t != nil && t.Key != "" {
+			if filled, err := host.FillTLS(*t); err == nil { // defaults has told of any error
+				paths = append(paths, filled.Key)
+			}
+		}
 	}
 	err := modes.Check(paths...)
 	if err != nil && a.FileModes == "warn" {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/audit/auditlog"
 	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/internal/link"
 )
 
 func init() { caddy.RegisterModule(App{}) }
@@ -28,6 +29,15 @@ type App struct {
 
 	// Where durable state lives: "sqlite" (default: gateway.db in the data folder), "sqlite:PATH", or postgres://…
 	Database string `json:"database,omitempty"`
+
+	// How the link to the store is encrypted. Default: as its address says, with the system's authorities.
+	StoreTLS *link.TLS `json:"store_tls,omitempty"`
+
+	// How the link to PostgreSQL is encrypted. Default: as its address says.
+	DatabaseTLS *link.TLS `json:"database_tls,omitempty"`
+
+	// What becomes of a load where another machine would be reached without encryption: "refuse" (default), or "warn".
+	PlainLinks string `json:"plain_links,omitempty"`
 
 	// The folder of the key ring. Default: "keys" in the data folder. Gateways of one fleet share it.
 	Keys string `json:"keys,omitempty"`
@@ -98,6 +108,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("gateway: %w", err)
 	}
 	if err := a.checkModes(); err != nil {
+		return fmt.Errorf("gateway: %w", err)
+	}
+	if err := a.checkLinks(); err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}
 	g, err := open(ctx, a)
@@ -171,6 +184,9 @@ func (a *App) defaults() error {
 	}
 	if err := a.nameNode(); err != nil {
 		return fmt.Errorf("gateway: node: %w", err)
+	}
+	if err := a.secureLinks(); err != nil {
+		return fmt.Errorf("gateway: %w", err)
 	}
 	if path, ok := strings.CutPrefix(a.Database, "sqlite:"); ok {
 		if path, err = filepath.Abs(path); err != nil {

@@ -127,12 +127,12 @@ func open(ctx context.Context, a *App) (*ground.Ground, error) {
 		}
 
 		// A memory store is this data folder's: two configurations of one process share their counters.
-		name := a.Store
-		if name == "memory" {
-			name += " " + a.DataDir
+		name := a.Store + " " + a.PlainLinks
+		if a.Store == "memory" {
+			name = a.Store + " " + a.DataDir
 		}
 		s, release, err := acquire("store", name, func() (store.Store, func() error, error) {
-			s, err := openStore(ctx, a.Store)
+			s, err := openStore(ctx, a.Store, a.storeOptions())
 			if err != nil {
 				return nil, nil, err
 			}
@@ -242,9 +242,9 @@ func openPlaces(option, path string, releases *[]func() error) (*geo.Reader, err
 	return r, nil
 }
 
-func openStore(ctx context.Context, name string) (store.Store, error) {
+func openStore(ctx context.Context, name string, with []store.Option) (store.Store, error) {
 	if name == "memory" {
 		return store.NewMemory(0), nil
 	}
-	return store.OpenRedis(ctx, name)
+	return store.OpenRedis(ctx, name, with...)
 }

@@ -17,6 +17,8 @@ import (
 
 	"github.com/convosphere/gateway/modules/identity/directory"
 	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/host"
+	"github.com/convosphere/gateway/modules/internal/link"
 )
 
 // place is where a gateway keeps its people, as the flags tell.
@@ -43,10 +45,11 @@ func (p *place) flags(cmd *cobra.Command) {
 type configured struct {
 	Apps struct {
 		Gateway *struct {
-			DataDir  string `json:"data_dir"`
-			Database string `json:"database"`
-			Keys     string `json:"keys"`
-			Identity App    `json:"identity"`
+			DataDir     string    `json:"data_dir"`
+			Database    string    `json:"database"`
+			DatabaseTLS *link.TLS `json:"database_tls"`
+			Keys        string    `json:"keys"`
+			Identity    App       `json:"identity"`
 		} `json:"gateway"`
 	} `json:"apps"`
 }
@@ -55,6 +58,7 @@ type configured struct {
 func (p *place) find() (directory.Config, error) {
 	var app App
 	data, db, keys := p.data, p.database, p.keys
+	var encrypted *link.TLS // the configured database's link
 	if p.config != "" {
 		raw, _, _, err := caddycmd.LoadConfig(p.config, p.adapter)
 		if err != nil {
@@ -69,7 +73,10 @@ func (p *place) find() (directory.Config, error) {
 		}
 		g := c.Apps.Gateway
 		app, data = g.Identity, g.DataDir
-		db, keys = or(db, g.Database), or(keys, g.Keys)
+		if db == "" {
+			db, encrypted = g.Database, g.DatabaseTLS
+		}
+		keys = or(keys, g.Keys)
 	}
 	repl := caddy.NewReplacer()
 	for _, v := range []*string{&data, &db, &keys} {
@@ -93,6 +100,9 @@ func (p *place) find() (directory.Config, error) {
 	c.Passwords = &policy
 	if db != "" && db == p.database && !strings.Contains(db, ":") {
 		db = "sqlite:" + db // the flag also takes a plain path
+	}
+	if db, err = host.DatabaseName(db, encrypted); err != nil {
+		return c, err
 	}
 	c.Database, err = database.Parse(db, or(data, filepath.Join(caddy.AppDataDir(), "convosphere")))
 	return c, err

@@ -27,11 +27,12 @@ import (
 type Server struct {
 	Password string // is in every URL, so that tests see it leak; the server asks for none
 
-	port  int
-	cmd   *exec.Cmd
-	stdin io.Closer
-	log   *bytes.Buffer // read after the process has ended
-	admin *sql.DB
+	port   int
+	socket string // the folder of its unix socket, where TCP asks for TLS
+	cmd    *exec.Cmd
+	stdin  io.Closer
+	log    *bytes.Buffer // read after the process has ended
+	admin  *sql.DB
 }
 
 // supervise runs the server until its own standard input ends, which it does with the process that started it, however that ended:
@@ -49,7 +50,9 @@ var (
 )
 
 // Start starts a server with these settings (as "work_mem=64MB") added.
-func Start(settings ...string) (*Server, error) {
+func Start(settings ...string) (*Server, error) { return start(nil, settings) }
+
+func start(over *TLS, settings []string) (*Server, error) {
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
 	if err != nil || len(found) == 0 {
 		return nil, errors.New("PostgreSQL is missing, and these tests do not skip: run `make deps` as root, or apt-get install postgresql")
@@ -71,6 +74,12 @@ func Start(settings ...string) (*Server, error) {
 	initdb := command(dir, attr, filepath.Join(bin, "initdb"), slices.Concat([]string{"-D", data}, initFlags)...)
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, errors.Join(fmt.Errorf("initdb: %w: %s", err, out), os.RemoveAll(dir))
+	}
+	if over != nil {
+		if err := over.install(data, attr); err != nil {
+			return nil, errors.Join(err, os.RemoveAll(dir))
+		}
+		s.socket, settings = dir, slices.Concat(over.settings(), settings)
 	}
 	args := slices.Concat([]string{"-c", supervise, "sh", dir, filepath.Join(bin, "postgres"),
 		"-D", data, "-h", "127.0.0.1", "-p", strconv.Itoa(s.port), "-k", dir}, runFlags)
@@ -127,7 +136,11 @@ func freePort() (int, error) {
 // wait waits for the first answer.
 func (s *Server) wait() error {
 	var err error
-	if s.admin, err = sql.Open("pgx", s.URL("postgres")); err != nil {
+	admin := s.URL("postgres")
+	if s.socket != "" {
+		admin = fmt.Sprintf("postgres://gateway@/postgres?host=%s&port=%d", s.socket, s.port)
+	}
+	if s.admin, err = sql.Open("pgx", admin); err != nil {
 		return errors.Join(err, s.Stop())
 	}
 	s.admin.SetMaxIdleConns(1)
@@ -147,6 +160,9 @@ func (s *Server) wait() error {
 
 // URL names one of its databases.
 func (s *Server) URL(database string) string {
+	if s.socket != "" {
+		return fmt.Sprintf("postgres://gateway:%s@127.0.0.1:%d/%s", s.Password, s.port, database)
+	}
 	return fmt.Sprintf("postgres://gateway:%s@127.0.0.1:%d/%s?sslmode=disable", s.Password, s.port, database)
 }
 

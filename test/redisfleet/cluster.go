@@ -1,10 +1,12 @@
 package redisfleet
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,16 +26,22 @@ type Cluster struct {
 // StartCluster runs one of n masters, at least three.
 func StartCluster(t T, n int) *Cluster {
 	t.Helper()
+	return StartClusterOver(t, n, nil)
+}
+
+// StartClusterOver is StartCluster of masters that speak TLS alone; nil: in the clear.
+func StartClusterOver(t T, n int, over *TLS) *Cluster {
+	t.Helper()
 	c := &Cluster{t: t}
 	addrs := free(t, 2*n) // each needs a port for the others, too
 	for i := range n {
 		_, bus, _ := net.SplitHostPort(addrs[n+i]) // made by free
-		c.Masters = append(c.Masters, start(t, addrs[i], append([]string{
+		c.Masters = append(c.Masters, start(t, addrs[i], over, append([]string{
 			"--cluster-enabled", "yes", "--cluster-config-file", file(t, "nodes.conf"), "--cluster-port", bus, "--cluster-node-timeout", "5000",
 		}, memory...)...))
 	}
-	args := append([]string{"--cluster", "create"}, addrs[:n]...)
-	if out, err := exec.Command("redis-cli", append(args, "--cluster-yes")...).CombinedOutput(); err != nil {
+	args := slices.Concat(over.cli(), []string{"--cluster", "create"}, addrs[:n], []string{"--cluster-yes"})
+	if out, err := exec.Command("redis-cli", args...).CombinedOutput(); err != nil {
 		t.Fatalf("redis-cli --cluster create: %v\n%s", err, out)
 	}
 	c.agreed()
@@ -71,7 +79,7 @@ func (s *Server) owners(ctx context.Context) (serves [slots]string, err error) {
 	for _, shard := range shards {
 		for _, r := range shard.Slots {
 			for i := r.Start; i <= r.End; i++ {
-				serves[i] = net.JoinHostPort(shard.Nodes[0].IP, strconv.FormatInt(shard.Nodes[0].Port, 10))
+				serves[i] = net.JoinHostPort(shard.Nodes[0].IP, strconv.FormatInt(cmp.Or(shard.Nodes[0].Port, shard.Nodes[0].TLSPort), 10))
 			}
 		}
 	}

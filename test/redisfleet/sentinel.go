@@ -26,11 +26,17 @@ type Sentinels struct {
 // StartSentinels runs a master with n replicas. The Sentinels take a master for dead after a second of silence.
 func StartSentinels(t T, n int) *Sentinels {
 	t.Helper()
+	return StartSentinelsOver(t, n, nil)
+}
+
+// StartSentinelsOver is StartSentinels of servers that speak TLS alone; nil: in the clear.
+func StartSentinelsOver(t T, n int, over *TLS) *Sentinels {
+	t.Helper()
 	addrs := free(t, 1+n+3)
-	s := &Sentinels{t: t, First: start(t, addrs[0], memory...)}
+	s := &Sentinels{t: t, First: start(t, addrs[0], over, memory...)}
 	host, port, _ := net.SplitHostPort(s.First.Addr) // made by free
 	for _, addr := range addrs[1 : 1+n] {
-		s.Replicas = append(s.Replicas, start(t, addr, append([]string{"--replicaof", host, port, "--repl-diskless-sync-delay", "0"}, memory...)...))
+		s.Replicas = append(s.Replicas, start(t, addr, over, append([]string{"--replicaof", host, port, "--repl-diskless-sync-delay", "0"}, memory...)...))
 	}
 	eventually(t, "replicas that follow their master", func(ctx context.Context) bool {
 		return info(ctx, s.First, "connected_slaves") == strconv.Itoa(n) && !strings.Contains(text(ctx, s.First), "state=wait") && s.follow(ctx)
@@ -44,7 +50,7 @@ sentinel parallel-syncs %[1]s 1
 `, masterName, host, port), 0o600); err != nil {
 			t.Fatalf("writing a Sentinel's configuration: %v", err)
 		}
-		s.Watchers = append(s.Watchers, start(t, addr, conf, "--sentinel"))
+		s.Watchers = append(s.Watchers, start(t, addr, over, conf, "--sentinel"))
 	}
 	eventually(t, "Sentinels that know each other and the replicas", func(ctx context.Context) bool {
 		for _, w := range s.Watchers {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -34,7 +35,7 @@ type Server struct {
 }
 
 // start runs the program with these arguments behind those that every one has, and waits until it answers.
-func start(t T, addr string, args ...string) *Server {
+func start(t T, addr string, over *TLS, args ...string) *Server {
 	t.Helper()
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -42,9 +43,9 @@ func start(t T, addr string, args ...string) *Server {
 	}
 	_, port, _ := net.SplitHostPort(addr) // made by free
 	s := &Server{Addr: addr, t: t}
-	s.client = redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1, ContextTimeoutEnabled: true, DialTimeout: time.Second})
+	s.client = redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1, ContextTimeoutEnabled: true, DialTimeout: time.Second, TLSConfig: over.config(t)})
 	t.Cleanup(func() { _ = s.client.Close() })
-	s.cmd = exec.Command(path, append(args, "--port", port, "--bind", "127.0.0.1", "--dir", t.TempDir())...)
+	s.cmd = exec.Command(path, slices.Concat(args, over.listen(port), []string{"--bind", "127.0.0.1", "--dir", t.TempDir()})...)
 	if err := s.cmd.Start(); err != nil {
 		t.Fatalf("starting redis-server: %v", err)
 	}

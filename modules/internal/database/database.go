@@ -15,9 +15,9 @@ import (
 	"sync"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
 	"modernc.org/sqlite"
 
+	"github.com/convosphere/gateway/modules/internal/link"
 	"github.com/convosphere/gateway/modules/internal/owner"
 )
 
@@ -52,6 +52,7 @@ type DB struct {
 	postgres bool
 	writing  chan struct{} // SQLite: holds one while this process writes
 	prepared sync.Map      // of *sql.Stmt, by the query as it is written
+	files    *link.Files   // PostgreSQL: what verifies the link; nil: nothing does
 }
 
 // Open connects and migrates. Close it.
@@ -112,16 +113,6 @@ func openPostgres(ctx context.Context, dsn string) (*DB, error) {
 		return nil, err
 	}
 	return migrate(ctx, db)
-}
-
-func connectPostgres(dsn string) (*DB, error) {
-	db, err := sql.Open("pgx", dsn)
-	if err != nil {
-		return nil, errors.New("opening the PostgreSQL database: the URL can't be read") // the error would show the password
-	}
-	db.SetMaxOpenConns(16)
-	db.SetConnMaxIdleTime(5 * time.Minute)
-	return &DB{sql: db, postgres: true}, nil
 }
 
 // migrate brings the tables up to date; processes that start together take turns.

@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/link"
 )
 
 // Database is the gateway's database, as the app gateway resolves it.
@@ -23,7 +24,8 @@ func (p *Place) Database() (c database.Config, err error) {
 	var app struct {
 		Apps struct {
 			Gateway struct {
-				Database string `json:"database"`
+				Database    string    `json:"database"`
+				DatabaseTLS *link.TLS `json:"database_tls"`
 			} `json:"gateway"`
 		} `json:"apps"`
 	}
@@ -36,5 +38,8 @@ func (p *Place) Database() (c database.Config, err error) {
 	if err != nil {
 		return c, err
 	}
-	return database.Parse(strings.TrimSpace(name), data)
+	if name, err = DatabaseName(strings.TrimSpace(name), app.Apps.Gateway.DatabaseTLS); err != nil {
+		return c, err
+	}
+	return database.Parse(name, data)
 }

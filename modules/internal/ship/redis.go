@@ -12,6 +12,7 @@ import (
 // StreamConfig says which Redis Stream.
 type StreamConfig struct {
 	Address string // as a store's
+	Options []store.Option
 	Key     string
 	Most    int64 // entries the stream keeps, roughly
 }
@@ -24,7 +25,7 @@ type Stream struct {
 
 // NewStream reads the configuration. It does not connect.
 func NewStream(c StreamConfig) (*Stream, error) {
-	client, err := store.NewClient(c.Address)
+	client, err := store.NewClient(c.Address, c.Options...)
 	if err != nil {
 		return nil, err
 	}

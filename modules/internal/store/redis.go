@@ -2,17 +2,22 @@ package store
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
-	"net/url"
-	"strings"
+	"net"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/convosphere/gateway/modules/internal/link"
 )
 
 // Redis is a Store that gateways share. A call takes at most the time its context allows and never more than a second.
-type Redis struct{ client redis.UniversalClient }
+type Redis struct {
+	client redis.UniversalClient
+	files  *link.Files // nil: the link is not encrypted
+}
 
 // incr sets the expiry with the first count only, in one step: a counter without expiry would stay for ever.
 var incr = redis.NewScript(`local n = redis.call('INCR', KEYS[1])
@@ -22,94 +27,89 @@ return n`)
 // OpenRedis connects to the addresses:
 //
 //	redis://[user:password@]host:port[/db], rediss:// for TLS        one server
+//	redis+unix://[user:password@]/path[?db=n]                         one server's socket
 //	redis+sentinel://[user:password@]host:port,host:port/master[/db]  the master that Sentinel names
 //	redis+cluster://[user:password@]host:port,host:port               a Cluster
 //
-// rediss+sentinel and rediss+cluster speak TLS. It fails where no server answers within five seconds, so that a wrong
+// rediss+sentinel and rediss+cluster speak TLS. The parameters ca, client_certificate, client_key and server_name are those of link.TLS. It fails where no server answers within five seconds, so that a wrong
 // address is known at load.
-func OpenRedis(ctx context.Context, address string) (*Redis, error) {
-	client, err := NewClient(address)
+func OpenRedis(ctx context.Context, address string, with ...Option) (*Redis, error) {
+	client, files, err := newClient(address, with)
 	if err != nil {
 		return nil, err
 	}
-	r := &Redis{client}
+	r := &Redis{client, files}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	if err := r.Ping(ctx); err != nil {
+		if errors.Is(err, context.DeadlineExceeded) && files != nil {
+			// A server that speaks no TLS waits for the rest of what it takes for a command.
+			err = fmt.Errorf("%w: is it one that speaks TLS?", err)
+		}
 		return nil, errors.Join(fmt.Errorf("asking Redis at %s: %w", hosts(address), err), r.Close())
 	}
 	return r, nil
 }
 
+// Option changes how a client connects.
+type Option func(*options)
+
+type options struct{ localOnly bool }
+
+// LocalPlain refuses to reach other machines without encryption, also those that Sentinels and Clusters name.
+func LocalPlain(o *options) { o.localOnly = true }
+
+const dialTimeout = 2 * time.Second
+
 // NewClient is a client as OpenRedis makes it, which has not connected yet.
-func NewClient(address string) (redis.UniversalClient, error) {
-	o, err := parse(address)
+func NewClient(address string, with ...Option) (redis.UniversalClient, error) {
+	client, _, err := newClient(address, with)
+	return client, err
+}
+
+func newClient(address string, with []Option) (redis.UniversalClient, *link.Files, error) {
+	a, err := parse(address)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	var set options
+	for _, option := range with {
+		option(&set)
+	}
+	o := a.options
+	var files *link.Files
+	if a.tls != nil {
+		if files, err = a.tls.Open(); err != nil {
+			return nil, nil, fmt.Errorf("redis: %w", err)
+		}
+		o.ConnMaxLifetime = link.MaxLife
+	}
+	o.Dialer = dialer(files, set.localOnly)
 	o.ContextTimeoutEnabled = true // otherwise go-redis does not mind a context's deadline
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = 2*time.Second, time.Second, time.Second, time.Second
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = dialTimeout, time.Second, time.Second, time.Second
 	o.MaxRetries = -1 // a retry charges twice: whoever may repeat does so itself
 	// What a Cluster sends elsewhere is asked there after this time, where several calls share a connection; the 8 ms of go-redis are much of a
 	// limit's 20.
 	o.MinRetryBackoff = time.Millisecond
-	return redis.NewUniversalClient(o), nil
+	return redis.NewUniversalClient(o), files, nil
 }
 
-// hosts is an address without what is secret in it.
-func hosts(address string) string {
-	o, err := parse(address)
-	if err != nil {
-		return "?"
-	}
-	return strings.Join(o.Addrs, ",")
-}
-
-func parse(address string) (*redis.UniversalOptions, error) {
-	scheme, rest, ok := strings.Cut(address, "://")
-	if !ok {
-		return nil, errors.New("redis: the address must begin with redis://, redis+sentinel:// or redis+cluster://")
-	}
-	base, mode, _ := strings.Cut(scheme, "+")
-	if base != "redis" && base != "rediss" {
-		return nil, fmt.Errorf("redis: unknown scheme %q", scheme)
-	}
-	// The list of hosts is no URL host; parse the address with the first one, and keep the list.
-	auth, hosts := "", rest
-	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
-		auth, hosts = rest[:i+1], rest[i+1:]
-	}
-	hosts, path, _ := strings.Cut(hosts, "/")
-	list := strings.Split(hosts, ",")
-	master := ""
-	if mode == "sentinel" {
-		master, path, _ = strings.Cut(path, "/")
-		if master == "" {
-			return nil, errors.New("redis+sentinel: name the master: redis+sentinel://host:port,…/master")
+// dialer connects over TCP, and TLS where files says how. Sentinels and Clusters name other servers than the address does: with localOnly a
+// link to another machine that is not encrypted is refused also there.
+func dialer(files *link.Files, localOnly bool) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	d := net.Dialer{Timeout: dialTimeout}
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		host := hostOf(addr)
+		if files == nil {
+			if localOnly && !link.Local(host) {
+				return nil, fmt.Errorf("the server at %s, which Redis itself names, would be reached without encryption, which plain_links refuses", addr)
+			}
+			return d.DialContext(ctx, network, addr)
 		}
+		ctx, cancel := context.WithTimeout(ctx, dialTimeout) // of the handshake, too
+		defer cancel()
+		return (&tls.Dialer{NetDialer: &d, Config: files.Client(host)}).DialContext(ctx, network, addr)
 	}
-	plain, err := redis.ParseURL(base + "://" + auth + list[0] + "/" + path)
-	if err != nil {
-		var u *url.Error
-		if errors.As(err, &u) {
-			err = u.Err // the whole would show the password
-		}
-		return nil, fmt.Errorf("redis: reading the address: %w", err)
-	}
-	o := &redis.UniversalOptions{Addrs: list, Username: plain.Username, Password: plain.Password, DB: plain.DB, TLSConfig: plain.TLSConfig}
-	switch mode {
-	case "":
-		if len(list) > 1 {
-			return nil, errors.New("redis: several hosts need redis+sentinel:// or redis+cluster://")
-		}
-	case "sentinel":
-		o.MasterName = master
-	case "cluster":
-		o.IsClusterMode = true
-	default:
-		return nil, fmt.Errorf("redis: unknown scheme %q", scheme)
-	}
-	return o, nil
 }
 
 // Get implements Store.
@@ -151,6 +151,9 @@ func (r *Redis) Ping(ctx context.Context) error { return r.client.Ping(ctx).Err(
 
 // Redis implements Store.
 func (r *Redis) Redis() redis.UniversalClient { return r.client }
+
+// Files are those of its link; nil: it is not encrypted.
+func (r *Redis) Files() *link.Files { return r.files }
 
 // Close implements Store.
 func (r *Redis) Close() error { return r.client.Close() }

@@ -17,6 +17,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
+
+	"github.com/convosphere/gateway/modules/internal/link"
 )
 
 // start runs a server of Redis on a free loopback port and waits until it listens. Each argument's PORT becomes the port.
@@ -211,21 +213,31 @@ func TestKeyIsInjective(t *testing.T) {
 
 func TestParseAddress(t *testing.T) {
 	for address, want := range map[string]string{
-		"redis://127.0.0.1:1":                      "[127.0.0.1:1] \"\" false 0",
-		"redis://u:p@h:1/3":                        "[h:1] \"\" false 3",
-		"redis+sentinel://a:1,b:2/main/2":          "[a:1 b:2] \"main\" false 2",
-		"redis+cluster://a:1,b:2,c:3":              "[a:1 b:2 c:3] \"\" true 0",
-		"redis+sentinel://a:1":                     "error",
-		"redis://a:1,b:2":                          "error",
-		"http://a:1":                               "error",
-		"redis+ring://a:1":                         "error",
-		"a:1":                                      "error",
-		"redis://:s3cret-of-the-test@a:notaport/x": "error",
+		"redis://127.0.0.1:1":                              "[127.0.0.1:1] \"\" false 0",
+		"redis://u:p@h:1/3":                                "[h:1] \"\" false 3",
+		"redis+sentinel://a:1,b:2/main/2":                  "[a:1 b:2] \"main\" false 2",
+		"redis+cluster://a:1,b:2,c:3":                      "[a:1 b:2 c:3] \"\" true 0",
+		"redis+unix:///run/redis.sock?db=2":                "[/run/redis.sock] \"\" false 2",
+		"redis+unix://:p@/run/redis.sock":                  "[/run/redis.sock] \"\" false 0",
+		"redis+unix://h:1":                                 "error",
+		"rediss+unix:///run/redis.sock":                    "error",
+		"redis://a:1?db=3":                                 "[a:1] \"\" false 3",
+		"redis://a:1?ca=/x":                                "error", // a link that is not encrypted has none
+		"rediss://a:1?skip_verify=true":                    "error",
+		"rediss://a:1?ca=/x&ca=/y":                         "error",
+		"rediss://a:1/2?ca=%2Fx":                           "[a:1] \"\" false 2",
+		"redis+sentinel://a:1":                             "error",
+		"redis://a:1,b:2":                                  "error",
+		"http://a:1":                                       "error",
+		"redis+ring://a:1":                                 "error",
+		"a:1":                                              "error",
+		"redis://:s3cret-of-the-test@a:notaport/x":         "error",
 		"redis+cluster://:s3cret-of-the-test@%zz:notaport": "error",
 	} {
-		o, err := parse(address)
+		a, err := parse(address)
 		got := "error"
 		if err == nil {
+			o := a.options
 			got = fmt.Sprintf("%v %q %v %d", o.Addrs, o.MasterName, o.IsClusterMode, o.DB)
 		} else if strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: the error shows the password: %v", address, err)
@@ -238,9 +250,18 @@ func TestParseAddress(t *testing.T) {
 
 func FuzzParseAddress(f *testing.F) {
 	f.Add("redis+sentinel://u:p@a:1,b:2/main/2")
+	f.Add("rediss+cluster://u:p?@a:1,b:2?ca=%2Fca.pem&server_name=redis.internal")
+	f.Add("redis+unix://:p@/run/redis.sock?db=2")
 	f.Fuzz(func(t *testing.T, s string) {
-		if o, err := parse(s); err == nil && len(o.Addrs) == 0 {
+		if a, err := parse(s); err == nil && len(a.options.Addrs) == 0 {
 			t.Fatal("accepted without an address")
+		}
+		secure, err := Secure(s, link.TLS{CA: "/ca.pem", ServerName: "redis.internal"})
+		if err != nil {
+			return
+		}
+		if a, err := parse(secure); err != nil || a.tls == nil || a.tls.CA != "/ca.pem" || a.tls.ServerName != "redis.internal" {
+			t.Fatalf("%q was to be encrypted, and is %q: %v", s, secure, err)
 		}
 	})
 }

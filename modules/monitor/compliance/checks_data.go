@@ -23,7 +23,7 @@ var dataChecks = []Check{
 	{"field-encryption", "Fields and files are encrypted before the application stores them", "Name routes, sockets or files in gw_protect.", lookFields},
 	{"events-encrypted", "Events are encrypted on the disk", "In gateway: events { encrypt }", lookEventsEncrypted},
 	{"file-modes", "Only the gateway's user can read its files", "Take `file_modes warn` out, and give the folders to the gateway's user alone.", lookModes},
-	{"database-tls", "The database is on this machine, or reached over TLS with its certificate verified", "In the address of PostgreSQL: sslmode=verify-full", lookDatabase},
+	{"database-tls", "The database is on this machine, or reached over TLS with its certificate verified", "A block with ca at `database postgres`, or sslmode=verify-full in its address", lookDatabase},
 	{"store-tls", "The store is in memory or on this machine, or reached over TLS", "Name the Redis by rediss://", lookStore},
 	{"redundancy", "More than one node can serve: what is durable and what is fast are shared", "Name a PostgreSQL as database and a Redis as store, and run a second node.", lookRedundancy},
 	{"retention", "What is personal in logs goes away by itself", "In gateway: events { log { keep 90d; anonymous 30d } }, and monitor { incidents { keep 365d } }", lookRetention},
@@ -141,8 +141,8 @@ func lookDatabase(f *Facts) Outcome {
 		if u.Host == "" || near(u.Host) {
 			return met("PostgreSQL on this machine")
 		}
-		if mode := u.Query().Get("sslmode"); mode != "verify-full" && mode != "verify-ca" {
-			return notMet("PostgreSQL at %s with sslmode=%s, which verifies nothing", u.Host, orDefault(mode, "prefer"))
+		if mode := u.Query().Get("sslmode"); mode != "verify-full" {
+			return notMet("PostgreSQL at %s with sslmode=%s, which does not verify that it is that server", u.Host, orDefault(mode, "prefer"))
 		}
 		return met("PostgreSQL at %s, its certificate verified", u.Host)
 	})

@@ -1,0 +1,181 @@
+// Package link is how the gateway's own connections to other machines, Redis and PostgreSQL, are encrypted and verified: always both ends of a
+// name, never less, with certificates that may be replaced while the gateway runs.
+package link
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+// MaxLife is how long a connection over TLS is used at most, so that within it every connection stands on the files as they are.
+const MaxLife = time.Hour
+
+// maxFile is what a PEM file may have: the authorities of a whole system take 250 KB.
+const maxFile = 4 << 20
+
+// TLS says whom to trust and what to show. The zero value trusts the system's authorities and shows nothing.
+type TLS struct {
+	// PEM file of the authorities that vouch for the server, in place of the system's.
+	CA string `json:"ca,omitempty"`
+	// PEM files of the certificate that the gateway shows, and of its key.
+	Certificate string `json:"client_certificate,omitempty"`
+	Key         string `json:"client_key,omitempty"`
+	// The name that the server's certificate must have. Default: the host of the address.
+	ServerName string `json:"server_name,omitempty"`
+}
+
+// Files are what a TLS names, as they are now. They are looked at for each new connection.
+type Files struct {
+	t   TLS
+	now func() time.Time
+
+	mu     sync.Mutex
+	raw    [3][]byte // of those in force
+	roots  *x509.CertPool
+	pair   *tls.Certificate
+	failed error
+	until  time.Time
+}
+
+// Open reads the files. Errors name the file, never what is in it.
+func (t TLS) Open() (*Files, error) { return t.open(time.Now) }
+
+func (t TLS) open(now func() time.Time) (*Files, error) {
+	if (t.Certificate == "") != (t.Key == "") {
+		return nil, errors.New("client_certificate: a certificate and its key go together")
+	}
+	f := &Files{t: t, now: now}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.read(); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Client is the configuration for one connection to the host. Nothing in it asks for less than the server's whole verification.
+func (f *Files) Client(host string) *tls.Config {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	// Where they can't be read now, as in the moment between a new certificate and its key, those before go on: they lower nothing, since the server
+	// judges them. Err tells.
+	f.failed = f.read()
+	c := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: f.roots, ServerName: host}
+	if f.t.ServerName != "" {
+		c.ServerName = f.t.ServerName
+	}
+	if f.pair != nil {
+		c.Certificates = []tls.Certificate{*f.pair}
+	}
+	return c
+}
+
+// Err is why the files as they are now are not in force; nil: they are.
+func (f *Files) Err() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.failed
+}
+
+// Until is when the gateway's own certificate ends, zero where it shows none.
+func (f *Files) Until() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.until
+}
+
+// read takes the files over, all or none. The mutex is held. Their bytes are compared, not their times: a file that is replaced twice within a tick
+// of the file system has one time, and connections are few.
+func (f *Files) read() error {
+	var raw [3][]byte
+	for i, path := range []string{f.t.CA, f.t.Certificate, f.t.Key} {
+		if path == "" {
+			continue
+		}
+		b, err := readFile(path)
+		if err != nil {
+			return fmt.Errorf("%s: %w", [...]string{"ca", "client_certificate", "client_certificate"}[i], err)
+		}
+		raw[i] = b
+	}
+	if f.same(raw) {
+		return nil
+	}
+	var roots *x509.CertPool // nil: the system's
+	if raw[0] != nil {
+		roots = x509.NewCertPool()
+		if !roots.AppendCertsFromPEM(raw[0]) {
+			return fmt.Errorf("ca: %s holds no certificate", f.t.CA)
+		}
+	}
+	var pair *tls.Certificate
+	var until time.Time
+	if raw[1] != nil {
+		p, err := tls.X509KeyPair(raw[1], raw[2])
+		if err != nil {
+			return fmt.Errorf("client_certificate: %s and %s: %w", f.t.Certificate, f.t.Key, err)
+		}
+		if until = p.Leaf.NotAfter; f.now().After(until) {
+			return fmt.Errorf("client_certificate: %s has ended on %s", f.t.Certificate, until.UTC().Format(time.RFC3339))
+		}
+		pair = &p
+	}
+	f.raw, f.roots, f.pair, f.until = raw, roots, pair, until
+	return nil
+}
+
+func (f *Files) same(raw [3][]byte) bool {
+	for i := range raw {
+		if !bytes.Equal(raw[i], f.raw[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(b) > maxFile {
+		err = fmt.Errorf("%s: it is over 4 MiB", path)
+	}
+	return b, err
+}
+
+// Local tells whether the host is this machine: the loopback, or a path of a unix socket. Other names may lead anywhere.
+func Local(host string) bool {
+	if host == "localhost" || strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// Merge is t with what an address says itself. What both say must be one.
+func (t TLS) Merge(with TLS) (TLS, error) {
+	for _, f := range []struct {
+		name     string
+		to, from *string
+	}{{"ca", &t.CA, &with.CA}, {"client_certificate", &t.Certificate, &with.Certificate}, {"client_certificate", &t.Key, &with.Key}, {"server_name", &t.ServerName, &with.ServerName}} {
+		if *f.to != "" && *f.from != "" && *f.to != *f.from {
+			return t, fmt.Errorf("%s is given twice, and the address says another", f.name)
+		}
+		if *f.to == "" {
+			*f.to = *f.from
+		}
+	}
+	return t, nil
+}
