@@ -14,7 +14,7 @@ FUZZTIME ?= 3s
 
 export GOFLAGS ?= -mod=readonly
 
-.PHONY: help build demo test deps lint unit arch conformance e2e fuzz-short bench measure simulate console-bench clean
+.PHONY: help build demo test deps lint unit arch conformance e2e fuzz-short bench measure simulate console-bench soak clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 20
@@ -46,7 +46,7 @@ conformance: build ## The test suite of the Core Rule Set, whole, against the bu
 	GATEWAY_BIN_DIR=$(BIN) go test -count=1 -timeout 20m -v ./test/conformance/...
 
 e2e: build ## The built binaries with a real Redis and a real browser
-	GATEWAY_BIN_DIR=$(BIN) go test -count=1 -timeout 20m ./test/kit/... ./test/postgres/... ./test/redisfleet/... ./test/e2e/... ./test/attacks/... ./test/chaos/... ./test/bench/... ./test/measure/... ./test/simulate/... ./test/console/...
+	GATEWAY_BIN_DIR=$(BIN) go test -count=1 -timeout 20m ./test/kit/... ./test/postgres/... ./test/redisfleet/... ./test/e2e/... ./test/attacks/... ./test/chaos/... ./test/bench/... ./test/measure/... ./test/simulate/... ./test/console/... ./test/soak/...
 	go run ./test/simulate -days 2 -users 200 -detector $(BIN)/convosphere
 
 fuzz-short: ## Every fuzz target for FUZZTIME
@@ -73,6 +73,10 @@ simulate: build ## What detection finds of simulated attacks among ten thousand 
 console-bench: build ## How long the console's views take with a million events; CONSOLE_FLAGS="-out DIR" makes pictures of them all
 	@test/scripts/deps chromium npm
 	GATEWAY_BIN_DIR=$(BIN) go run ./test/console $(CONSOLE_FLAGS)
+
+soak: build ## An hour of traffic, attacks, reloads and restarts: nothing grows, nothing is lost, every answer is explained; SOAK_FLAGS="-for 10m -out DIR"
+	@test/scripts/deps redis-server postgresql
+	GATEWAY_BIN_DIR=$(BIN) go run ./test/soak $(SOAK_FLAGS)
 
 clean: ## Removes what was built
 	rm -rf $(BIN)

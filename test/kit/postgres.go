@@ -5,10 +5,10 @@ import "github.com/convosphere/gateway/test/postgres"
 // Postgres is a real PostgreSQL of the tests' own, ended with the test.
 type Postgres struct{ *postgres.Server }
 
-// StartPostgres starts one. Its databases' URLs hold a password, which tests may see leak.
-func StartPostgres(t T) Postgres {
+// StartPostgres starts one, with these settings (as "work_mem=64MB") added. Its databases' URLs hold a password, which tests may see leak.
+func StartPostgres(t T, settings ...string) Postgres {
 	t.Helper()
-	s, err := postgres.Start()
+	s, err := postgres.Start(settings...)
 	if err != nil {
 		t.Fatalf("PostgreSQL: %v", err)
 	}

@@ -20,11 +20,21 @@ type Redis struct {
 // StartRedis starts a redis-server in memory on a free loopback port.
 func StartRedis(t T) *Redis {
 	t.Helper()
-	path := need(t, "redis-server", "redis-server")
 	port := FreePort(t)
 	r := &Redis{Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), Password: "redis-secret-" + strconv.Itoa(port)}
-	r.Process = Start(t, Command{Name: "redis", Path: path, Args: []string{
-		"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--requirepass", r.Password,
+	r.Again(t)
+	return r
+}
+
+// Again starts it after its end, empty, where it was.
+func (r *Redis) Again(t T) {
+	t.Helper()
+	host, port, err := net.SplitHostPort(r.Addr)
+	if err != nil {
+		t.Fatalf("redis: %v", err)
+	}
+	r.Process = Start(t, Command{Name: "redis", Path: need(t, "redis-server", "redis-server"), Args: []string{
+		"--bind", host, "--port", port, "--requirepass", r.Password,
 		"--save", "", "--appendonly", "no", "--daemonize", "no", "--dir", t.TempDir(),
 	}})
 	c := r.Client(t)
@@ -33,7 +43,6 @@ func StartRedis(t T) *Redis {
 		defer cancel()
 		return c.Ping(ctx).Err() == nil
 	})
-	return r
 }
 
 // URL is the address as the option `store redis` takes it.
