@@ -41,6 +41,8 @@ var adminRoutes = map[string]func(*App, http.ResponseWriter, *http.Request) erro
 	"POST /gateway/data-keys/rewrap":  (*App).serveRewrap,
 	"GET /gateway/data-keys/rewrap":   (*App).serveProgress,
 
+	"POST /gateway/backups/drilled": (*App).serveDrilled,
+
 	"GET /gateway/openapi.json":                                 (*App).serveOpenAPI,
 	"GET /gateway/views":                                        (*App).serveViews,
 	"GET /gateway/views/{view}":                                 (*App).serveView,

@@ -45,6 +45,7 @@ func parse(d *caddyfile.Dispenser, _ any) (any, error) {
 //			remember <duration>
 //		}
 //		abuse    off | { … }  # see UnmarshalCaddyfile of Abuse
+//		backup   { … }    # see UnmarshalCaddyfile of Backup
 //		identity { … }    # see modules/identity
 //		policy   { … }    # see modules/policy
 //		monitor  off | { … }    # see modules/monitor
@@ -98,6 +99,9 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "abuse":
 			a.Abuse = new(Abuse)
 			err = a.Abuse.UnmarshalCaddyfile(d)
+		case "backup":
+			a.Backup = new(Backup)
+			err = a.Backup.UnmarshalCaddyfile(d)
 		case "identity":
 			a.Identity, err = parseApp(d, "gw_identity")
 		case "policy":
@@ -105,7 +109,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "monitor":
 			a.Monitor, err = parseApp(d, "gw_monitor")
 		default:
-			err = d.Errf("unknown subdirective %q: gateway knows data_dir, store, database, plain_links, keys, key_rotation, geoip, asn, node, data_keys, file_modes, events, allow, bans, abuse, identity, policy and monitor", name)
+			err = d.Errf("unknown subdirective %q: gateway knows data_dir, store, database, plain_links, keys, key_rotation, geoip, asn, node, data_keys, file_modes, events, allow, bans, abuse, backup, identity, policy and monitor", name)
 		}
 		if err != nil {
 			return err

@@ -27,7 +27,7 @@ import (
 
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
-		Name: "backup", Usage: "FILE", Short: "Backs up the gateway's database and keys into one encrypted file", Long: backupHelp, CobraFunc: backupCommand,
+		Name: "backup", Usage: "FILE|list|drill", Short: "Backs up the gateway's database and keys into one encrypted file", Long: backupHelp, CobraFunc: backupCommand,
 	})
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name: "restore", Usage: "FILE", Short: "Verifies and restores what `backup` made", Long: restoreHelp, CobraFunc: restoreCommand,
@@ -46,6 +46,8 @@ Writes the accounts, sessions, grants and whatever else of the gateway's is dura
 encrypted with AES-256-GCM. The gateway may be running. A backup of SQLite can be restored into PostgreSQL, and the other way round.
 
 Not in it: configuration, security events, captured requests, and what Redis holds, which expires within minutes.
+
+A gateway also makes backups by itself (backup { … } in its configuration); "backup list" lists them, and "backup drill" tries whether one can be restored.
 ` + placeHelp
 
 const restoreHelp = `
@@ -141,6 +143,7 @@ func backupCommand(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&withoutKeys, "without-keys", false, "Leave the key ring out; the backup can then only be restored beside the same keys")
 	cmd.Flags().BoolVar(&overwrite, "overwrite", false, "Put it in the place of a file that is there")
 	cmd.Flags().StringVar(&newKey, "new-key", "", "Make this key file, and nothing else")
+	cmd.AddCommand(listBackupsCommand(), drillCommand())
 	cmd.Args = cobra.MaximumNArgs(1)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if newKey != "" && len(args) == 0 {

@@ -5,14 +5,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/keyring"
 	"github.com/convosphere/gateway/modules/internal/keyset"
 	"github.com/convosphere/gateway/modules/internal/metrics"
 )
 
-func registerMetrics(reg prometheus.Registerer, g *ground.Ground, outputs []*output) error {
-	return metrics.Register(reg, outputCollector(outputs), abuseLevels, abuseShareErrors, abuseCollector{g.Abuse}, abuseCollector{g.Abuse}, logCollector{g}, healthCollector{g.Health}, prometheus.NewCounterFunc(prometheus.CounterOpts{
+func registerMetrics(reg prometheus.Registerer, a *App) error {
+	g := a.ground
+	return metrics.Register(reg, outputCollector(a.outputs), backupsMade, backupCollector{a.backups}, abuseLevels, abuseShareErrors, abuseCollector{g.Abuse}, abuseCollector{g.Abuse}, logCollector{g}, healthCollector{g.Health}, prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "gateway_events_dropped_total", Help: "Security events lost: the queue was full, or the disk refused them.",
 	}, func() float64 {
 		queue, disk := g.Events.Dropped()

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/audit/auditlog"
+	"github.com/convosphere/gateway/modules/gateway/backup"
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/link"
 )
@@ -73,6 +74,9 @@ type App struct {
 	// What clients that misbehave meet. Default: tighter limits, a puzzle, a ban.
 	Abuse *Abuse `json:"abuse,omitempty"`
 
+	// How the gateway backs itself up. Default: it does not.
+	Backup *Backup `json:"backup,omitempty"`
+
 	// The configuration of the app gw_identity.
 	Identity json.RawMessage `json:"identity,omitempty"`
 
@@ -82,15 +86,17 @@ type App struct {
 	// The configuration of the app gw_monitor.
 	Monitor json.RawMessage `json:"monitor,omitempty"`
 
-	ground    *ground.Ground
-	log       *auditlog.Log // nil: none is kept
-	verifier  *verifier     // of the log
-	logger    *zap.Logger
-	ctx       caddy.Context
-	stopAbuse func() // set by Start
-	outputs   []*output
-	stopShips func() // set by Start
-	started   bool
+	ground      *ground.Ground
+	log         *auditlog.Log // nil: none is kept
+	verifier    *verifier     // of the log
+	logger      *zap.Logger
+	ctx         caddy.Context
+	stopAbuse   func() // set by Start
+	outputs     []*output
+	stopShips   func()           // set by Start
+	backups     *backup.Schedule // nil: none are made
+	stopBackups func()           // set by Start
+	started     bool
 }
 
 // CaddyModule returns the module's information.
@@ -118,10 +124,13 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.ground = g
+	if err := a.provisionBackups(); err != nil {
+		return err
+	}
 	a.showSettings()
 	a.addViews()
 	a.watchHealth()
-	if err := registerMetrics(ctx.GetMetricsRegistry(), g, a.outputs); err != nil {
+	if err := registerMetrics(ctx.GetMetricsRegistry(), a); err != nil {
 		return err
 	}
 	// Loaded here and in this order, since Caddy loads apps in the order of a map and a cycle would hand out half-made ones.
@@ -228,6 +237,7 @@ func (a *App) Start() error {
 	}
 	a.stopShips = stop
 	a.stopAbuse = a.startAbuse()
+	a.stopBackups = a.startBackups()
 	a.tellLoaded()
 	if a.Store == "memory" && strings.HasPrefix(a.Database, "postgres") {
 		a.logger.Warn("the database is shared but the store is memory: gateways of a fleet would count limits each for itself; name a Redis as store")
@@ -237,6 +247,10 @@ func (a *App) Start() error {
 
 // Stop implements caddy.App. The ground is given back in Cleanup, after the handlers that use it are gone.
 func (a *App) Stop() error {
+	if a.stopBackups != nil {
+		a.stopBackups()
+		a.stopBackups = nil
+	}
 	if a.stopAbuse != nil {
 		a.stopAbuse()
 		a.stopAbuse = nil

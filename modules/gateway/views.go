@@ -15,6 +15,9 @@ func (a *App) addViews() {
 	if a.log != nil {
 		a.ground.Views.Add(a.auditView())
 	}
+	if a.backups != nil {
+		a.ground.Views.Add(a.backupsView())
+	}
 }
 
 // errAdminOnly refuses part of an action that others may do.

@@ -36,8 +36,15 @@ type Summary struct {
 	Rows   map[string]int64 // by table
 }
 
-// unsaved is the table that backups leave out.
-const unsaved = "changes"
+// unsaved tells the tables that backups leave out: what running gateways tell each other, what they know of backups, and what only the database
+// they are in can say of itself.
+func unsaved(table string) bool {
+	switch table {
+	case "changes", "turns", "backups", "schema_needs":
+		return true
+	}
+	return false
+}
 
 // place is the row and column that the proof is sealed for, and purpose the secret that it holds.
 const (
@@ -158,7 +165,7 @@ func tablesOf(ctx context.Context, version int64) (tables []database.Table, err 
 // saved lists the tables of an SQLite database that belong in a backup.
 func saved(ctx context.Context, db *database.DB) ([]database.Table, error) {
 	all, err := db.Tables(ctx)
-	return slices.DeleteFunc(all, func(t database.Table) bool { return t.Name == unsaved }), err
+	return slices.DeleteFunc(all, func(t database.Table) bool { return unsaved(t.Name) }), err
 }
 
 // writeKeys writes the proof, and the key files where they are wanted.

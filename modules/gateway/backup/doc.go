@@ -24,5 +24,6 @@
 // SQLite file, brings that up to date, and checks what refers to what, before the target is touched; then the file takes the place
 // of the target's, or its rows are copied into PostgreSQL in one transaction.
 //
-// Left out is the table `changes`: it tells running gateways what to look at again, and a restore wants none running.
+// Left out are the tables `changes` and `turns`, by which running gateways tell each other what to look at again and whose turn it is (a restore wants
+// none running), `backups`, and `schema_needs`, which is of the database that it stands in.
 package backup

@@ -124,7 +124,7 @@ func hasRows(ctx context.Context, db asker, table string) (bool, error) {
 // holdsRows tells whether any of the tables has rows.
 func holdsRows(ctx context.Context, db *database.DB, tables []string) (bool, error) {
 	for _, name := range tables {
-		if name == unsaved {
+		if unsaved(name) {
 			continue
 		}
 		if full, err := hasRows(ctx, db, `"`+strings.ReplaceAll(name, `"`, `""`)+`"`); full || err != nil {

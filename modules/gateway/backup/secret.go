@@ -63,23 +63,42 @@ func NewKeyFile(path string) error {
 	return nil
 }
 
-// KeyFile reads a file that NewKeyFile made. It refuses one that others can read.
-func KeyFile(path string) (Secret, error) {
+// private reads a file that nobody else may read.
+func private(what, path string, most int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return Secret{}, fmt.Errorf("opening the key file: %w", err)
+		return nil, fmt.Errorf("opening the %s: %w", what, err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return Secret{}, fmt.Errorf("opening the key file: %w", err)
+		return nil, fmt.Errorf("opening the %s: %w", what, err)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return Secret{}, fmt.Errorf("key file %s can be read by others (mode %o): run chmod 600 on it", path, info.Mode().Perm())
+		return nil, fmt.Errorf("%s %s can be read by others (mode %o): run chmod 600 on it", what, path, info.Mode().Perm())
 	}
-	raw, err := io.ReadAll(io.LimitReader(f, 1024))
+	raw, err := io.ReadAll(io.LimitReader(f, most))
 	if err != nil {
-		return Secret{}, fmt.Errorf("reading the key file: %w", err)
+		return nil, fmt.Errorf("reading the %s: %w", what, err)
+	}
+	return raw, nil
+}
+
+// PassphraseFile reads a passphrase from the first line of a file. It refuses one that others can read.
+func PassphraseFile(path string) (Secret, error) {
+	raw, err := private("passphrase file", path, 4096)
+	if err != nil {
+		return Secret{}, err
+	}
+	line, _, _ := strings.Cut(string(raw), "\n")
+	return Passphrase(strings.TrimSuffix(line, "\r"))
+}
+
+// KeyFile reads a file that NewKeyFile made. It refuses one that others can read.
+func KeyFile(path string) (Secret, error) {
+	raw, err := private("key file", path, 1024)
+	if err != nil {
+		return Secret{}, err
 	}
 	coded, ok := strings.CutPrefix(strings.TrimSpace(string(raw)), keyLine)
 	key, err := base64.StdEncoding.DecodeString(coded)

@@ -20,11 +20,17 @@ type Checked struct {
 	scratch string            // holds restored.db, and the key ring where the backup has one
 	keys    map[string][]byte // by file name
 	proof   []byte
+	sums    sums // of the rows as they were read; nil: nobody compares them
 }
 
 // Check reads a backup whole, rebuilds its database in a new folder below scratch ("": the system's for temporary files) with the
 // tables of this program, and checks all that can be checked without a target. Errors: ErrNoBackup, ErrSecret, ErrAltered.
-func Check(ctx context.Context, r io.Reader, s Secret, scratch string) (_ *Checked, err error) {
+func Check(ctx context.Context, r io.Reader, s Secret, scratch string) (*Checked, error) {
+	return check(ctx, r, s, scratch, nil)
+}
+
+// check is Check that compares what the rebuilt database holds with what it was given, row by row, where there are sums for it.
+func check(ctx context.Context, r io.Reader, s Secret, scratch string, into sums) (_ *Checked, err error) {
 	h, body, err := unseal(r, s)
 	if err != nil {
 		return nil, err
@@ -32,7 +38,7 @@ func Check(ctx context.Context, r io.Reader, s Secret, scratch string) (_ *Check
 	if h.Schema < 1 || h.Schema > database.Latest() {
 		return nil, fmt.Errorf("the backup is of a newer gateway (%s, tables of version %d; this program knows %d)", h.Gateway, h.Schema, database.Latest())
 	}
-	c := &Checked{Summary: Summary{Header: h}, keys: map[string][]byte{}}
+	c := &Checked{Summary: Summary{Header: h}, keys: map[string][]byte{}, sums: into}
 	if c.scratch, err = os.MkdirTemp(scratch, ".restoring-"); err != nil { // mode 0700
 		return nil, fmt.Errorf("making a scratch folder: %w", err)
 	}
@@ -74,6 +80,9 @@ func (c *Checked) rebuild(ctx context.Context, db *database.DB, body io.Reader) 
 		}
 		return to.into.flush()
 	})
+	if err == nil && c.sums != nil {
+		err = c.sums.compare(ctx, db, tables)
+	}
 	if err != nil {
 		return err
 	}
@@ -86,8 +95,16 @@ type filler struct {
 	into inserter
 }
 
-func (f *filler) table(t database.Table) error             { return f.into.begin(t) }
-func (f *filler) row(_ database.Table, values []any) error { return f.into.add(values) }
+func (f *filler) table(t database.Table) error { return f.into.begin(t) }
+
+func (f *filler) row(t database.Table, values []any) error {
+	if f.sums != nil {
+		if err := f.sums.add(t, values); err != nil {
+			return err
+		}
+	}
+	return f.into.add(values)
+}
 
 func (f *filler) key(name string, raw []byte) error {
 	if err := keyring.CheckFile(name, len(raw)); err != nil {

@@ -124,7 +124,13 @@ func migrate(ctx context.Context, db *DB) (*DB, error) {
 	for try := 0; ; try++ {
 		_, err = p.Up(ctx)
 		if err == nil {
+			err = db.suits(ctx)
+		}
+		if err == nil {
 			return db, nil
+		}
+		if errors.Is(err, ErrNewer) {
+			return nil, errors.Join(err, db.Close())
 		}
 		// Another process may have made the same tables between our look and our write: look again.
 		if try == 20 || ctx.Err() != nil {
