@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/convosphere/gateway/modules/gateway/backup"
+	"github.com/convosphere/gateway/modules/internal/health"
 )
 
 func TestBackupCaddyfile(t *testing.T) {
@@ -124,7 +125,7 @@ func TestABackupThatFailsIsAnEvent(t *testing.T) {
 	if err := os.WriteFile(blocked, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, v := views(t, map[string]any{"data_dir": dir, "backup": map[string]any{"folder": filepath.Join(blocked, "b"), "key_file": key}})
+	g, v := views(t, map[string]any{"data_dir": dir, "backup": map[string]any{"folder": filepath.Join(blocked, "b"), "key_file": key}})
 	eventually(t, func() bool { return len(toldOf(t, dir, "backup-made")) == 1 })
 	e := toldOf(t, dir, "backup-made")[0]
 	if reason, _ := e["event.reason"].(string); e["event.outcome"] != "failure" || reason == "" || strings.Contains(reason, "/") {
@@ -133,6 +134,7 @@ func TestABackupThatFailsIsAnEvent(t *testing.T) {
 	if got := v.Tile("backups", "state"); got != "failing" {
 		t.Error(got)
 	}
+	turns(t, g, "backups", health.Degraded, "the last backup failed")
 }
 
 func eventually(t *testing.T, is func() bool) {

@@ -29,6 +29,9 @@ func (a *App) watchHealth() {
 	if a.log != nil {
 		h.Add("audit_log", a.logHealth)
 	}
+	if a.backups != nil {
+		h.Add("backups", a.backupsHealth)
+	}
 }
 
 func (a *App) storeHealth(ctx context.Context) (health.State, string) {
@@ -80,6 +83,18 @@ func (a *App) keysHealth(context.Context) (health.State, string) {
 func (a *App) logHealth(context.Context) (health.State, string) {
 	if a.log.Failing() {
 		return health.Degraded, "events can't be written to the audit log: requests go on without, and what waits for a record is refused"
+	}
+	return health.OK, ""
+}
+
+// backupsHealth is never failed: requests need no backup.
+func (a *App) backupsHealth(ctx context.Context) (health.State, string) {
+	late, err := a.backups.Late(ctx)
+	if err != nil {
+		return health.Degraded, "it is not known when the last backup was made: the database " + why(err)
+	}
+	if late != "" {
+		return health.Degraded, late
 	}
 	return health.OK, ""
 }
