@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"net/http"
 	"sync"
 	"time"
 
@@ -20,18 +21,26 @@ type activity struct {
 	seen seen
 	rc   *reqctx.Request
 
-	mu   sync.Mutex
-	told reqctx.Socket
-	over bool
+	mu    sync.Mutex
+	told  reqctx.Socket
+	since time.Time // what is told next has passed since then
+	began time.Time // the socket opened
+	over  bool
 }
 
 // watch has the socket that the request may become told of.
-func (h *Handler) watch(s seen, rc *reqctx.Request) *activity {
+func (h *Handler) watch(s seen, r *http.Request, rc *reqctx.Request) *activity {
 	if h.ground == nil {
 		return nil
 	}
 	a := &activity{h: h, seen: s, rc: rc}
-	rc.Activity = &reqctx.Activity{Every: activityEvery, Tell: a.tell}
+	rc.Activity = &reqctx.Activity{Every: activityEvery, Tell: a.tell, Opened: func() {
+		// The trace is of the handshake: nobody could look at it for hours. What passes then has spans of its own.
+		a.began = time.Now()
+		a.since = a.began
+		sockets.Inc()
+		traced(s, r, rc, http.StatusSwitchingProtocols)
+	}}
 	return a
 }
 
@@ -52,7 +61,11 @@ func (a *activity) end() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.over = true
+	if !a.began.IsZero() {
+		sockets.Dec()
+	}
 	a.emit(*a.rc.Socket)
+	a.rc.Trace.Activity("socket", a.began, time.Now(), true, socketAttrs(*a.rc.Socket)...)
 }
 
 // emit needs mu.
@@ -65,6 +78,9 @@ func (a *activity) emit(now reqctx.Socket) {
 		return
 	}
 	a.told = now
+	from := a.since
+	a.since = time.Now()
+	a.rc.Trace.Activity("socket activity", from, a.since, false, socketAttrs(d)...)
 	e := &event.Event{
 		Category: "web", Action: "socket-activity", Outcome: event.Success, Method: a.seen.method, Host: a.seen.host,
 		Path: redact.Path(a.seen.path, a.rc.Route), UserAgent: a.seen.agent, Fields: socketFields(d),

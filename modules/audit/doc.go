@@ -7,6 +7,6 @@
 // Besides the handler, the package has the commands that read the audit log (convosphere audit), which auditlog keeps for the gateway app.
 //
 // Events go to events/events.jsonl in the gateway's data folder; without a gateway app they go to Caddy's log, with one
-// warning at load. Placeholders: {http.gw.request_id}. Metrics: gateway_requests_total,
-// gateway_panics_total, gateway_handler_seconds and gateway_security_seconds.
+// warning at load. Placeholders: {http.gw.request_id} and, where requests are traced, {http.gw.trace_id}. Metrics: gateway_requests_total,
+// gateway_panics_total, gateway_sockets_open, gateway_handler_seconds and gateway_security_seconds.
 package audit

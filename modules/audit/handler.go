@@ -26,21 +26,29 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	defer h.ground.Hold()()
 	r, rc := reqctx.Ensure(r)
+	// What the event tells of the request is kept now: handlers further in rewrite it.
+	seen := seenOf(r)
+	h.trace(r, rc)
 	next = rc.Cost.Begin(cost.Audit, next)
-	defer rc.Cost.End()
+	ended := false
+	end := func() {
+		if !ended {
+			ended = true
+			rc.Cost.End()
+		}
+	}
+	defer end()
 	// The id is ours alone: a client's is not passed on, and the client learns ours for its bug report.
 	r.Header.Set("X-Request-Id", rc.ID)
 	w.Header().Set("X-Request-Id", rc.ID)
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		repl.Set("http.gw.request_id", rc.ID)
 	}
-	// What the event tells of the request is kept now: handlers further in rewrite it.
-	seen := seenOf(r)
 	body := &countingBody{ReadCloser: r.Body, clock: &rc.Cost}
 	if r.Body != nil && r.Body != http.NoBody {
 		r.Body = body
 	}
-	activity := h.watch(seen, rc)
+	activity := h.watch(seen, r, rc)
 	rec := caddyhttp.NewResponseRecorder(w, nil, nil)
 
 	err, panicked := h.guard(rec, r, next)
@@ -57,6 +65,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	countRequest(e.Status, rc)
 	activity.end()
+	end() // before the trace is handed over, which has it, too
+	traced(seen, r, rc, e.Status)
 	if !rc.Banned { // its ban has events, which a flood of requests can't fill the log with
 		h.emit(e)
 	}
@@ -102,7 +112,7 @@ func (h *Handler) render(rec caddyhttp.ResponseRecorder, r *http.Request, err er
 	}
 	rc := reqctx.From(r.Context())
 	if status >= 500 {
-		h.logger.Error("a request failed", zap.Error(err), zap.Int("status", status), zap.String("request_id", rc.ID))
+		h.logger.Error("a request failed", zap.Error(err), zap.Int("status", status), zap.String("request_id", rc.ID), zap.String("trace_id", rc.Trace.ID()))
 	}
 	if rec.Status() != 0 {
 		return // the answer has begun: its status stands

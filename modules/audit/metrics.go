@@ -15,13 +15,16 @@ var (
 	requests = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gateway_requests_total", Help: "Requests and sockets that ended, by status class and by the problem answered.",
 	}, []string{"class", "problem"})
+	sockets = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "gateway_sockets_open", Help: "WebSockets that are open.",
+	})
 	panics = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "gateway_panics_total", Help: "Panics of handlers, recovered.",
 	})
 )
 
 func registerMetrics(reg prometheus.Registerer) error {
-	return metrics.Register(reg, append(cost.Collectors(), requests, panics)...)
+	return metrics.Register(reg, append(cost.Collectors(), requests, sockets, panics)...)
 }
 
 // countRequest keeps labels bounded: the class is one of five, the problem is a name from our own code.

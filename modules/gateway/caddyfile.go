@@ -44,6 +44,7 @@ func parse(d *caddyfile.Dispenser, _ any) (any, error) {
 //			most     <count>
 //			remember <duration>
 //		}
+//		tracing  off | <endpoint> { … }  # see parseTracing
 //		abuse    off | { … }  # see UnmarshalCaddyfile of Abuse
 //		backup   { … }    # see UnmarshalCaddyfile of Backup
 //		identity { … }    # see modules/identity
@@ -96,6 +97,8 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			err = a.parseAllow(d)
 		case "bans":
 			err = a.parseBans(d)
+		case "tracing":
+			err = a.parseTracing(d)
 		case "abuse":
 			a.Abuse = new(Abuse)
 			err = a.Abuse.UnmarshalCaddyfile(d)
@@ -109,7 +112,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "monitor":
 			a.Monitor, err = parseApp(d, "gw_monitor")
 		default:
-			err = d.Errf("unknown subdirective %q: gateway knows data_dir, store, database, plain_links, keys, key_rotation, geoip, asn, node, data_keys, file_modes, events, allow, bans, abuse, backup, identity, policy and monitor", name)
+			err = d.Errf("unknown subdirective %q: gateway knows data_dir, store, database, plain_links, keys, key_rotation, geoip, asn, node, data_keys, file_modes, events, allow, bans, abuse, backup, tracing, identity, policy and monitor", name)
 		}
 		if err != nil {
 			return err

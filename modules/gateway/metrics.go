@@ -8,10 +8,14 @@ import (
 	"github.com/convosphere/gateway/modules/internal/keyring"
 	"github.com/convosphere/gateway/modules/internal/keyset"
 	"github.com/convosphere/gateway/modules/internal/metrics"
+	"github.com/convosphere/gateway/modules/internal/trace"
 )
 
 func registerMetrics(reg prometheus.Registerer, a *App) error {
 	g := a.ground
+	if err := metrics.Register(reg, trace.Collectors()...); err != nil {
+		return err
+	}
 	return metrics.Register(reg, outputCollector(a.outputs), backupsMade, backupCollector{a.backups}, abuseLevels, abuseShareErrors, abuseCollector{g.Abuse}, abuseCollector{g.Abuse}, logCollector{g}, healthCollector{g.Health}, prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "gateway_events_dropped_total", Help: "Security events lost: the queue was full, or the disk refused them.",
 	}, func() float64 {

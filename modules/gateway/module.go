@@ -77,6 +77,9 @@ type App struct {
 	// How the gateway backs itself up. Default: it does not.
 	Backup *Backup `json:"backup,omitempty"`
 
+	// Where the traces of requests go. Default: nowhere, and requests have none.
+	Tracing *Tracing `json:"tracing,omitempty"`
+
 	// The configuration of the app gw_identity.
 	Identity json.RawMessage `json:"identity,omitempty"`
 

@@ -109,6 +109,10 @@ func open(ctx context.Context, a *App) (*ground.Ground, error) {
 			return nil
 		})
 
+		if err := a.openTracing(g, &releases); err != nil {
+			return err
+		}
+
 		b, release, err := acquire("database", a.Database, func() (base, func() error, error) { return openDatabase(ctx, a.Database, a.DataDir) })
 		if err != nil {
 			return fmt.Errorf("gateway: %w", err)

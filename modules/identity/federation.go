@@ -99,7 +99,7 @@ func (a *App) refused(provider string, err error, t session.Attempt) {
 		a.logger.Warn("a login by a provider was refused", zap.String("provider", provider), zap.Error(err), zap.String("request_id", t.RequestID))
 		a.ground.Events.Emit((&event.Event{
 			Category: "authentication", Action: "provider-refused", Outcome: event.Failure, Reason: "provider " + provider + ": " + federation.Kind(err),
-			RequestID: t.RequestID, UserAgent: t.UserAgent,
+			RequestID: t.RequestID, TraceID: t.TraceID, UserAgent: t.UserAgent,
 		}).From(t.Client))
 	default:
 		a.logger.Error("a provider can't be asked", zap.String("provider", provider), zap.Error(err), zap.String("request_id", t.RequestID))

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/policy/classify"
 	"github.com/convosphere/gateway/modules/policy/decisionlog"
 	"github.com/convosphere/gateway/modules/policy/engine"
@@ -19,7 +20,9 @@ import (
 func (a *App) Decide(ctx context.Context, in *engine.Input) engine.Decision {
 	began := time.Now()
 	filled := *in
+	ended := reqctx.Span(ctx, "policy")
 	d, err := a.decide(ctx, &filled)
+	ended(err)
 	took := time.Since(began)
 	seconds.Observe(took.Seconds())
 	a.record(decisionlog.Entry{Time: began, Input: filled, Decision: d, Took: took, Unasked: d.Reason == elsewhere})

@@ -25,7 +25,7 @@ func (c *call) writeJSON(v any) error {
 func (c *call) attempt() session.Attempt {
 	device := devices(c.r)
 	return session.Attempt{
-		Host: c.r.Host, Client: c.rc.Client, UserAgent: c.r.UserAgent(), RequestID: c.rc.ID,
+		Host: c.r.Host, Client: c.rc.Client, UserAgent: c.r.UserAgent(), RequestID: c.rc.ID, TraceID: c.rc.Trace.ID(),
 		// Every browser sends Sec-Fetch-Site; a program that takes its tokens in the body keeps no cookies.
 		Browser: device != "" || c.r.Header.Get("Sec-Fetch-Site") != "", Device: device,
 	}

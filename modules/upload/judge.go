@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/convosphere/gateway/modules/internal/gate"
+	"github.com/convosphere/gateway/modules/internal/reqctx"
 	"github.com/convosphere/gateway/modules/upload/clamd"
 	"github.com/convosphere/gateway/modules/upload/inspect"
 	"github.com/convosphere/gateway/modules/upload/spool"
@@ -131,7 +132,9 @@ func (h *Handler) scan(ctx context.Context, r *rule, f file, v *finding) error {
 		return nil
 	}
 	start := time.Now()
+	ended := reqctx.Span(ctx, "virus scan")
 	verdict, err := h.scanner.Scan(ctx, f.content, f.size)
+	ended(err)
 	phases.WithLabelValues("scan").Observe(time.Since(start).Seconds())
 	switch {
 	case err == nil && verdict.Signature == "":

@@ -39,7 +39,7 @@ var public = func() map[string]bool {
 	all := map[string]bool{}
 	for _, name := range []string{
 		"@timestamp", "event.id", "event.kind", "event.category", "event.type", "event.action", "event.outcome", "event.reason", "event.severity", "event.duration",
-		"http.request.id", "http.request.method", "http.request.body.bytes", "http.response.body.bytes", "http.response.status_code",
+		"http.request.id", "trace.id", "span.id", "http.request.method", "http.request.body.bytes", "http.response.body.bytes", "http.response.status_code",
 		"rule.id", "rule.name", "rule.level", "gateway.route", "gateway.node", "gateway.events_dropped", "gateway.cut", "gateway.resource.type", "gateway.problem", "gateway.problem_by", "gateway.classification",
 		"gateway.decision.id", "gateway.decision.allow", "gateway.decision.revision", "gateway.policy.revision", "gateway.zone",
 		"gateway.audit.origin", "gateway.audit.size", "gateway.audit.root", "gateway.audit.checkpoint", "gateway.audit.cause", "gateway.audit.bytes", "gateway.audit.folder",

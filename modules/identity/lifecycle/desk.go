@@ -174,6 +174,6 @@ func (d *Desk) emit(t session.Attempt, id, action, outcome, reason string) {
 		return
 	}
 	d.Events.Emit((&event.Event{
-		Time: d.Now(), Category: "iam", Action: action, Outcome: outcome, Reason: reason, RequestID: t.RequestID, UserAgent: t.UserAgent, UserID: id,
+		Time: d.Now(), Category: "iam", Action: action, Outcome: outcome, Reason: reason, RequestID: t.RequestID, TraceID: t.TraceID, UserAgent: t.UserAgent, UserID: id,
 	}).From(t.Client))
 }

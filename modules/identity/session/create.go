@@ -34,7 +34,7 @@ func (m *Manager) createFor(ctx context.Context, p federation.Person, roles []st
 		}
 		m.Feed.Wake()
 		m.Events.Emit((&event.Event{
-			Time: m.Now(), Category: "iam", Action: "account-created", Outcome: event.Success, Reason: "provider " + p.Provider, RequestID: t.RequestID,
+			Time: m.Now(), Category: "iam", Action: "account-created", Outcome: event.Success, Reason: "provider " + p.Provider, RequestID: t.RequestID, TraceID: t.TraceID,
 			UserAgent: t.UserAgent, UserID: made.ID, UserRoles: roles,
 		}).From(t.Client))
 		return nil

@@ -21,7 +21,7 @@ func (m *Manager) emit(t Attempt, a account.Account, action, outcome, reason, si
 
 func (m *Manager) attempted(t Attempt, a account.Account, action, outcome, reason, sid string, fields []zap.Field) *event.Event {
 	e := &event.Event{
-		Time: m.Now(), Category: "authentication", Action: action, Outcome: outcome, Reason: reason, RequestID: t.RequestID,
+		Time: m.Now(), Category: "authentication", Action: action, Outcome: outcome, Reason: reason, RequestID: t.RequestID, TraceID: t.TraceID,
 		UserAgent: t.UserAgent, UserID: a.ID, Session: sid, Device: t.known, Fields: fields,
 	}
 	if sid != "" {
@@ -68,7 +68,7 @@ func (m *Manager) tell(ctx context.Context, e *event.Event) {
 // attemptOf is what is known of a try by the request of ctx alone.
 func attemptOf(ctx context.Context) (t Attempt) {
 	if rc := reqctx.From(ctx); rc != nil {
-		t.Client, t.RequestID = rc.Client, rc.ID
+		t.Client, t.RequestID, t.TraceID = rc.Client, rc.ID, rc.Trace.ID()
 	}
 	return t
 }

@@ -58,7 +58,7 @@ func (m *Manager) unusual(t Attempt, s *row) {
 		return
 	}
 	e := &event.Event{
-		Time: m.Now(), Category: "authentication", Action: "login-unusual", Outcome: event.Success, RequestID: t.RequestID, UserAgent: t.UserAgent,
+		Time: m.Now(), Category: "authentication", Action: "login-unusual", Outcome: event.Success, RequestID: t.RequestID, TraceID: t.TraceID, UserAgent: t.UserAgent,
 		UserID: s.account.ID, Session: s.id, Begun: s.created, Device: s.device, SourceIP: s.ip, Country: s.country, Account: m.accountOf(t, s.account),
 		Fields: []zap.Field{zap.Strings("gateway.risk.reasons", s.risk)},
 	}

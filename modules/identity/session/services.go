@@ -192,7 +192,7 @@ func (m *Manager) Revoke(ctx context.Context, assertion, raw string, t Attempt) 
 
 func (m *Manager) clientEvent(s service.Service, t Attempt, outcome, reason string) {
 	m.Events.Emit((&event.Event{
-		Time: m.Now(), Category: "authentication", Action: "service-token", Outcome: outcome, Reason: reason, RequestID: t.RequestID, UserAgent: t.UserAgent,
+		Time: m.Now(), Category: "authentication", Action: "service-token", Outcome: outcome, Reason: reason, RequestID: t.RequestID, TraceID: t.TraceID, UserAgent: t.UserAgent,
 		UserID: s.Account,
 	}).From(t.Client))
 }

@@ -21,6 +21,7 @@ type Attempt struct {
 	Client    reqctx.Client
 	UserAgent string // stored with the session, cut at 256 bytes
 	RequestID string // for the event
+	TraceID   string // for the event, "" none
 
 	Challenge string // the answer to a ChallengeRequired; "" none
 

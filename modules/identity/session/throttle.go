@@ -184,7 +184,7 @@ func (m *Manager) wrong(ctx context.Context, t Attempt, ticket *throttle.Ticket)
 	}
 	e := &event.Event{
 		Time: m.Now(), Category: "authentication", Action: "login-throttled", Outcome: event.Failure, Reason: "too many wrong tries",
-		RequestID: t.RequestID, UserAgent: t.UserAgent, Device: t.known, Account: m.accountOf(t, account.Account{}),
+		RequestID: t.RequestID, TraceID: t.TraceID, UserAgent: t.UserAgent, Device: t.known, Account: m.accountOf(t, account.Account{}),
 		Fields: []zap.Field{zap.Strings("gateway.throttle.scopes", scopes), zap.Int64("gateway.throttle.seconds", int64(wait.Seconds()))},
 	}
 	m.Events.Emit(e.From(t.Client))

@@ -19,6 +19,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/link"
 	"github.com/convosphere/gateway/modules/internal/owner"
+	"github.com/convosphere/gateway/modules/internal/reqctx"
 )
 
 //go:embed migrations/*.sql
@@ -170,17 +171,26 @@ func (db *DB) Exec(ctx context.Context, q string, args ...any) (sql.Result, erro
 		return nil, fmt.Errorf("waiting to write: %w", err)
 	}
 	defer done()
-	return db.sql.ExecContext(ctx, db.rebind(q), args...)
+	ended := db.span(ctx, q)
+	res, err := db.sql.ExecContext(ctx, db.rebind(q), args...)
+	ended(err)
+	return res, err
 }
 
 // Query runs a query of many rows.
 func (db *DB) Query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
-	return db.sql.QueryContext(ctx, db.rebind(q), args...)
+	ended := db.span(ctx, q)
+	rows, err := db.sql.QueryContext(ctx, db.rebind(q), args...)
+	ended(err)
+	return rows, err
 }
 
 // QueryRow runs a query of one row.
 func (db *DB) QueryRow(ctx context.Context, q string, args ...any) *sql.Row {
-	return db.sql.QueryRowContext(ctx, db.rebind(q), args...)
+	ended := db.span(ctx, q)
+	row := db.sql.QueryRowContext(ctx, db.rebind(q), args...)
+	ended(row.Err())
+	return row
 }
 
 // QueryRowOften is QueryRow for a query that requests wait for: it is parsed once, and kept for as long as the database is open. There may be only a few of
@@ -196,7 +206,10 @@ func (db *DB) QueryRowOften(ctx context.Context, q string, args ...any) *sql.Row
 			_ = fresh.Close() // another was quicker
 		}
 	}
-	return v.(*sql.Stmt).QueryRowContext(ctx, args...)
+	ended := db.span(ctx, q)
+	row := v.(*sql.Stmt).QueryRowContext(ctx, args...)
+	ended(row.Err())
+	return row
 }
 
 // Tx is a transaction.
@@ -212,6 +225,13 @@ func (db *DB) InTx(ctx context.Context, f func(*Tx) error) error {
 		return fmt.Errorf("waiting for a transaction: %w", err)
 	}
 	defer done()
+	ended := reqctx.Span(ctx, "database transaction")
+	err = db.inTx(ctx, f)
+	ended(err)
+	return err
+}
+
+func (db *DB) inTx(ctx context.Context, f func(*Tx) error) error {
 	tx, err := db.sql.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("beginning a transaction: %w", err)

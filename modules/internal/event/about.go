@@ -10,6 +10,9 @@ func (e *Event) About(rc *reqctx.Request) *Event {
 	if e.RequestID == "" {
 		e.RequestID = rc.ID
 	}
+	if e.TraceID == "" {
+		e.TraceID, e.SpanID = rc.Trace.ID(), rc.Trace.Span()
+	}
 	if e.Route == "" {
 		e.Route = rc.Route
 	}

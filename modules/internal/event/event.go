@@ -27,6 +27,8 @@ type Event struct {
 	Reason   string // event.reason: short, for people, never from input
 
 	RequestID string        // http.request.id
+	TraceID   string        // trace.id, and
+	SpanID    string        // span.id: of the request, where requests are traced
 	Method    string        // http.request.method; cut at 32 bytes
 	Host      string        // url.domain; cut at 256 bytes
 	Path      string        // url.path; escaped, cut at 512 bytes
@@ -107,6 +109,8 @@ func (e *Event) what(w writer) {
 
 func (e *Event) request(w writer) {
 	w.text("http.request.id", e.RequestID)
+	w.text("trace.id", e.TraceID)
+	w.text("span.id", e.SpanID)
 	w.text("http.request.method", Cut(e.Method, 32))
 	w.text("url.domain", Cut(e.Host, 256))
 	w.text("url.path", Cut(e.Path, 512))

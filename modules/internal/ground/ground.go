@@ -17,6 +17,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/risk"
 	"github.com/convosphere/gateway/modules/internal/store"
 	"github.com/convosphere/gateway/modules/internal/tier"
+	"github.com/convosphere/gateway/modules/internal/trace"
 	"github.com/convosphere/gateway/modules/internal/view"
 )
 
@@ -38,6 +39,8 @@ type Ground struct {
 	Bans     *ban.List     // who may not come; nil bans nobody
 	Measures *measure.View // what is done to whom for a while; nil knows of nothing
 	Risk     *risk.Table   // how unusual clients and people behave; nil knows nothing
+
+	Tracer *trace.Tracer // of requests; nil traces none
 
 	Audit  Audit       // nil where no audit log is kept
 	Health *health.Set // how the parts are; nil takes none

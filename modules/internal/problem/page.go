@@ -23,11 +23,11 @@ var page = template.Must(template.New("problem").Parse(`<!doctype html>
 <html lang="{{.Words.Lang}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>{{.Status}} {{.Title}}</title><style>` + style + `</style></head>
 <body><main><h1>{{.Title}}</h1><p>{{.Words.Status}} {{.Status}}.</p>
-{{with .Again}}<p role="status">{{.}}</p>{{end}}{{with .ID}}<p>{{$.Words.Reference}}: <code>{{.}}</code></p>{{end}}
+{{with .Again}}<p role="status">{{.}}</p>{{end}}{{with .ID}}<p>{{$.Words.Reference}}: <code>{{.}}</code></p>{{end}}{{with .Trace}}<p>Trace: <code>{{.}}</code></p>{{end}}
 <p>{{if .Again}}<a href="">{{.Words.Again}}</a> · {{end}}<a href="/">{{.Words.Back}}</a></p></main></body></html>
 `))
 
-func writePage(w http.ResponseWriter, r *http.Request, p Problem, id string) {
+func writePage(w http.ResponseWriter, r *http.Request, p Problem, id, traceID string) {
 	say := wordsFor(r)
 	title := say.Titles[p.Status]
 	if title == "" {
@@ -43,8 +43,8 @@ func writePage(w http.ResponseWriter, r *http.Request, p Problem, id string) {
 	h.Set("Content-Security-Policy", csp)
 	w.WriteHeader(p.Status)
 	_ = page.Execute(w, struct {
-		Words            words
-		Status           int
-		Title, ID, Again string
-	}{say, p.Status, title, id, again}) // the client has gone: nobody is left to tell
+		Words                   words
+		Status                  int
+		Title, ID, Trace, Again string
+	}{say, p.Status, title, id, traceID, again}) // the client has gone: nobody is left to tell
 }

@@ -53,10 +53,10 @@ func Write(w http.ResponseWriter, r *http.Request, p Problem) {
 	if p.Title == "" {
 		p.Title = http.StatusText(p.Status)
 	}
-	id, login := "", ""
+	id, traceID, login := "", "", ""
 	if rc := reqctx.From(r.Context()); rc != nil {
 		rc.Problem, rc.By = p.Type, rc.Cost.At()
-		id, login = rc.ID, rc.LoginURL
+		id, traceID, login = rc.ID, rc.Trace.ID(), rc.LoginURL
 	}
 	own(w)
 	h := w.Header()
@@ -79,7 +79,7 @@ func Write(w http.ResponseWriter, r *http.Request, p Problem) {
 		return
 	}
 	if page {
-		writePage(w, r, p, id)
+		writePage(w, r, p, id, traceID)
 		return
 	}
 	body := map[string]any{}
@@ -89,6 +89,9 @@ func Write(w http.ResponseWriter, r *http.Request, p Problem) {
 	body["type"], body["title"], body["status"] = uri(p.Type), p.Title, p.Status
 	if id != "" {
 		body["request_id"] = id
+	}
+	if traceID != "" {
+		body["trace_id"] = traceID
 	}
 	h.Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.Status)

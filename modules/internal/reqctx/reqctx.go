@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/convosphere/gateway/modules/internal/cost"
+	"github.com/convosphere/gateway/modules/internal/trace"
 )
 
 // Request is what is known of one request or socket.
@@ -42,6 +43,8 @@ type Request struct {
 	By         string    // internal/problem: the part that answered it (cost.Part), "" that is not known
 	Activity   *Activity // gw_audit: who is told of what passes on a socket while it is open; nil nobody
 	Socket     *Socket   // internal/wsframe: what passed, once a socket is open; nil for plain requests
+
+	Trace *trace.Request // gw_audit; nil where requests are not traced
 
 	Cost cost.Clock // of the handlers, each of which says when it begins and ends
 }
@@ -163,9 +166,11 @@ type Socket struct {
 
 // Activity is told of a socket that is open: after each time of that length in which something passed, what has passed since it opened. Tell runs beside
 // the request, from one goroutine at a time.
+// Opened is called first, in the goroutine of the request.
 type Activity struct {
-	Every time.Duration
-	Tell  func(Socket)
+	Every  time.Duration
+	Opened func()
+	Tell   func(Socket)
 }
 
 // Resource is what a request is about: room, general.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,19 +46,7 @@ var severities = [...]logs.SeverityNumber{
 
 // Send implements Sender.
 func (o *OTLP) Send(ctx context.Context, batch []Message) error {
-	raw, err := proto.Marshal(o.request(batch, time.Now()))
-	if err != nil {
-		return Refused{Err: fmt.Errorf("writing the request: %w", err)}
-	}
-	var body bytes.Buffer
-	z := gzip.NewWriter(&body)
-	if _, err := z.Write(raw); err != nil {
-		return fmt.Errorf("packing the request: %w", err)
-	}
-	if err := z.Close(); err != nil {
-		return fmt.Errorf("packing the request: %w", err)
-	}
-	answer, err := o.to.post(ctx, body.Bytes(), http.Header{"Content-Type": {"application/x-protobuf"}, "Content-Encoding": {"gzip"}})
+	answer, err := o.to.postProto(ctx, o.request(batch, time.Now()))
 	if err != nil {
 		return err
 	}
@@ -71,6 +60,23 @@ func (o *OTLP) Send(ctx context.Context, batch []Message) error {
 	return nil
 }
 
+// postProto sends a message of OTLP, gzipped.
+func (p *poster) postProto(ctx context.Context, m proto.Message) ([]byte, error) {
+	raw, err := proto.Marshal(m)
+	if err != nil {
+		return nil, Refused{Err: fmt.Errorf("writing the request: %w", err)}
+	}
+	var body bytes.Buffer
+	z := gzip.NewWriter(&body)
+	if _, err := z.Write(raw); err != nil {
+		return nil, fmt.Errorf("packing the request: %w", err)
+	}
+	if err := z.Close(); err != nil {
+		return nil, fmt.Errorf("packing the request: %w", err)
+	}
+	return p.post(ctx, body.Bytes(), http.Header{"Content-Type": {"application/x-protobuf"}, "Content-Encoding": {"gzip"}})
+}
+
 // Close implements Sender.
 func (o *OTLP) Close() error { return o.to.close() }
 
@@ -80,6 +86,7 @@ func (o *OTLP) request(batch []Message, now time.Time) *collector.ExportLogsServ
 		r := &logs.LogRecord{
 			TimeUnixNano: uint64(m.Time.UnixNano()), ObservedTimeUnixNano: uint64(now.UnixNano()),
 			SeverityNumber: severities[m.Level], SeverityText: m.Level.String(), EventName: m.Action,
+			TraceId: id(m.event.text("trace.id")), SpanId: id(m.event.text("span.id")),
 		}
 		if o.format == OCSF {
 			r.Body = ocsfBody(m.Body)
@@ -104,6 +111,15 @@ func ocsfBody(raw []byte) *common.AnyValue {
 		return text(string(raw))
 	}
 	return anyValue(v)
+}
+
+// id reads the id of a trace or a span; nil where there is none.
+func id(s string) []byte {
+	b, err := hex.DecodeString(s)
+	if err != nil || len(b) == 0 {
+		return nil
+	}
+	return b
 }
 
 func text(s string) *common.AnyValue {

@@ -91,7 +91,9 @@ func newClient(address string, with []Option) (redis.UniversalClient, *link.File
 	// What a Cluster sends elsewhere is asked there after this time, where several calls share a connection; the 8 ms of go-redis are much of a
 	// limit's 20.
 	o.MinRetryBackoff = time.Millisecond
-	return redis.NewUniversalClient(o), files, nil
+	client := redis.NewUniversalClient(o)
+	client.AddHook(spans{})
+	return client, files, nil
 }
 
 // dialer connects over TCP, and TLS where files says how. Sentinels and Clusters name other servers than the address does: with localOnly a

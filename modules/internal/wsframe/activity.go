@@ -17,7 +17,13 @@ func (c *Conn) passed() reqctx.Socket {
 // watchActivity tells, as the request asks for, of what passes. A timer that looks costs messages nothing, and a silent socket next to nothing.
 func (c *Conn) watchActivity() {
 	a := c.tap.rc.Activity
-	if a == nil || a.Every <= 0 {
+	if a == nil {
+		return
+	}
+	if a.Opened != nil {
+		a.Opened()
+	}
+	if a.Every <= 0 {
 		return
 	}
 	var told reqctx.Socket
