@@ -45,7 +45,9 @@ func TestTracingOverReloads(t *testing.T) {
 	t.Cleanup(srv.Close)
 	dir := t.TempDir()
 	t.Cleanup(func() { _ = caddy.Stop() })
-	with := func(tracing map[string]any) map[string]any { return map[string]any{"data_dir": dir, "tracing": tracing} }
+	with := func(tracing map[string]any) map[string]any {
+		return map[string]any{"data_dir": dir, "tracing": tracing}
+	}
 	first, err := load(t, with(map[string]any{"endpoint": srv.URL + "/a", "sample": 1}))
 	if err != nil || first.Tracer == nil {
 		t.Fatal(err)
