@@ -37,6 +37,8 @@ type Tracing struct {
 	Headers map[string]string `json:"headers,omitempty"`
 }
 
+var errTracesPlain = errors.New("traces would cross the network in the clear, for whoever listens on the way: write an https address")
+
 const defaultSample = 0.1
 
 // openTracing gives g a tracer, where the configuration names a collector. A reload that changes nothing of it takes it over; else the old one sends what it has.
@@ -48,8 +50,8 @@ func (a *App) openTracing(g *ground.Ground, releases *[]func() error) error {
 	if err != nil {
 		return fmt.Errorf("gateway: tracing: %w", err)
 	}
-	if ship.Exposed(c.Endpoint) {
-		a.logger.Warn("traces cross the network in the clear: whoever listens on the way reads them")
+	if ship.Exposed(c.Endpoint) && a.PlainLinks != "warn" { // fail closed, as other links to another machine
+		return fmt.Errorf("gateway: tracing: %w, or plain_links warn where the network itself is encrypted", errTracesPlain)
 	}
 	name, err := json.Marshal(c)
 	if err != nil {

@@ -57,7 +57,7 @@ func TestTracingOverReloads(t *testing.T) {
 		t.Fatal("a reload that changes nothing has made another tracer", err)
 	}
 	for _, bad := range []map[string]any{
-		{"endpoint": ""}, {"endpoint": "ftp://c"}, {"endpoint": "https://user:secret@c"}, {"endpoint": srv.URL, "sample": 2}, {"endpoint": srv.URL, "queue": 3},
+		{"endpoint": ""}, {"endpoint": "http://collector.example:4318"}, {"endpoint": "ftp://c"}, {"endpoint": "https://user:secret@c"}, {"endpoint": srv.URL, "sample": 2}, {"endpoint": srv.URL, "queue": 3},
 		{"endpoint": srv.URL, "ca": "/no/such/file"}, {"endpoint": "{env.NOT_THERE_AT_ALL}"}, {"endpoint": srv.URL, "headers": map[string]string{"A": "{file./no/such}"}},
 	} {
 		if _, err := load(t, with(bad)); err == nil || strings.Contains(err.Error(), "secret") {
