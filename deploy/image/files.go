@@ -78,9 +78,9 @@ func images(source, binary string) map[string]image {
 				entrypoint: []string{"/convosphere"},
 				cmd:        []string{"run", "--config", "/etc/convosphere/Caddyfile"},
 				env:        []string{"HOME=/var/lib/convosphere", "XDG_CONFIG_HOME=/var/lib/convosphere/config", "XDG_DATA_HOME=/var/lib/convosphere"},
-				ports:      []string{"8080/tcp", "8443/tcp", "8443/udp", "8444/tcp", "9180/tcp"},
+				ports:      []string{"8080/tcp", "8443/tcp", "8444/tcp", "9180/tcp"},
 				volume:     "/var/lib/convosphere",
-				health:     []string{"CMD", "/convosphere", "health"},
+				health:     []string{"CMD", "/convosphere", "health", "--quiet", "--url", "http://127.0.0.1:9180/readyz"},
 			},
 		},
 		"chat": {
