@@ -92,7 +92,7 @@ func TestDockerfileFaultsAreFound(t *testing.T) {
 		"ADD":           {"VOLUME [\"/var/lib/convosphere\"]", "ADD https://example.com/x /x"},
 		"from the host": {"COPY --from=build /trees/gateway/ /", "COPY . /"},
 		"a shell":       {`ENTRYPOINT ["/convosphere"]`, "ENTRYPOINT /convosphere"},
-		"what is gone":     {"ENV HOME=/var/lib/chat", "ENV HOME=/var/lib/chat\nMAINTAINER somebody"},
+		"what is gone":  {"ENV HOME=/var/lib/chat", "ENV HOME=/var/lib/chat\nMAINTAINER somebody"},
 	} {
 		if !strings.Contains(text, change[0]) {
 			t.Errorf("%s: the Dockerfile has no %q", name, change[0])
