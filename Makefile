@@ -7,14 +7,14 @@ SHELL       := bash
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 BIN      := $(CURDIR)/bin
-PACKAGES := ./cmd/... ./modules/... ./backend/... ./policies/... ./caddyfiles/... ./test/...
+PACKAGES := ./cmd/... ./modules/... ./backend/... ./policies/... ./caddyfiles/... ./deploy/... ./test/...
 # The tests that run beside each other, with the race detector; the ones in test/ start processes and go alone.
 UNIT     := ./cmd/... ./modules/... ./backend/... ./policies/... ./caddyfiles/...
 FUZZTIME ?= 3s
 
 export GOFLAGS ?= -mod=readonly
 
-.PHONY: help build demo test deps lint unit arch conformance e2e fuzz-short bench measure simulate console-bench soak clean
+.PHONY: help build demo test deps lint unit arch conformance e2e fuzz-short bench measure simulate console-bench soak deploy-check clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 20
@@ -26,7 +26,7 @@ build: ## Builds bin/convosphere and bin/chat, static
 demo: build ## Runs the gateway with everything embedded, on https://localhost:8443
 	exec $(BIN)/convosphere demo $(DEMO_FLAGS)
 
-test: deps lint unit arch conformance e2e fuzz-short ## Everything: lint, unit, arch, conformance, end to end, short fuzzing
+test: deps lint unit arch conformance e2e deploy-check fuzz-short ## Everything: lint, unit, arch, conformance, end to end, what is in deploy/, short fuzzing
 	@echo "make test: all passed"
 
 deps: ## Installs the servers and the browser that tests need, from Debian's packages, when it may
@@ -48,6 +48,10 @@ conformance: build ## The test suite of the Core Rule Set, whole, against the bu
 e2e: build ## The built binaries with a real Redis and a real browser
 	GATEWAY_BIN_DIR=$(BIN) go test -count=1 -timeout 20m ./test/kit/... ./test/postgres/... ./test/redisfleet/... ./test/e2e/... ./test/attacks/... ./test/chaos/... ./test/bench/... ./test/measure/... ./test/simulate/... ./test/console/... ./test/soak/... ./test/telemetry/...
 	go run ./test/simulate -days 2 -users 200 -detector $(BIN)/convosphere
+
+deploy-check: build ## What is in deploy/: image, compose, chart, unit and package, and the binary run as they say
+	@test/scripts/deps runc nftables iproute2 systemd openssl redis-server
+	cd deploy/check && go vet ./... && GATEWAY_BIN_DIR=$(BIN) go test -count=1 -timeout 15m -v ./... 2>&1 | grep -vE '^=== '
 
 fuzz-short: ## Every fuzz target for FUZZTIME
 	@test/scripts/fuzz $(FUZZTIME) modules backend
