@@ -21,6 +21,7 @@ import (
 
 type config struct {
 	listen, data, jwks, ca, audience, issuer string
+	cert, key, clientCA                      string
 }
 
 func main() {
@@ -46,6 +47,9 @@ func parse(args []string) (config, error) {
 	f.StringVar(&c.data, "data", "", "`folder` for rooms, messages and files (required)")
 	f.StringVar(&c.jwks, "jwks", "", "`URL` of the gateway's public keys (required)")
 	f.StringVar(&c.ca, "jwks-ca", "", "PEM `file` of the authority that signed that URL's certificate")
+	f.StringVar(&c.cert, "tls-cert", "", "PEM `file` of the certificate to show: the chat then speaks TLS alone")
+	f.StringVar(&c.key, "tls-key", "", "PEM `file` of its key")
+	f.StringVar(&c.clientCA, "client-ca", "", "PEM `file` of the authority of the gateway's certificate, without which nobody is answered then")
 	f.StringVar(&c.audience, "audience", "chat", "`name` that the gateway's assertions are for")
 	f.StringVar(&c.issuer, "issuer", "gateway", "`name` that the gateway's assertions are from")
 	if err := f.Parse(args); err != nil {
@@ -70,9 +74,13 @@ func run(ctx context.Context, c config) error {
 	if err != nil {
 		return err
 	}
-	l, err := listen(ctx, c.listen)
+	plain, err := listen(ctx, c.listen)
 	if err != nil {
 		return errors.Join(err, store.Close())
+	}
+	l, err := encrypt(plain, c)
+	if err != nil {
+		return errors.Join(err, plain.Close(), store.Close())
 	}
 	go keys.Run(ctx)
 	chat := chathttp.New(store, chathttp.NewVerifier(keys, c.issuer, c.audience, time.Now), log, time.Now)

@@ -134,7 +134,7 @@ func TestCaddyfilesAdaptAndAreFormatted(t *testing.T) {
 	}
 	t.Setenv("GW_DATA", t.TempDir())
 	files := shipped(t)
-	for _, want := range []string{"demo.Caddyfile", "production.Caddyfile", "plain.Caddyfile", "waf-only.Caddyfile"} {
+	for _, want := range []string{"demo.Caddyfile", "production.Caddyfile", "cluster.Caddyfile", "plain.Caddyfile", "waf-only.Caddyfile"} {
 		if !files[filepath.Join(root, "caddyfiles", want)] {
 			t.Errorf("caddyfiles/%s is missing", want)
 		}
