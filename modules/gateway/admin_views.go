@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/convosphere/gateway/modules/internal/build"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/view"
@@ -247,6 +248,5 @@ func viewError(err error) error {
 
 // serveOpenAPI describes these routes.
 func (a *App) serveOpenAPI(w http.ResponseWriter, _ *http.Request) error {
-	_, version := caddy.Version()
-	return host.AnswerJSON(w, a.ground.Views.OpenAPI(version))
+	return host.AnswerJSON(w, a.ground.Views.OpenAPI(build.Version()))
 }

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/gateway/backup"
+	"github.com/convosphere/gateway/modules/internal/build"
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/event"
 )
@@ -137,7 +138,7 @@ func (a *App) provisionBackups() error {
 	}
 	a.backups = backup.NewSchedule(backup.Plan{
 		Folder: b.Folder, Every: b.every(), Keep: b.keep(), Secret: b.secret, From: place, Scratch: a.DataDir, Node: a.Node,
-		Options: backup.Options{WithoutKeys: b.WithoutKeys, Gateway: version(), Now: time.Now},
+		Options: backup.Options{WithoutKeys: b.WithoutKeys, Gateway: build.Version(), Now: time.Now},
 	}, a.ground.DB, a.tellBackup)
 	return nil
 }

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -21,6 +20,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/convosphere/gateway/modules/gateway/backup"
+	"github.com/convosphere/gateway/modules/internal/build"
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/owner"
 )
@@ -161,7 +161,7 @@ func backupCommand(cmd *cobra.Command) {
 			return err
 		}
 		return untilSignal(cmd, func(ctx context.Context) error {
-			sum, err := backup.Create(ctx, args[0], overwrite, place, secret, backup.Options{WithoutKeys: withoutKeys, Gateway: version(), Now: time.Now})
+			sum, err := backup.Create(ctx, args[0], overwrite, place, secret, backup.Options{WithoutKeys: withoutKeys, Gateway: build.Version(), Now: time.Now})
 			if err == nil {
 				tell(cmd.OutOrStdout(), sum)
 			}
@@ -268,12 +268,4 @@ func tell(w io.Writer, s backup.Summary) {
 	}
 	fmt.Fprintf(w, "backup of %s by %s, from %s, %s\n%d accounts, %d rows in %d tables (version %d)\n",
 		s.Header.Created.Format(time.RFC3339), s.Header.Gateway, s.Header.Database, keys, s.Rows["accounts"], rows, len(s.Rows), s.Header.Schema)
-}
-
-// version is that of the program, for whoever finds a backup later.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "unknown"
 }

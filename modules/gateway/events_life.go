@@ -4,14 +4,14 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/convosphere/gateway/modules/internal/build"
 	"github.com/convosphere/gateway/modules/internal/event"
 )
 
 // tellLoaded records that this configuration is in force, and of the first that the gateway has started.
 func (a *App) tellLoaded() {
 	a.started = true
-	version, _ := caddy.Version()
-	fields := []zap.Field{zap.String("gateway.version", version)}
+	fields := []zap.Field{zap.String("gateway.version", build.Version())}
 	if live.Load() == 1 { // there is no other ground: none was in force before
 		a.ground.Events.Emit(&event.Event{Category: "process", Action: "gateway-started", Outcome: event.Success, Fields: fields})
 	}
