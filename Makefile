@@ -7,14 +7,22 @@ SHELL       := bash
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 BIN      := $(CURDIR)/bin
-PACKAGES := ./cmd/... ./modules/... ./backend/... ./policies/... ./caddyfiles/... ./deploy/... ./test/...
+PACKAGES := ./cmd/... ./modules/... ./backend/... ./policies/... ./caddyfiles/... ./deploy/... ./release/... ./test/...
 # The tests that run beside each other, with the race detector; the ones in test/ start processes and go alone.
-UNIT     := ./cmd/... ./modules/... ./backend/... ./policies/... ./caddyfiles/...
+UNIT     := ./cmd/... ./modules/... ./backend/... ./policies/... ./caddyfiles/... ./release/...
 FUZZTIME ?= 3s
 
 export GOFLAGS ?= -mod=readonly
+# The compiler that go.mod pins, whichever go command is installed.
+export GOTOOLCHAIN := $(shell sed -n 's/^toolchain //p' go.mod)
+
+# Of `make release` and `make vulncheck`.
+VERSION ?=
+KEY     ?=
+VULNDB  ?= https://vuln.go.dev
 
 .PHONY: help build demo test deps lint unit arch conformance e2e fuzz-short bench measure simulate console-bench soak deploy-check clean
+.PHONY: sbom licences vulncheck reproducible release
 
 help: ## Lists the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 20
@@ -30,7 +38,7 @@ test: deps lint unit arch conformance e2e deploy-check fuzz-short ## Everything:
 	@echo "make test: all passed"
 
 deps: ## Installs the servers and the browser that tests need, from Debian's packages, when it may
-	@test/scripts/deps redis-server chromium postgresql clamav-daemon npm
+	@test/scripts/deps redis-server chromium postgresql clamav-daemon npm openssh-client
 
 lint: build ## gofmt, go vet, staticcheck, opa check and fmt, caddy fmt
 	@test/scripts/lint "$(STATICCHECK)" $(PACKAGES)
@@ -81,6 +89,26 @@ console-bench: build ## How long the console's views take with a million events;
 soak: build ## An hour of traffic, attacks, reloads and restarts: nothing grows, nothing is lost, every answer is explained; SOAK_FLAGS="-for 10m -out DIR"
 	@test/scripts/deps redis-server postgresql
 	GATEWAY_BIN_DIR=$(BIN) go run ./test/soak $(SOAK_FLAGS)
+
+sbom: build ## Of what the programs are made: bin/*.cdx.json, CycloneDX
+	go run ./release sbom -o $(BIN)/convosphere.cdx.json $(BIN)/convosphere
+	go run ./release sbom -o $(BIN)/chat.cdx.json $(BIN)/chat
+
+licences: ## The licences of all that is linked; fails where one is unknown or copyleft. Their texts: bin/THIRD_PARTY_LICENSES.txt
+	@mkdir -p $(BIN)
+	go run ./release licences -o $(BIN)/THIRD_PARTY_LICENSES.txt
+
+# The program's own exit code (3: found, 4: no database to ask) would be make's 2 and go run's 1, so it is built first and told.
+vulncheck: ## Whether the programs call what is known to be vulnerable; VULNDB=file:///path where vuln.go.dev can't be reached
+	@mkdir -p $(BIN)
+	@go build -o $(BIN)/release ./release
+	@$(BIN)/release vulncheck -db $(VULNDB) || { code=$$?; echo "vulncheck: exit code $$code (3: found, 4: nothing was checked)" >&2; exit $$code; }
+
+reproducible: ## Builds both programs twice, from nothing, in two folders; fails where a byte differs
+	go run ./release reproducible
+
+release: ## dist/VERSION: archives, SBOMs, licences, checksums; signed with KEY=, a key of ssh
+	go run ./release make -version "$(VERSION)" -key "$(KEY)"
 
 clean: ## Removes what was built
 	rm -rf $(BIN)
