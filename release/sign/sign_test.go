@@ -114,7 +114,7 @@ func TestUsersVerifyWithWhatTheyHave(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, script, ok := strings.Cut(string(page), "<!-- verify -->\n```sh\n")
+	_, script, ok := strings.Cut(string(page), "<!-- verify -->\n```sh check\n")
 	if script, _, _ = strings.Cut(script, "```"); !ok || script == "" {
 		t.Fatal("docs/releases.md shows no commands")
 	}
