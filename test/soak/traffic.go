@@ -214,15 +214,17 @@ func (l *load) secondFactor() {
 	}
 }
 
-// stray is what people's programs do wrong.
+// stray is what people's programs do wrong, from somewhere else each time: who sends what the WAF finds too large again and again is shown a puzzle.
 func (l *load) stray() {
-	p := l.someone()
+	p, room := l.someone(), l.room()
+	q := call{from: l.somewhere(), token: p.token(), method: "POST", path: kit.RoomPath(room, "messages")}
 	switch rand.IntN(3) {
 	case 0:
-		l.as(p, "not theirs", "GET", kit.RoomPath("nobody-has-made-this-room", "messages"), nil)
+		q.kind, q.method, q.path = "not theirs", "GET", kit.RoomPath("nobody-has-made-this-room", "messages")
 	case 1:
-		l.as(p, "malformed", "POST", kit.RoomPath(l.room(), "messages"), map[string]any{"text": 7})
+		q.kind, q.body = "malformed", map[string]any{"text": 7}
 	case 2:
-		l.as(p, "too large", "POST", kit.RoomPath(l.room(), "messages"), map[string]string{"text": strings.Repeat("so long ", 40_000)})
+		q.kind, q.body = "too large", map[string]string{"text": strings.Repeat("so long ", 40_000)}
 	}
+	l.ask(q)
 }
