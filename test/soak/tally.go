@@ -13,8 +13,10 @@ var expected = map[string][]string{
 	"rooms": {"200"}, "read": {"200"}, "post": {"201"}, "delete": {"204"}, "upload": {"201"}, "download": {"200"},
 	"login": {"200"}, "second factor": {"200"}, "session": {"200"}, "refresh": {"200"}, "logout": {"204"},
 	"socket": {"101"}, "socket message": {"ack"}, "socket end": {},
+	// Whose session may be ended for what is done with it.
+	"refresh of an attacker": {"200", "401", "403", "429"},
 	// Refusals: by the WAF; for too many of them, a puzzle is asked for (429), and then whoever asks is banned (403).
-	"attack": {"403", "429"}, "guess": {"401", "429", "403"}, "forged token": {"401", "429", "403"},
+	"attack": {"403", "429", "401"}, "guess": {"401", "429", "403"}, "forged token": {"401", "429", "403"},
 	"not theirs": {"403", "404"}, "malformed": {"422"}, "too large": {"413"},
 }
 

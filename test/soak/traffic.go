@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,7 +28,9 @@ type load struct {
 	ledger *ledger
 	people []*person
 	victim string // whose password is guessed
-	rooms  []string
+
+	insider *person // who attacks
+	rooms   []string
 
 	places, hideouts atomic.Uint32 // how many addresses were used
 
@@ -107,7 +110,7 @@ func (l *load) run(ctx context.Context, pace float64, all *sync.WaitGroup) {
 	at(1, l.newAttacker().forge)
 	at(.5, l.newAttacker().guess)
 	at(.5, l.stray)
-	for _, p := range l.people {
+	for _, p := range append(slices.Clone(l.people), l.insider) {
 		all.Go(func() { l.every(ctx, time.Duration(100/pace)*time.Second, func() { l.renew(p) }) })
 	}
 }
