@@ -34,6 +34,13 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		home  <path>                 # where a login leads that came from nowhere; default /
 //		texts <file>…                # messages of one's own, as de.json
 //		link  <text> <address>       # in the footer; may be given several times
+//		security_txt {               # whom to tell of a weakness of this site, at /.well-known/security.txt
+//			contact <address>…       # mailto:, https: or tel:, the preferred one first
+//			policy <https address>
+//			encryption <address>
+//			acknowledgments <https address>
+//			languages <tag>…
+//		}
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
@@ -41,7 +48,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		return d.ArgErr()
 	}
 	return eachOnce(d, "gw_portal", map[string]func(*caddyfile.Dispenser) error{
-		"brand": h.readBrand, "home": h.readHome, "texts": h.readTexts, "link": h.readLink,
+		"brand": h.readBrand, "home": h.readHome, "texts": h.readTexts, "link": h.readLink, "security_txt": h.readSecurityText,
 	}, "link")
 }
 

@@ -15,7 +15,7 @@ func TestCaddyfileErrors(t *testing.T) {
 	for in, want := range map[string]string{
 		"gw_portal foo": "Caddyfile:2",
 		"gw_portal {\n\t\tbrand a\n\t\tbrand b\n\t}":                "brand is given twice",
-		"gw_portal {\n\t\tbrnd x\n\t}":                              `unknown subdirective "brnd": gw_portal knows brand, home, link, texts`,
+		"gw_portal {\n\t\tbrnd x\n\t}":                              `unknown subdirective "brnd": gw_portal knows brand, home, link, security_txt, texts`,
 		"gw_portal {\n\t\tbrand a {\n\t\t\tcolor ff0\n\t\t}\n\t}":   "Caddyfile:4",
 		"gw_portal {\n\t\tbrand a {\n\t\t\tcolor red\n\t\t}\n\t}":   "is no colour such as",
 		"gw_portal {\n\t\tbrand a {\n\t\t\tlogo\n\t\t}\n\t}":        "Caddyfile:4",

@@ -5,6 +5,7 @@
 //     has a session), /auth/mfa (the second factor again), /auth/account and below it. Assets below /auth/assets/.
 //   - API: POST /auth/api/login, /auth/api/mfa/totp, /auth/api/refresh, /auth/api/logout, GET /auth/api/session, and below /auth/api/account/ and
 //     /auth/api/stepup/ what a signed-in person may change. The pages use the same. Bodies are strict JSON.
+//   - /.well-known/security.txt: whom to tell of a weakness, where the operator says so (RFC 9116).
 //   - /.well-known/jwks.json: the keys that tokens and assertions verify with.
 //
 // It stands inside the limits and the WAF, and outside gw_authorize; so it asks the policy itself, with the permission

@@ -29,7 +29,7 @@ type call struct {
 // ServeHTTP answers for the portal's paths and passes on all others.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	rt, name, id, ours := find(r.URL.Path)
-	if !ours || name == metadataPath && h.identity.AuthorizationServer() == "" { // then the back end may have some
+	if !ours || h.leaves(name) {
 		return next.ServeHTTP(w, r)
 	}
 	defer h.ground.Hold()()
@@ -42,6 +42,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	h.serve(c, rt)
 	count(name, c.w.(*answer).status)
 	return nil
+}
+
+// leaves says that a path which could be the portal's is the back end's, since nothing was set for it.
+func (h *Handler) leaves(name string) bool {
+	return name == metadataPath && h.identity.AuthorizationServer() == "" || name == securityPath && h.SecurityText == nil
 }
 
 func (h *Handler) serve(c *call, rt route) {

@@ -103,7 +103,7 @@ func newHandler(t *testing.T, p *people) *Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Handler{Brand: "Acme", Home: "/", look: l, identity: p, policy: p, reports: noReports{}, csrf: http.NewCrossOriginProtection(), ground: g, logger: zap.NewNop()}
+	return &Handler{Brand: "Acme", Home: "/", SecurityText: &SecurityText{Contacts: []string{"mailto:security@acme.example"}}, look: l, identity: p, policy: p, reports: noReports{}, csrf: http.NewCrossOriginProtection(), ground: g, logger: zap.NewNop()}
 }
 
 var ursula = &reqctx.Identity{Subject: "1", Name: "ursula", Kind: reqctx.KindPerson, Roles: []string{"user"}, Session: "S", Expires: time.Now().Add(time.Minute), Cookie: true}

@@ -69,6 +69,8 @@ type Handler struct {
 	Links []Link `json:"links,omitempty"`
 	// Home is the path to go to after a login that came from nowhere. Default: /
 	Home string `json:"home,omitempty"`
+	// SecurityText is the answer to /.well-known/security.txt. Default: none, the back end's own may be there.
+	SecurityText *SecurityText `json:"security_txt,omitempty"`
 
 	look     *look
 	identity identities
@@ -121,10 +123,13 @@ func (h *Handler) resolve(ctx caddy.Context) (err error) {
 	return err
 }
 
-// Validate refuses a home that is not of this site.
+// Validate refuses a home that is not of this site, and a security.txt that is none.
 func (h *Handler) Validate() error {
 	if safeReturn(h.Home, "") == "" {
 		return fmt.Errorf("gw_portal: home: %q is not a path of this site", h.Home)
+	}
+	if err := h.SecurityText.check(); err != nil {
+		return fmt.Errorf("gw_portal: %w", err)
 	}
 	return nil
 }

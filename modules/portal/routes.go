@@ -22,7 +22,7 @@ type route struct {
 type methods = map[string]func(*Handler, *call) error
 
 // routes are the portal's paths. One segment may be {id}, which isID describes.
-var routes = table(pageRoutes, signInRoutes, secondStepRoutes, stepUpRoutes, accountRoutes, factorRoutes, sessionRoutes, tokenRoutes, oauthRoutes, serviceRoutes, registerRoutes, profileRoutes, adminRoutes, providerRoutes, breakGlassRoutes, reportRoutes)
+var routes = table(pageRoutes, securityRoutes, signInRoutes, secondStepRoutes, stepUpRoutes, accountRoutes, factorRoutes, sessionRoutes, tokenRoutes, oauthRoutes, serviceRoutes, registerRoutes, profileRoutes, adminRoutes, providerRoutes, breakGlassRoutes, reportRoutes)
 
 var pageRoutes = map[string]route{
 	"/auth":                     {permission: public, methods: methods{"GET": (*Handler).root}},

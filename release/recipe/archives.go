@@ -11,7 +11,7 @@ import (
 )
 
 // carried is what an archive has of the repository beside the programs: files, and folders whole.
-var carried = []string{"README.md", "CHANGELOG.md", "SECURITY.md", "docs", "caddyfiles", "policies"}
+var carried = []string{"README.md", "CHANGELOG.md", "SECURITY.md", "docs", "caddyfiles", "deploy", "policies"}
 
 // archives writes one archive a platform, with all of its programs.
 func (w *work) archives(context.Context) error {

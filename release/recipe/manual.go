@@ -24,7 +24,7 @@ func (w *work) manual(ctx context.Context) error {
 	if !slices.Contains(w.Programs, gateway) {
 		return nil
 	}
-	program := filepath.Join(w.build, here().OS+"_"+here().Arch, gateway)
+	program := w.host()
 	if !slices.Contains(w.Targets, here()) {
 		if err := compile.Build(ctx, compile.Options{Root: w.tree, Package: "./cmd/" + gateway, Out: program, Release: w.release, Target: here()}); err != nil {
 			return err
@@ -54,6 +54,9 @@ func (w *work) manual(ctx context.Context) error {
 	_, err = w.ask(ctx, program, "manpage", "--directory", filepath.Join(w.pages, "man"))
 	return err
 }
+
+// host is the gateway that runs here.
+func (w *work) host() string { return filepath.Join(w.build, here().OS+"_"+here().Arch, gateway) }
 
 // ask runs the program at the time of the commit, which manual pages bear, in a home of its own.
 func (w *work) ask(ctx context.Context, program string, args ...string) (string, error) {

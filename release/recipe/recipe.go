@@ -87,6 +87,7 @@ func (r Recipe) Make(ctx context.Context) (err error) {
 		{"completions and manual", w.manual},
 		{"SBOMs", w.sboms},
 		{"archives", w.archives},
+		{"images and packages", w.packages},
 		{"checksums", func(context.Context) error { return sign.WriteList(r.Out) }},
 		{"signing", w.sign},
 	} {

@@ -105,8 +105,11 @@ func TestReleaseIsMadeOfOneCommitAndVerifies(t *testing.T) {
 		t.Error(err)
 	}
 	platform := here().OS + "_" + here().Arch
+	if _, err := os.Stat(filepath.Join(out, "chat_1.2.3_"+platform+".oci.tar")); err != nil {
+		t.Error(err)
+	}
 	has := archive(t, filepath.Join(out, "convosphere_1.2.3_"+platform+".tar.gz"))
-	for _, want := range []string{"chat", "README.md", "CHANGELOG.md", "SECURITY.md", "docs/releases.md", "caddyfiles/production.Caddyfile", "THIRD_PARTY_LICENSES.txt", "sbom/chat.cdx.json", "policies/data.json"} {
+	for _, want := range []string{"chat", "README.md", "CHANGELOG.md", "SECURITY.md", "docs/releases.md", "caddyfiles/production.Caddyfile", "THIRD_PARTY_LICENSES.txt", "sbom/chat.cdx.json", "policies/data.json", "deploy/Dockerfile"} {
 		if !slices.Contains(has, "convosphere_1.2.3_"+platform+"/"+want) {
 			t.Errorf("the archive lacks %s", want)
 		}
