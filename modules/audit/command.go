@@ -55,6 +55,7 @@ func auditCommand(cmd *cobra.Command) {
 	cmd.Args = cobra.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(verifyCommand(), proveCommand(), exportCommand(), tailCommand())
+	host.Describe(cmd, auditHelps())
 }
 
 // open opens the log. Where there is no key ring, it is the key that is given, or the folder's own word.

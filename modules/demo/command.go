@@ -33,6 +33,7 @@ SIGTERM ends the gateway and then the chat.`,
 			cmd.Flags().String("data", "demo-data", "folder for everything that is kept")
 			cmd.Flags().String("chat", "", "the chat's binary (default: chat beside this one)")
 			cmd.Args = cobra.NoArgs
+			cmd.Example = "  convosphere demo\n  convosphere demo --listen 127.0.0.1:9443 --data /tmp/demo"
 			cmd.RunE = caddycmd.WrapCommandFuncForCobra(run)
 		},
 	})

@@ -13,6 +13,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
+	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/keyring"
 )
 
@@ -59,6 +60,7 @@ func keysCommand(cmd *cobra.Command) {
 		dataKeyCommand(&p, "disable", "/disable", "Keeps a set of data keys from being used, until enable"),
 		dataKeyCommand(&p, "enable", "/enable", "Takes disable back"),
 		destroyKeyCommand(&p), rewrapKeysCommand(&p), exportKeyCommand(&p))
+	host.Describe(cmd, keysHelps())
 }
 
 func listKeysCommand(p *keyPlace) *cobra.Command {

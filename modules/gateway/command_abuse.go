@@ -40,6 +40,7 @@ func abuseCommand(cmd *cobra.Command) {
 	cmd.Args = cobra.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(abuseStatusCommand(), abuseForgiveCommand())
+	host.Describe(cmd, abuseHelps())
 }
 
 // named is a client by its address, or an account by its id, as the query of the admin API has it.

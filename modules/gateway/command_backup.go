@@ -27,10 +27,10 @@ import (
 
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
-		Name: "backup", Usage: "FILE|list|drill", Short: "Backs up the gateway's database and keys into one encrypted file", Long: backupHelp, CobraFunc: backupCommand,
+		Name: "backup", Usage: "FILE|list|drill", Short: "Backs up the gateway's database and keys into one encrypted file", Long: backupHelp, CobraFunc: described(backupCommand, backupHelps),
 	})
 	caddycmd.RegisterCommand(caddycmd.Command{
-		Name: "restore", Usage: "FILE", Short: "Verifies and restores what `backup` made", Long: restoreHelp, CobraFunc: restoreCommand,
+		Name: "restore", Usage: "FILE", Short: "Verifies and restores what `backup` made", Long: restoreHelp, CobraFunc: described(restoreCommand, restoreHelps),
 	})
 }
 

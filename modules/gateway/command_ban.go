@@ -40,6 +40,7 @@ func banCommand(cmd *cobra.Command) {
 	cmd.Args = cobra.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(banAddCommand(), banRemoveCommand(), banListCommand(), banCheckCommand(), banImportCommand(), banExportCommand())
+	host.Describe(cmd, banHelps())
 }
 
 // duration is a flag that also knows days.

@@ -41,6 +41,7 @@ func eventsCommand(cmd *cobra.Command) {
 	p.ConfigFlags(open, "of the gateway that wrote them")
 	p.FolderFlags(open)
 	cmd.AddCommand(eventsQueryCommand(), eventsTailCommand(), open)
+	host.Describe(cmd, eventsHelps())
 }
 
 func openEvents(cmd *cobra.Command, p *host.Place, names []string) error {

@@ -15,6 +15,7 @@ import (
 	"github.com/convosphere/gateway/modules/identity/factor"
 	"github.com/convosphere/gateway/modules/identity/lifecycle"
 	"github.com/convosphere/gateway/modules/identity/service"
+	"github.com/convosphere/gateway/modules/internal/host"
 )
 
 func init() {
@@ -60,6 +61,7 @@ func userCommand(cmd *cobra.Command) {
 		deskCommand(&p, "end-sessions NAME", "Ends all sessions of the account", (*lifecycle.Desk).EndSessions),
 		emailCommand(&p),
 	)
+	host.Describe(cmd, userHelps())
 }
 
 // warnOfRole speaks up for a role that only a policy of one's own can know: a slip of the pen would permit nothing.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/identity/directory"
 	"github.com/convosphere/gateway/modules/identity/service"
+	"github.com/convosphere/gateway/modules/internal/host"
 )
 
 func init() {
@@ -40,6 +41,7 @@ func serviceCommand(cmd *cobra.Command) {
 	var p place
 	p.flags(cmd)
 	cmd.AddCommand(addServiceCommand(&p), serviceKeyCommand(&p), serviceScopesCommand(&p), removeServiceCommand(&p), listServicesCommand(&p))
+	host.Describe(cmd, serviceHelps())
 }
 
 // givenKey is a public key that is brought or made.

@@ -32,6 +32,7 @@ func alertCommand(cmd *cobra.Command) {
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(alertListCommand(), alertStepCommand("retry ID...", "Sends alerts once more that wait or are dead", http.MethodPost, "/retry"),
 		alertStepCommand("drop ID...", "Deletes alerts that wait or are dead", http.MethodDelete, ""), alertTestCommand())
+	host.Describe(cmd, alertHelps())
 }
 
 func alertListCommand() *cobra.Command {

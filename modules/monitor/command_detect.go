@@ -37,6 +37,7 @@ func detectCommand(cmd *cobra.Command) {
 	for _, c := range []func() *cobra.Command{detectCheckCommand, detectTestCommand, detectReplayCommand, detectListCommand} {
 		cmd.AddCommand(c())
 	}
+	host.Describe(cmd, detectHelps())
 }
 
 // ruleFlags say where a command's rules are.

@@ -51,6 +51,7 @@ func incidentCommand(cmd *cobra.Command) {
 		incidentMoveCommand("reopen ID", "Says that it is not over after all: it is triaged", incident.Triaged),
 		incidentVerdictCommand(), incidentNoteCommand(), incidentTickCommand(), incidentTagCommand(), incidentWriteUpCommand(),
 	)
+	host.Describe(cmd, incidentHelps())
 }
 
 // ask calls the gateway and reads its answer.

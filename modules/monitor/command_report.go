@@ -3,6 +3,8 @@ package monitor
 import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/convosphere/gateway/modules/internal/host"
 )
 
 func init() {
@@ -18,4 +20,5 @@ func reportCommand(cmd *cobra.Command) {
 	cmd.Args = cobra.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(reportSecurityCommand(), reportComplianceCommand(), reportAccessCommand())
+	host.Describe(cmd, reportHelps())
 }

@@ -46,6 +46,7 @@ func responseCommand(cmd *cobra.Command) {
 		responseDecideCommand("approve ID...", "Does what is proposed or held", "approve"),
 		responseDecideCommand("dismiss ID...", "Decides against what is proposed or held; no machine proposes it again for a day", "dismiss"),
 		responseDecideCommand("undo ID...", "Takes back what is in force; no machine does it again for a day", "undo"))
+	host.Describe(cmd, responseHelps())
 }
 
 func responseListCommand() *cobra.Command {

@@ -3,6 +3,8 @@ package policy
 import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/convosphere/gateway/modules/internal/host"
 )
 
 func init() {
@@ -43,4 +45,5 @@ func policyCommand(cmd *cobra.Command) {
 	for _, c := range commands {
 		cmd.AddCommand(c())
 	}
+	host.Describe(cmd, policyHelps())
 }

@@ -40,6 +40,7 @@ func grantCommand(cmd *cobra.Command) {
 	cmd.Args = cobra.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(grantAddCommand(), grantRemoveCommand(), grantListCommand(), grantCheckCommand(), grantImportCommand())
+	host.Describe(cmd, grantHelps())
 }
 
 func grantAddCommand() *cobra.Command {

@@ -3,6 +3,8 @@ package ratelimit
 import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/convosphere/gateway/modules/internal/host"
 )
 
 func init() {
@@ -33,4 +35,5 @@ func limitCommand(cmd *cobra.Command) {
 	for _, c := range commands {
 		cmd.AddCommand(c())
 	}
+	host.Describe(cmd, limitHelps())
 }

@@ -43,6 +43,7 @@ func quarantineCommand(cmd *cobra.Command) {
 	cmd.Args = cobra.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(listCommand(), showCommand(), exportCommand(), releaseCommand(), releasedCommand(), revokeCommand(), deleteCommand())
+	host.Describe(cmd, quarantineHelps())
 }
 
 func at(id string) string { return "/gateway/quarantine/" + url.PathEscape(id) }

@@ -45,6 +45,7 @@ func wafCommand(cmd *cobra.Command) {
 	cmd.Args = cobra.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(explainCommand(), replayCommand(), tuneCommand())
+	host.Describe(cmd, wafHelps())
 }
 
 func explainCommand() *cobra.Command {

@@ -43,7 +43,18 @@ func Choice(words ...string) Words {
 // Rows offers the rows of a view of the running gateway: the texts of one column, each with what another one says about it ("": nothing). Where no
 // gateway answers within a second, nothing is offered.
 func Rows(view, column, about string) Words {
-	return Words{list: func(cmd *cobra.Command) []cobra.Completion { return rows(cmd, view, column, about) }}
+	return Listed("/gateway/views/"+url.PathEscape(view), "rows", column, about)
+}
+
+// Listed is Rows of any list that an admin route answers, as that member.
+func Listed(route, member, column, about string) Words {
+	return Words{list: func(cmd *cobra.Command) []cobra.Completion {
+		raw, err := askBriefly(cmd, fmt.Sprintf("%s?limit=%d", route, mostRows))
+		if err != nil {
+			return nil // no gateway runs, or it is slow: nothing is offered, and the shell says nothing of it
+		}
+		return rows(raw, member, column, about)
+	}}
 }
 
 // And offers what both do.
@@ -79,19 +90,14 @@ func (w Words) complete(cmd *cobra.Command, given []string, begin string) ([]cob
 	}), directive
 }
 
-func rows(cmd *cobra.Command, view, column, about string) (words []cobra.Completion) {
-	raw, err := askBriefly(cmd, fmt.Sprintf("/gateway/views/%s?limit=%d", url.PathEscape(view), mostRows))
-	if err != nil {
-		return nil // no gateway runs, or it is slow: nothing is offered, and the shell says nothing of it
-	}
-	var page struct {
-		Rows []map[string]any `json:"rows"`
-	}
-	if json.Unmarshal(raw, &page) != nil {
+func rows(raw []byte, member, column, about string) (words []cobra.Completion) {
+	var page map[string]json.RawMessage
+	var list []map[string]any
+	if json.Unmarshal(raw, &page) != nil || json.Unmarshal(page[member], &list) != nil {
 		return nil
 	}
 	seen := map[string]bool{}
-	for _, row := range page.Rows {
+	for _, row := range list {
 		told := strings.Join(texts(row[about]), " ")
 		for _, word := range texts(row[column]) {
 			if word == "" || seen[word] || word != terminal.Clean(word) || strings.ContainsAny(word, "\t\n ") {
