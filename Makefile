@@ -38,7 +38,7 @@ test: deps lint unit arch conformance e2e deploy-check fuzz-short ## Everything:
 	@echo "make test: all passed"
 
 deps: ## Installs the servers and the browser that tests need, from Debian's packages, when it may
-	@test/scripts/deps redis-server chromium postgresql clamav-daemon npm openssh-client
+	@test/scripts/deps redis-server chromium postgresql clamav-daemon npm openssh-client jq curl python3
 
 lint: build ## gofmt, go vet, staticcheck, opa check and fmt, caddy fmt
 	@test/scripts/lint "$(STATICCHECK)" $(PACKAGES)
@@ -54,7 +54,7 @@ conformance: build ## The test suite of the Core Rule Set, whole, against the bu
 	GATEWAY_BIN_DIR=$(BIN) go test -count=1 -timeout 20m -v ./test/conformance/...
 
 e2e: build ## The built binaries with a real Redis and a real browser
-	GATEWAY_BIN_DIR=$(BIN) go test -count=1 -timeout 20m ./test/kit/... ./test/postgres/... ./test/redisfleet/... ./test/e2e/... ./test/attacks/... ./test/chaos/... ./test/bench/... ./test/measure/... ./test/simulate/... ./test/console/... ./test/soak/... ./test/telemetry/...
+	GATEWAY_BIN_DIR=$(BIN) go test -count=1 -timeout 20m ./test/kit/... ./test/postgres/... ./test/redisfleet/... ./test/e2e/... ./test/attacks/... ./test/chaos/... ./test/bench/... ./test/measure/... ./test/simulate/... ./test/console/... ./test/docs/... ./test/soak/... ./test/telemetry/...
 	go run ./test/simulate -days 2 -users 200 -detector $(BIN)/convosphere
 
 deploy-check: build ## What is in deploy/: image, compose, chart, unit and package, and the binary run as they say

@@ -57,6 +57,7 @@ func command(cmd *cobra.Command) {
 	flags.DurationVar(&timeout, "timeout", patience, "How long to wait for an answer at --url")
 	flags.BoolVar(&asJSON, "json", false, "Print JSON")
 	flags.BoolVarP(&quiet, "quiet", "q", false, "Print nothing where it is ready")
+	cmd.Example = "  convosphere health --config /etc/convosphere/Caddyfile\n  convosphere health --url http://127.0.0.1:9180/readyz"
 	cmd.MarkFlagsMutuallyExclusive("url", "address")
 	cmd.MarkFlagsMutuallyExclusive("url", "config")
 	cmd.Args = cobra.NoArgs
