@@ -38,7 +38,7 @@ test: deps lint unit arch conformance e2e deploy-check fuzz-short ## Everything:
 	@echo "make test: all passed"
 
 deps: ## Installs the servers and the browser that tests need, from Debian's packages, when it may
-	@test/scripts/deps redis-server chromium postgresql clamav-daemon npm openssh-client jq curl python3
+	@test/scripts/deps redis-server chromium postgresql clamav-daemon npm openssh-client jq curl python3 prometheus
 
 lint: build ## gofmt, go vet, staticcheck, opa check and fmt, caddy fmt
 	@test/scripts/lint "$(STATICCHECK)" $(PACKAGES)
