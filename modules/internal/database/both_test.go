@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -111,5 +112,40 @@ func TestIsDuplicate(t *testing.T) {
 	}
 	if database.IsDuplicate(errors.New("other")) {
 		t.Fatal("any error is a duplicate")
+	}
+}
+
+// A program that would misread the tables as a newer one has made them does not open them, and says why. Tables that were only added to suit it.
+func TestOlderProgramsAreRefusedOnlyWhereTheyWouldMisread(t *testing.T) {
+	c := dbtest.New(t)
+	db, err := database.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec := func(q string) {
+		t.Helper()
+		if _, err := db.Exec(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open := func() error {
+		again, err := database.Open(t.Context(), c)
+		if err == nil {
+			err = again.Close()
+		}
+		return err
+	}
+	exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (9998, TRUE)`)
+	if err := open(); err != nil {
+		t.Error("tables that were only added:", err)
+	}
+	exec(`INSERT INTO schema_needs (least) VALUES (9998)`)
+	if err := open(); !errors.Is(err, database.ErrNewer) || !strings.Contains(err.Error(), "9998") {
+		t.Error(err)
+	}
+	exec(`DELETE FROM schema_needs`)
+	exec(`DELETE FROM goose_db_version WHERE version_id = 9998`)
+	if err := errors.Join(open(), db.Close()); err != nil {
+		t.Error(err)
 	}
 }

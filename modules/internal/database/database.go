@@ -125,7 +125,7 @@ func migrate(ctx context.Context, db *DB) (*DB, error) {
 	for try := 0; ; try++ {
 		_, err = p.Up(ctx)
 		if err == nil {
-			err = db.suits(ctx)
+			err = db.Suits(ctx)
 		}
 		if err == nil {
 			return db, nil

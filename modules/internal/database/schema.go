@@ -116,9 +116,9 @@ func (db *DB) Version(ctx context.Context) (v int64, err error) {
 // ErrNewer is what a program gets of a database whose tables a newer one has changed so that this one would misread them.
 var ErrNewer = errors.New("the database was changed by a newer gateway, and this one would misread it")
 
-// suits tells whether this program may work on tables that may be newer than it. Tables that were only added to suit older programs: so the nodes of a
+// Suits tells whether this program may work on tables that may be newer than it. Tables that were only added to suit older programs: so the nodes of a
 // fleet are upgraded one after the other. Fail closed: what can't be told is an error.
-func (db *DB) suits(ctx context.Context) error {
+func (db *DB) Suits(ctx context.Context) error {
 	var least int64
 	if err := db.QueryRow(ctx, `SELECT COALESCE(MAX(least), 0) FROM schema_needs`).Scan(&least); err != nil {
 		return fmt.Errorf("reading which programs suit the tables: %w", err)

@@ -1,0 +1,93 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/convosphere/gateway/modules/gateway/doctor"
+)
+
+// examined runs `doctor` and returns what it found.
+func examined(t *testing.T, args ...string) map[string]doctor.Finding {
+	t.Helper()
+	cmd := &cobra.Command{Use: "doctor", SilenceUsage: true, SilenceErrors: true}
+	doctorCommand(cmd)
+	var out bytes.Buffer
+	cmd.SetOut(&out)
+	cmd.SetErr(&out)
+	cmd.SetArgs(append(args, "--json"))
+	_ = cmd.Execute() // the exit code, of which the report has the same
+	var r doctor.Report
+	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+		t.Fatalf("%v: %s", err, out.String())
+	}
+	if strings.Contains(out.String(), "hunter2") {
+		t.Error("it prints a password:", out.String())
+	}
+	all := map[string]doctor.Finding{}
+	for _, f := range r.Findings {
+		if old, there := all[f.Check]; !there || old.State == doctor.OK {
+			all[f.Check] = f
+		}
+	}
+	return all
+}
+
+func configured(t *testing.T, app string) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "gateway.json")
+	if err := os.WriteFile(path, []byte(`{"admin":{"listen":"127.0.0.1:1"},"apps":{"gateway":`+app+`}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestDoctor(t *testing.T) {
+	data, key := people(t, "ursula"), newKey(t)
+	folder := t.TempDir()
+	if out, err := command("backup", "", filepath.Join(folder, "convosphere-"+time.Now().UTC().Format("20060102T150405Z")+"-one.backup"), "--data", data, "--key-file", key); err != nil {
+		t.Fatal(out, err)
+	}
+	app := `{"data_dir":"` + data + `","backup":{"folder":"` + folder + `","key_file":"` + key + `"}}`
+	found := examined(t, "--config", configured(t, app))
+	for _, check := range []string{"version", "data-folder", "file-modes", "file-owners", "database", "database-tables", "database-whole", "backup", "running"} {
+		if f, there := found[check]; !there || f.State != doctor.OK {
+			t.Errorf("%s: %+v", check, f)
+		}
+	}
+
+	// Each is broken once.
+	old := filepath.Join(t.TempDir(), "convosphere-20200101T000000Z-one.backup")
+	if err := os.WriteFile(old, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for app, want := range map[string]struct {
+		check string
+		state doctor.State
+	}{
+		`{"data_dir":"` + data + `","backup":{"folder":"` + filepath.Dir(old) + `","key_file":"` + key + `"}}`: {"backup", doctor.Fail},
+		`{"data_dir":"` + data + `","backup":{"folder":"` + folder + `","key_file":"` + key + `x"}}`:           {"backup-key", doctor.Fail},
+		`{"data_dir":"` + data + `","backup":{"folder":"/nowhere/at/all","key_file":"` + key + `"}}`:           {"backup-disk", doctor.Warn},
+		`{"data_dir":"` + t.TempDir() + `"}`:                                                   {"database", doctor.Warn},
+		`{"data_dir":"` + data + `","store":"redis://u:hunter2@127.0.0.1:1"}`:                  {"redis", doctor.Fail},
+		`{"data_dir":"` + data + `","database":"postgres://u:hunter2@127.0.0.1:1/n"}`:          {"database", doctor.Fail},
+		`{"data_dir":"` + data + `","store":"redis://u:hunter2@192.0.2.1:1"}`:                  {"link-redis", doctor.Fail},
+		`{"data_dir":"` + data + `","store":"redis://h","store_tls":{"ca":"/nowhere/ca.pem"}}`: {"certificate-ca", doctor.Fail},
+		`{"data_dir":"{env.NOBODY_HAS_SET_THIS}"}`:                                             {"config", doctor.Fail},
+		`{"data_dir":7}`: {"config", doctor.Fail},
+	} {
+		if f := examined(t, "--config", configured(t, app))[want.check]; f.State != want.state || f.Do == "" {
+			t.Errorf("%s: %+v, want %+v", app, f, want)
+		}
+	}
+	if f := examined(t, "--config", filepath.Join(data, "none.json"))["config"]; f.State != doctor.Fail {
+		t.Errorf("%+v", f)
+	}
+}
