@@ -11,11 +11,11 @@ import (
 )
 
 // run runs a sub-command of the gateway to its end.
-func run(t T, env []string, stdin string, args ...string) (int, string) {
+func run(t T, program string, env []string, stdin string, args ...string) (int, string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, Binaries(t).Gateway, args...)
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdin = strings.NewReader(stdin)
 	var out bytes.Buffer

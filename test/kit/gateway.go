@@ -1,6 +1,7 @@
 package kit
 
 import (
+	"cmp"
 	"crypto/x509"
 	"encoding/json"
 	"io"
@@ -28,6 +29,7 @@ type Node struct {
 	Roots   *x509.CertPool
 	Users   map[string]User // by name
 	Config  string          // its Caddyfile, "" for the demo
+	Program string          // what Exec runs; "" the one under test
 	Kept    string          // the folder of the chat that Chat has started behind it; "" none
 
 	env  []string
@@ -131,13 +133,14 @@ type Options struct {
 	Env       []string // for the Caddyfile's {$…}, above those that Gateway sets
 	Addr      string   // default: a free port
 	Data      string   // default: a new folder
+	Program   string   // default: the one under test
 }
 
 // Gateway starts `convosphere run` and waits for its first answer. The Caddyfile's site is https://localhost:{$GW_PORT}, with
 // `tls internal` and the storage of Globals.
 func Gateway(t T, o Options) *Node {
 	t.Helper()
-	n := &Node{Name: o.Name, Addr: o.Addr, Data: o.Data, Config: o.File}
+	n := &Node{Name: o.Name, Addr: o.Addr, Data: o.Data, Config: o.File, Program: o.Program}
 	if n.Addr == "" {
 		n.Addr = FreeAddr(t)
 	}
@@ -164,7 +167,7 @@ func Gateway(t T, o Options) *Node {
 		"GW_FILES="+filepath.Join(Root(t), "caddyfiles"),
 	), o.Env...) // of two equal names the last one counts
 	n.Process = Start(t, Command{
-		Name: n.Name, Path: Binaries(t).Gateway, Env: n.env,
+		Name: n.Name, Path: cmp.Or(n.Program, Binaries(t).Gateway), Env: n.env,
 		Args: []string{"run", "--config", n.Config, "--adapter", "caddyfile"},
 	})
 	root := filepath.Join(n.Data, "caddy", "pki", "authorities", "local", "root.crt")
@@ -184,7 +187,7 @@ func Gateway(t T, o Options) *Node {
 // Exec runs a sub-command of the gateway to its end, in the environment of the node, and returns exit code and output.
 func (n *Node) Exec(t T, stdin string, args ...string) (int, string) {
 	t.Helper()
-	return run(t, n.env, stdin, args...)
+	return run(t, cmp.Or(n.Program, Binaries(t).Gateway), n.env, stdin, args...)
 }
 
 // Admin calls the node's admin API on the unix socket in its data folder.
