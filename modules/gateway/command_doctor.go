@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/convosphere/gateway/modules/gateway/doctor"
+	"github.com/convosphere/gateway/modules/internal/build"
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/health"
 	"github.com/convosphere/gateway/modules/internal/host"
@@ -61,7 +62,7 @@ func doctorCommand(cmd *cobra.Command) {
 		defer cancel()
 		p := patient{config: config, adapter: adapter, address: address, now: time.Now()}
 		p.look(ctx)
-		report := doctor.NewReport(p.now, version(), p.hidden())
+		report := doctor.NewReport(p.now, build.Version(), p.hidden())
 		write := func() error { return report.Text(cmd.OutOrStdout(), all) }
 		if asJSON {
 			write = func() error { return report.JSON(cmd.OutOrStdout()) }
@@ -100,7 +101,7 @@ func (p *patient) hidden() []doctor.Finding {
 }
 
 func (p *patient) look(ctx context.Context) {
-	p.add(doctor.Finding{Check: "version", State: doctor.OK, Text: fmt.Sprintf("%s, %s, tables of version %d", version(), runtime.Version(), database.Latest())})
+	p.add(doctor.Finding{Check: "version", State: doctor.OK, Text: fmt.Sprintf("%s, %s, tables of version %d", build.Version(), runtime.Version(), database.Latest())})
 	var c doctor.Configured
 	if !p.read(&c) {
 		return
