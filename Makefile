@@ -54,7 +54,7 @@ conformance: build ## The test suite of the Core Rule Set, whole, against the bu
 	GATEWAY_BIN_DIR=$(BIN) go test -count=1 -timeout 20m -v ./test/conformance/...
 
 e2e: build ## The built binaries with a real Redis and a real browser
-	GATEWAY_BIN_DIR=$(BIN) go test -count=1 -timeout 20m ./test/kit/... ./test/postgres/... ./test/redisfleet/... ./test/e2e/... ./test/attacks/... ./test/chaos/... ./test/bench/... ./test/measure/... ./test/simulate/... ./test/console/... ./test/docs/... ./test/soak/... ./test/telemetry/...
+	GATEWAY_BIN_DIR=$(BIN) go test -count=1 -timeout 20m ./test/kit/... ./test/postgres/... ./test/redisfleet/... ./test/e2e/... ./test/attacks/... ./test/chaos/... ./test/upgrade/... ./test/bench/... ./test/measure/... ./test/simulate/... ./test/console/... ./test/docs/... ./test/soak/... ./test/telemetry/...
 	go run ./test/simulate -days 2 -users 200 -detector $(BIN)/convosphere
 
 deploy-check: build ## What is in deploy/: image, compose, chart, unit and package, and the binary run as they say
@@ -76,6 +76,7 @@ measure: bench ## What takes long: the benchmark, what the WAF refuses and shoul
 	GW_CAMPAIGN=5m go test -count=1 -timeout 60m -v -run 'Sound|Program' ./modules/waf/screen
 	GW_CAMPAIGN=1m go test -count=1 -timeout 30m -v -run 'Model|Nobody|Refunds' ./modules/ratelimit/limit
 	GW_CAMPAIGN=1 go test -count=1 -timeout 90m -v -run 'Tampering|Killed' ./modules/audit/auditlog
+	GW_BACKUP=1GiB go test -count=1 -timeout 60m -v -run TimesAtThatSize ./modules/gateway/backup
 	GW_UPLOAD=2GiB go test -count=1 -timeout 30m -v -run LongUploads ./modules/upload
 	@test/scripts/fuzz 60s modules backend
 
