@@ -94,7 +94,7 @@ func openAbuse(a *App, s store.Store, releases *[]func() error) (*abuse.Table, e
 	}
 	t, release, err := acquire("abuse", a.Store+"\x00"+a.DataDir, func() (*abuse.Table, func() error, error) {
 		t := abuse.New(abuse.Rules{Config: c}, time.Now)
-		t.Start(s.Redis(), func(error) { abuseShareErrors.Inc() })
+		t.Start(s.Redis(), store.BoxOf(s), func(error) { abuseShareErrors.Inc() })
 		return t, func() error {
 			t.Close()
 			return nil

@@ -131,12 +131,12 @@ func open(ctx context.Context, a *App) (*ground.Ground, error) {
 		}
 
 		// A memory store is this data folder's: two configurations of one process share their counters.
-		name := a.Store + " " + a.PlainLinks
+		name := a.Store + " " + a.PlainLinks + " " + a.Keys // what is sealed there is so with the key ring
 		if a.Store == "memory" {
 			name = a.Store + " " + a.DataDir
 		}
 		s, release, err := acquire("store", name, func() (store.Store, func() error, error) {
-			s, err := openStore(ctx, a.Store, a.storeOptions())
+			s, err := openStore(ctx, a.Store, keys, a.storeOptions())
 			if err != nil {
 				return nil, nil, err
 			}
@@ -246,9 +246,17 @@ func openPlaces(option, path string, releases *[]func() error) (*geo.Reader, err
 	return r, nil
 }
 
-func openStore(ctx context.Context, name string, with []store.Option) (store.Store, error) {
+func openStore(ctx context.Context, name string, keys *keyring.Ring, with []store.Option) (store.Store, error) {
 	if name == "memory" {
 		return store.NewMemory(0), nil
 	}
-	return store.OpenRedis(ctx, name, with...)
+	box, err := store.NewBox(keys.Derive("store"))
+	if err != nil {
+		return nil, err
+	}
+	r, err := store.OpenRedis(ctx, name, with...)
+	if err != nil {
+		return nil, err
+	}
+	return store.Seal(r, box), nil
 }

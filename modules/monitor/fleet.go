@@ -16,6 +16,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/metrics"
 	"github.com/convosphere/gateway/modules/internal/ship"
+	"github.com/convosphere/gateway/modules/internal/store"
 	"github.com/convosphere/gateway/modules/monitor/detect/correlate"
 	"github.com/convosphere/gateway/modules/monitor/finding"
 	"github.com/convosphere/gateway/modules/monitor/fleet"
@@ -139,7 +140,7 @@ func (a *App) join(client redis.UniversalClient, spool int64) (*member, error) {
 	}
 	l, logger := a.live, a.logger
 	bus := a.ground.Events
-	o := fleet.Options{Spool: m.spool, Changed: func(err error) { tellFleet(bus, logger, err) }}
+	o := fleet.Options{Spool: m.spool, Box: store.BoxOf(a.ground.Store), Changed: func(err error) { tellFleet(bus, logger, err) }}
 	m.fleet = fleet.New(client, l.engine.Rules, o, func(f *finding.Finding) { l.queue <- &seen{found: f} })
 	return m, nil
 }

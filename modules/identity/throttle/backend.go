@@ -132,13 +132,16 @@ var (
 )
 
 // shared counts in Redis, on Redis's clock. All keys have one tag, so a Cluster has them in one slot.
-type shared struct{ client redis.UniversalClient }
+type shared struct {
+	client redis.UniversalClient
+	name   func(key string) string // there
+}
 
 func (r shared) charge(ctx context.Context, scopes []Scope, look bool) (a answer, err error) {
 	keys, args := make([]string, len(scopes)), make([]any, 1, 1+4*len(scopes))
 	args[0] = bit(!look)
 	for i, s := range scopes {
-		keys[i] = s.Key
+		keys[i] = r.name(s.Key)
 		args = append(args, s.Rule.Free, s.Rule.First.Microseconds(), s.Rule.Longest.Microseconds(), bit(s.Lifted))
 	}
 	out, err := chargeScript.Run(ctx, r.client, keys, args...).Slice()
@@ -167,7 +170,7 @@ func (r shared) charge(ctx context.Context, scopes []Scope, look bool) (a answer
 func (r shared) settle(ctx context.Context, ends []end) error {
 	keys, args := make([]string, len(ends)), make([]any, len(ends))
 	for i, e := range ends {
-		keys[i] = e.key
+		keys[i] = r.name(e.key)
 		switch e.how {
 		case right:
 			args[i] = "clear"

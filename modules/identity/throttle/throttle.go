@@ -50,7 +50,7 @@ func New(s store.Store, now func() time.Time, log *zap.Logger) *Throttle {
 	t := &Throttle{local: memory{store.NewMemory(localKeys), now}, now: now, log: log, air: flights{m: map[string]*flight{}}, turn: make(chan struct{}, 1), queue: make(chan struct{}, maxQueue)}
 	t.main = t.local
 	if c := s.Redis(); c != nil {
-		t.main = shared{c}
+		t.main = shared{c, func(key string) string { return store.NameOf(s, key) }}
 	} else if m, ok := s.(*store.Memory); ok {
 		t.main = memory{m, now}
 	}

@@ -393,7 +393,7 @@ func TestScriptIsTheMemory(t *testing.T) {
 			for i, s := range scopes {
 				ends = append(ends, end{s.Key, s.Rule, rapid.SampledFrom([]string{right, void, wrong, wrong, wrong}).Draw(t, "how"), a.counts[i].till})
 			}
-			if err := errors.Join(m.settle(ctx, ends), shared{client}.settle(ctx, ends)); err != nil {
+			if err := errors.Join(m.settle(ctx, ends), shared{client, func(key string) string { return key }}.settle(ctx, ends)); err != nil {
 				t.Fatal(err)
 			}
 		}

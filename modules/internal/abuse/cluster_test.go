@@ -16,7 +16,7 @@ func TestGatewaysShareScoresOnACluster(t *testing.T) {
 	all := make([]*Table, 2)
 	for i := range all {
 		all[i] = New(Rules{Config: Defaults()}, time.Now)
-		all[i].share = &share{client: cluster.Client(), node: string(rune('a' + i)), since: "0"}
+		all[i].share = &share{client: cluster.Client(), box: testBox(t), node: string(rune('a' + i)), since: "0"}
 		all[i].shares.Store(true)
 	}
 	a, b := all[0], all[1]

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/convosphere/gateway/modules/internal/store"
 )
 
 const (
@@ -48,11 +50,11 @@ func (l *list) take(most int) []key {
 	return taken
 }
 
-// Start has the table share its scores through the client, nil for none, forget old ones and ask for bans, until Close. failed is told of
+// Start has the table share its scores through the client, nil for none, in the box, forget old ones and ask for bans, until Close. failed is told of
 // what could not be shared.
-func (t *Table) Start(client redis.UniversalClient, failed func(error)) {
+func (t *Table) Start(client redis.UniversalClient, box *store.Box, failed func(error)) {
 	if client != nil {
-		t.share = &share{client: client, node: rand.Text(), since: "0"}
+		t.share = &share{client: client, box: box, node: rand.Text(), since: "0"}
 		t.shares.Store(true)
 	}
 	ctx, cancel := context.WithCancel(context.Background()) // ended by Close

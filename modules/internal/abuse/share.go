@@ -30,14 +30,18 @@ var (
 	shareScript = redis.NewScript(shareSource)
 )
 
+// place is what marks of clients are bound to.
+const place = "abuse scores"
+
 // share is a gateway's part of what gateways tell each other. One goroutine uses it.
 type share struct {
 	client redis.UniversalClient
-	node   string // random
-	since  string // rank that was read last
-	number int64  // of the batch
-	batch  []item // sent and not yet acknowledged
-	first  int64  // when the batch was sent first
+	box    *store.Box // in which it is told whose scores they are
+	node   string     // random
+	since  string     // rank that was read last
+	number int64      // of the batch
+	batch  []item     // sent and not yet acknowledged
+	first  int64      // when the batch was sent first
 }
 
 // item is what is told of one score.
@@ -90,7 +94,7 @@ func (t *Table) turnOver(ctx context.Context) (more bool, err error) {
 		r.HalfLife.Microseconds(), kept * r.HalfLife.Microseconds(), maxShared, s.since, maxRead, s.node + " " + strconv.FormatInt(s.number, 10),
 	}
 	for i := range s.batch {
-		args = s.batch[i].append(args)
+		args = s.batch[i].append(args, s.box)
 	}
 	ctx, cancel := context.WithTimeout(ctx, shareTimeout)
 	defer cancel()
@@ -111,7 +115,11 @@ func (t *Table) turnOver(ctx context.Context) (more bool, err error) {
 		acknowledged[s.batch[i].who] = true
 	}
 	for i := 3; i < len(answer); i += 2 {
-		v, err := parseValue(answer[i], answer[i+1])
+		who, err := s.box.Unmark(answer[i], place)
+		if err != nil {
+			continue // of a gateway before boxes, or forged
+		}
+		v, err := parseValue(who, answer[i+1])
 		if err != nil {
 			continue // another version's: what it means is not known
 		}
@@ -129,7 +137,7 @@ func (t *Table) turnOver(ctx context.Context) (more bool, err error) {
 	return answer[2] == "1", nil
 }
 
-func (i *item) append(args []any) []any {
+func (i *item) append(args []any, box *store.Box) []any {
 	factor, most, solved := "", "", ""
 	if i.change.is {
 		factor, most = number(i.change.factor), number(i.change.cap)
@@ -137,7 +145,7 @@ func (i *item) append(args []any) []any {
 	if i.solved {
 		solved = "1"
 	}
-	return append(args, string(i.who), number(i.points), i.people, factor, most, solved)
+	return append(args, box.Mark(string(i.who), place), number(i.points), i.people, factor, most, solved)
 }
 
 func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }

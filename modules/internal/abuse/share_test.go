@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/netip"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,7 +32,7 @@ func fleet(t *testing.T, s *redistest.Server, n int, change func(*Rules)) []*Tab
 			change(&rules)
 		}
 		all[i] = New(rules, time.Now)
-		all[i].share = &share{client: r.Redis(), node: strconv.Itoa(i), since: "0"}
+		all[i].share = &share{client: r.Redis(), box: testBox(t), node: strconv.Itoa(i), since: "0"}
 		all[i].shares.Store(true)
 	}
 	return all
@@ -193,7 +194,7 @@ func TestSharingLosesNothing(t *testing.T) {
 		all := make([]*Table, 3)
 		for i := range all {
 			all[i] = New(Rules{Config: Defaults()}, time.Now)
-			all[i].share = &share{client: r.Redis(), node: strconv.Itoa(i), since: "0"}
+			all[i].share = &share{client: r.Redis(), box: testBox(t), node: strconv.Itoa(i), since: "0"}
 			all[i].shares.Store(true)
 		}
 		sum := map[netip.Addr]float64{}
@@ -243,7 +244,7 @@ func TestManyClients(t *testing.T) {
 	}
 	ctx, r := context.Background(), all[0].share.client
 	keys := []string{store.Key("abuse", "scores"), store.Key("abuse", "changed"), store.Key("abuse", "batch", "x")}
-	args := []any{int64(600e6), int64(6000e6), 100, "0", 10, "x 1", string(clientBytes(nil, netip.PrefixFrom(bad, 32))), "10", 0, "", "", ""}
+	args := []any{int64(600e6), int64(6000e6), 100, "0", 10, "x 1", testBox(t).Mark(string(clientBytes(nil, netip.PrefixFrom(bad, 32))), place), "10", 0, "", "", ""}
 	if err := shareScript.Run(ctx, r, keys, args...).Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +273,7 @@ func TestRunning(t *testing.T) {
 	}}
 	a, b := New(rules, time.Now), New(Rules{Config: Defaults()}, time.Now)
 	for _, table := range []*Table{a, b} {
-		table.Start(r.Redis(), func(err error) { t.Error(err) })
+		table.Start(r.Redis(), testBox(t), func(err error) { t.Error(err) })
 		t.Cleanup(table.Close)
 	}
 	for range 16 { // with fifteen, what decays meanwhile is missing
@@ -318,4 +319,28 @@ func FuzzValue(f *testing.F) {
 		table.take(v, time.Now().UnixMicro(), true, table.rules.Load())
 		table.Status(10)
 	})
+}
+
+// testBox is the one of a fleet.
+func testBox(t interface{ Fatal(...any) }) *store.Box {
+	box, err := store.NewBox(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return box
+}
+
+// Redis is told nobody's address or id, and takes nothing from whoever writes into it.
+func TestScoresAreOfNobodyThatRedisKnows(t *testing.T) {
+	box := testBox(t)
+	who := string(clientBytes(nil, netip.MustParsePrefix("192.0.2.7/32")))
+	mark := box.Mark(who, place)
+	if strings.Contains(mark, who[1:]) || mark != box.Mark(who, place) || mark == box.Mark(who, "elsewhere") {
+		t.Errorf("%q", mark)
+	}
+	for _, forged := range []string{who, "", mark[:len(mark)-1], mark[:len(mark)-1] + "x", box.Mark(who, "elsewhere")} {
+		if got, err := box.Unmark(forged, place); err == nil {
+			t.Errorf("%q is taken for %q", forged, got)
+		}
+	}
 }

@@ -37,6 +37,9 @@ type Options struct {
 	MaxLen  int64             // entries that a stream keeps, of at most 16 KiB; default 2,000
 	Save    time.Duration     // how often what is counted is saved, if there is something new; default 30s
 
+	// Box seals what the gateways tell each other of events and findings. Default: it is in plain.
+	Box *store.Box
+
 	// Changed is told when Redis goes away, with why, and with nil when it is back. Default: nobody.
 	Changed func(err error)
 
@@ -229,4 +232,16 @@ func (f *Fleet) leave() {
 	f.release(ctx)
 }
 
-func key(p int, parts ...string) string { return store.Key("monitor"+strconv.Itoa(p), parts...) }
+// key is of a partition. A fleet with a box has keys of its own: one without can't read what it writes, and would drop it.
+func (f *Fleet) key(p int, parts ...string) string {
+	return store.Key(f.tag()+strconv.Itoa(p), parts...)
+}
+
+func (f *Fleet) nodes() string { return store.Key(f.tag(), "nodes") }
+
+func (f *Fleet) tag() string {
+	if f.o.Box == nil {
+		return "monitor"
+	}
+	return "monitor-sealed"
+}

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-
-	"github.com/convosphere/gateway/modules/internal/store"
 )
 
 var (
@@ -32,7 +30,7 @@ func (f *Fleet) lease(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, perCall)
 	defer cancel()
 	began := time.Now()
-	nodes, err := nodesScript.Run(ctx, f.client, []string{store.Key("monitor", "nodes")}, f.node, f.o.Lease.Milliseconds()).StringSlice()
+	nodes, err := nodesScript.Run(ctx, f.client, []string{f.nodes()}, f.node, f.o.Lease.Milliseconds()).StringSlice()
 	if err != nil {
 		return // what is mine is so until its time is over, and then waits for Redis
 	}
@@ -60,7 +58,7 @@ func (f *Fleet) lease(ctx context.Context) {
 // unread tells whether nobody has read the partition since this gateway did, whose lease had run out: so what it counted is still good. If Redis has lost
 // the stream, that is all there is.
 func (f *Fleet) unread(ctx context.Context, own *partition) bool {
-	groups, err := f.client.XInfoGroups(ctx, key(own.index, "hits")).Result()
+	groups, err := f.client.XInfoGroups(ctx, f.key(own.index, "hits")).Result()
 	if err != nil {
 		return own.ready && redis.HasErrorPrefix(err, "no such key")
 	}
@@ -94,7 +92,7 @@ func (f *Fleet) askLeases(ctx context.Context, nodes []string) (answers [Partiti
 			if preferred(nodes, p) == f.node {
 				want = "1"
 			}
-			answers[p] = pipe.Eval(ctx, leaseSource, []string{key(p, "owner")}, f.node, f.o.Lease.Milliseconds(), want)
+			answers[p] = pipe.Eval(ctx, leaseSource, []string{f.key(p, "owner")}, f.node, f.o.Lease.Milliseconds(), want)
 		}
 		return nil
 	})
@@ -119,7 +117,7 @@ func (f *Fleet) release(ctx context.Context) {
 		f.own(p, nil)
 	}
 	f.askLeases(ctx, nil)
-	_ = f.client.ZRem(ctx, store.Key("monitor", "nodes"), f.node).Err() // else it is taken for dead soon
+	_ = f.client.ZRem(ctx, f.nodes(), f.node).Err() // else it is taken for dead soon
 }
 
 // preferred is who should own a partition: the same for all who know the same gateways, and for most partitions the same when one comes or goes.

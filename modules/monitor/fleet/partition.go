@@ -88,11 +88,15 @@ func (f *Fleet) take(p *partition, entry redis.XMessage, silent bool) {
 	if err != nil {
 		return // not of a gateway of this version
 	}
+	plain, err := f.o.Box.Open([]byte(lines), f.place(p.index, node, number))
+	if err != nil {
+		return // forged, or moved there from elsewhere
+	}
 	if !p.follows(node, number, f) {
 		return
 	}
 	at := entryTime(entry.ID)
-	for raw := range strings.SplitSeq(lines, "\n") {
+	for raw := range strings.SplitSeq(string(plain), "\n") {
 		l, err := parseLine([]byte(raw))
 		switch {
 		case err != nil: // another version's: what it means is not known

@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/convosphere/gateway/modules/internal/store"
 	"github.com/convosphere/gateway/modules/monitor/finding"
 )
 
@@ -45,7 +46,7 @@ func (f *Fleet) readOnce(ctx context.Context) (more bool) {
 	_, _ = f.client.Pipelined(ctx, func(pipe redis.Pipeliner) error { // each answer has its own error
 		for i, p := range f.owned {
 			if p != nil && p.ready && p.commit == nil && time.Now().Before(p.until) {
-				answers[i] = pipe.XReadGroup(ctx, &redis.XReadGroupArgs{Group: group, Consumer: f.node, Streams: []string{key(i, "hits"), ">"}, Count: perRead, Block: -1})
+				answers[i] = pipe.XReadGroup(ctx, &redis.XReadGroupArgs{Group: group, Consumer: f.node, Streams: []string{f.key(i, "hits"), ">"}, Count: perRead, Block: -1})
 			}
 		}
 		return nil
@@ -68,7 +69,7 @@ func (f *Fleet) readOnce(ctx context.Context) (more bool) {
 func (f *Fleet) answer(ctx context.Context, p *partition, a *redis.XStreamSliceCmd) (more bool) {
 	streams, err := a.Result()
 	if err != nil && strings.HasPrefix(err.Error(), "NOGROUP") { // Redis lost what it had; what is counted here is still good
-		if f.client.XGroupCreateMkStream(ctx, key(p.index, "hits"), group, "0").Err() == nil { // else with the next answer
+		if f.client.XGroupCreateMkStream(ctx, f.key(p.index, "hits"), group, "0").Err() == nil { // else with the next answer
 			p.read = "0-0"
 		}
 		return false
@@ -102,11 +103,11 @@ func (f *Fleet) settle(ctx context.Context, p *partition) {
 		if err != nil { // of what a finding has there is none
 			continue
 		}
-		args = append(args, found.ID, text)
+		args = append(args, found.ID, f.o.Box.Seal(text, f.telling(p.index, found.ID)))
 		ids = append(ids, found.ID)
 	}
-	telling := key(p.index, "telling")
-	n, err := commitScript.Run(ctx, f.client, []string{key(p.index, "owner"), key(p.index, "hits"), telling}, args...).Int()
+	telling := f.key(p.index, "telling")
+	n, err := commitScript.Run(ctx, f.client, []string{f.key(p.index, "owner"), f.key(p.index, "hits"), telling}, args...).Int()
 	if err != nil {
 		return // it is asked again; doing it twice is doing it once
 	}
@@ -140,7 +141,7 @@ func (f *Fleet) sweep(ctx context.Context) {
 			continue
 		}
 		entries, _, err := f.client.XAutoClaim(ctx, &redis.XAutoClaimArgs{
-			Stream: key(p.index, "hits"), Group: group, Consumer: f.node, MinIdle: f.o.Lease, Start: "0-0", Count: perRead,
+			Stream: f.key(p.index, "hits"), Group: group, Consumer: f.node, MinIdle: f.o.Lease, Start: "0-0", Count: perRead,
 		}).Result()
 		if err != nil || len(entries) == 0 {
 			continue
@@ -168,7 +169,7 @@ func (f *Fleet) catchUp(ctx context.Context, p *partition) {
 		}
 	}
 	for range pages {
-		entries, err := f.client.XRangeN(ctx, key(p.index, "hits"), p.cursor, p.last, perPast).Result()
+		entries, err := f.client.XRangeN(ctx, f.key(p.index, "hits"), p.cursor, p.last, perPast).Result()
 		if err != nil {
 			return
 		}
@@ -196,14 +197,14 @@ func (f *Fleet) catchUp(ctx context.Context, p *partition) {
 
 // claim takes over what another owner read and did not acknowledge, tells what it had found and not told, and notes where the past ends.
 func (f *Fleet) claim(ctx context.Context, p *partition) error {
-	stream := key(p.index, "hits")
+	stream := f.key(p.index, "hits")
 	if err := f.client.XGroupCreateMkStream(ctx, stream, group, "0").Err(); err != nil && !strings.HasPrefix(err.Error(), "BUSYGROUP") {
 		return err
 	}
 	if err := f.restore(ctx, p); err != nil {
 		return err
 	}
-	left, err := f.client.HGetAll(ctx, key(p.index, "telling")).Result()
+	left, err := f.client.HGetAll(ctx, f.key(p.index, "telling")).Result()
 	if err != nil {
 		return err
 	}
@@ -237,14 +238,20 @@ func (f *Fleet) claim(ctx context.Context, p *partition) error {
 	return nil
 }
 
+// telling is what a finding is bound to that is about to be told.
+func (f *Fleet) telling(partition int, id string) string {
+	return store.Key("telling", f.key(partition, "telling"), id)
+}
+
 // tellLeft tells what the owner before had found, and could not tell any more.
 func (f *Fleet) tellLeft(ctx context.Context, p *partition, left map[string]string) {
 	for id, text := range left {
 		var found finding.Finding
-		if json.Unmarshal([]byte(text), &found) == nil { // another version's can't be told
+		plain, err := f.o.Box.Open([]byte(text), f.telling(p.index, id))
+		if err == nil && json.Unmarshal(plain, &found) == nil { // another version's can't be told, and nobody else's is
 			f.found(&found)
 		}
-		_ = f.client.HDel(ctx, key(p.index, "telling"), id).Err() // else it is told again, under the same id
+		_ = f.client.HDel(ctx, f.key(p.index, "telling"), id).Err() // else it is told again, under the same id
 	}
 }
 

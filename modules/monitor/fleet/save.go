@@ -29,7 +29,8 @@ func (f *Fleet) save(ctx context.Context, p *partition) {
 		return
 	}
 	saved := append(append(first, '\n'), p.windows.Save(mostSaved)...)
-	keys := []string{key(p.index, "owner"), key(p.index, "windows")}
+	keys := []string{f.key(p.index, "owner"), f.key(p.index, "windows")}
+	saved = f.o.Box.Seal(saved, keys[1])
 	if err := saveScript.Run(ctx, f.client, keys, f.node, saved, savedFor.Milliseconds()).Err(); err == nil { // else it is tried after the next entries
 		p.saved, p.since = time.Now(), 0
 	}
@@ -57,12 +58,15 @@ func (f *Fleet) begin(p *partition) {
 // restore takes over what the owner before saved. What can't be read, as another version's, is counted from the stream alone.
 func (f *Fleet) restore(ctx context.Context, p *partition) error {
 	f.begin(p)
-	saved, err := f.client.Get(ctx, key(p.index, "windows")).Bytes()
+	saved, err := f.client.Get(ctx, f.key(p.index, "windows")).Bytes()
 	if errors.Is(err, redis.Nil) {
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	if saved, err = f.o.Box.Open(saved, f.key(p.index, "windows")); err != nil {
+		return nil // nobody of this fleet wrote it
 	}
 	first, rest, _ := bytes.Cut(saved, []byte{'\n'})
 	var h head

@@ -3,9 +3,12 @@ package fleet
 import (
 	"bytes"
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/convosphere/gateway/modules/internal/store"
 )
 
 const (
@@ -124,6 +127,11 @@ func (f *Fleet) pack(items []item) (rest []item) {
 	return rest
 }
 
+// place is what a batch is bound to: it counts as that one, of that gateway, there.
+func (f *Fleet) place(partition int, node string, number int64) string {
+	return store.Key("batch", f.key(partition, "hits"), node, strconv.FormatInt(number, 10))
+}
+
 // push sends the outbox; what did not go stays in it.
 func (f *Fleet) push(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, perCall)
@@ -132,8 +140,8 @@ func (f *Fleet) push(ctx context.Context) error {
 	_, err := f.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, b := range f.outbox {
 			answers[i] = p.XAdd(ctx, &redis.XAddArgs{
-				Stream: key(b.partition, "hits"), MaxLen: f.o.MaxLen, Approx: true,
-				Values: []any{"node", f.node, "number", b.number, "lines", bytes.TrimSuffix(b.lines, []byte{'\n'})},
+				Stream: f.key(b.partition, "hits"), MaxLen: f.o.MaxLen, Approx: true,
+				Values: []any{"node", f.node, "number", b.number, "lines", f.o.Box.Seal(bytes.TrimSuffix(b.lines, []byte{'\n'}), f.place(b.partition, f.node, b.number))},
 			})
 		}
 		return nil
