@@ -52,7 +52,7 @@ func start(t *testing.T) files {
 	policy := bundle(t)
 	for name, value := range map[string]string{
 		"GW_REDIS": "rediss://" + redisfleet.StartOver(t, redis).Addr, "GW_POSTGRES": strings.TrimSuffix(db.URL("docs"), "?sslmode=disable"),
-		"MAIL_PASSWORD": "a-password-for-mail", "ALERT_SECRET": "a-secret-for-alerts",
+		"MAIL_PASSWORD": "a-password-for-mail", "ALERT_SECRET": "a-secret-for-alerts", "OTLP_TOKEN": "Bearer a-token-of-a-collector",
 	} {
 		t.Setenv(name, value)
 	}

@@ -73,6 +73,16 @@ func TestEveryCommandHasHelp(t *testing.T) {
 	}
 }
 
+// Every command has its line in the page of commands.
+func TestEveryCommandIsInThePage(t *testing.T) {
+	text := read(t, "docs/commands.md").text
+	for _, cmd := range program().Commands() {
+		if !slices.Contains(ofCaddy, cmd.Name()) && !strings.Contains(text, "| `convosphere "+cmd.Name()+" ") && !strings.Contains(text, "`convosphere backup\\|"+cmd.Name()+" ") {
+			t.Errorf("docs/commands.md does not name %s", cmd.Name())
+		}
+	}
+}
+
 // Every command line in a command's help is one that it takes.
 func TestEveryCommandsExampleIsRight(t *testing.T) {
 	walk(program(), func(cmd *cobra.Command) {
