@@ -21,7 +21,7 @@ VERSION ?=
 KEY     ?=
 VULNDB  ?= https://vuln.go.dev
 
-.PHONY: help build demo test deps lint unit arch conformance e2e fuzz-short bench measure simulate console-bench soak deploy-check clean
+.PHONY: help build demo test deps lint unit arch conformance e2e fuzz-short bench measure simulate console-bench soak scale deploy-check clean
 .PHONY: sbom licences vulncheck reproducible release
 
 help: ## Lists the targets
@@ -73,6 +73,7 @@ measure: bench ## What takes long: the benchmark, what the WAF refuses and shoul
 	GATEWAY_BIN_DIR=$(BIN) go run ./test/measure $(MEASURE_FLAGS)
 	go run ./test/simulate -detector $(BIN)/convosphere $(SIMULATE_FLAGS)
 	GATEWAY_BIN_DIR=$(BIN) go run ./test/console $(CONSOLE_FLAGS)
+	GATEWAY_BIN_DIR=$(BIN) go run ./test/scale -results $(BIN)/scale.json -page $(BIN)/scale.md
 	GW_CAMPAIGN=5m go test -count=1 -timeout 60m -v -run 'Sound|Program' ./modules/waf/screen
 	GW_CAMPAIGN=1m go test -count=1 -timeout 30m -v -run 'Model|Nobody|Refunds' ./modules/ratelimit/limit
 	GW_CAMPAIGN=1 go test -count=1 -timeout 90m -v -run 'Tampering|Killed' ./modules/audit/auditlog
@@ -110,6 +111,10 @@ reproducible: ## Builds both programs twice, from nothing, in two folders; fails
 
 release: ## dist/VERSION: archives, SBOMs, licences, checksums; signed with KEY=, a key of ssh
 	go run ./release make -version "$(VERSION)" -key "$(KEY)"
+
+scale: build ## What requests take of gateways, Redis and PostgreSQL, what larger fleets need, and how far the model of it is off here: writes docs/scale.md
+	@test/scripts/deps redis-server postgresql
+	GATEWAY_BIN_DIR=$(BIN) go run ./test/scale $(SCALE_FLAGS)
 
 clean: ## Removes what was built
 	rm -rf $(BIN)

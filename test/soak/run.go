@@ -196,6 +196,7 @@ func (r *run) progress(what string) {
 	fmt.Fprintf(os.Stderr, "%s after %s: %s; %d as expected, %d surprises, %d messages acknowledged\n",
 		time.Now().UTC().Format("15:04:05"), time.Since(r.began).Round(time.Second), what, done, surprises, acked)
 	if r.o.out != "" {
+		r.file("so-far.txt", func(write func(string)) { write(r.soFar()) })
 		r.file("surprises.txt", func(write func(string)) {
 			y.mu.Lock()
 			defer y.mu.Unlock()

@@ -18,11 +18,12 @@ type site struct {
 // configuration is what the soak adds to the demo's.
 //
 // Clients come through a load balancer, so that they have addresses that can be banned. How fast the machine is decides nothing: no caller is refused
-// because it is busy, and no decision of the policy is one of lateness.
+// because it is busy, and no decision of the policy is one of lateness. A dozen people stand for many: one who signs in every minute, or deletes all day, is
+// seen as strange, rightly; what monitoring would do about that, it proposes.
 var configuration = fleet.Options{
 	Gateways: 2,
 	Servers:  "\t\ttrusted_proxies static 127.0.0.0/8\n",
-	App:      "\t\tpolicy {\n\t\t\ttimeout 10s\n\t\t}\n",
+	App:      "\t\tpolicy {\n\t\t\ttimeout 10s\n\t\t}\n\t\tmonitor {\n\t\t\trespond propose\n\t\t}\n",
 	Secure:   "\t\trate_limit {\n\t\t\tshed off\n\t\t}\n",
 	Postgres: []string{"autovacuum=on"}, // it runs for an hour
 }

@@ -41,6 +41,16 @@ func (r *run) faulty() (all []string) {
 	return all
 }
 
+// soFar is what there is of it while it runs.
+func (r *run) soFar() string {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "after %s\n\n", time.Since(r.began).Round(time.Second))
+	r.tableTraffic(&b)
+	r.tableFaults(&b)
+	r.tableProcesses(&b)
+	return b.String()
+}
+
 // table is what is shown of it all.
 func (r *run) table() string {
 	var b bytes.Buffer
@@ -72,6 +82,8 @@ func columns(b *bytes.Buffer) *tabwriter.Writer { return tabwriter.NewWriter(b, 
 
 func (r *run) tableTraffic(b *bytes.Buffer) {
 	y := r.load.tally
+	y.mu.Lock()
+	defer y.mu.Unlock()
 	w := columns(b)
 	fmt.Fprintln(w, "traffic\toutcomes as expected\tof faults\tnot explained")
 	for _, kind := range slices.Sorted(maps.Keys(expected)) {
@@ -95,6 +107,8 @@ func (r *run) tableFaults(b *bytes.Buffer) {
 }
 
 func (r *run) tableProcesses(b *bytes.Buffer) {
+	r.site.mu.Lock()
+	defer r.site.mu.Unlock()
 	w := columns(b)
 	fmt.Fprintln(w, "process\tlasted\tmeasure\tonce warm\tat the end\tat most\t")
 	for _, l := range r.site.lives {

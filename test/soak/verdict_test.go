@@ -150,7 +150,7 @@ func TestErrorsNeedReasons(t *testing.T) {
 // The Caddyfile of the soak is the demo's, whatever becomes of that.
 func TestCaddyfileIsTheDemos(t *testing.T) {
 	text := fleet.Configured(t, configuration)
-	for _, want := range []string{"trusted_proxies static 127.0.0.0/8", "shed off", "timeout 10s", "reverse_proxy {$GW_UPSTREAM}", kit.Root(t) + "/caddyfiles/chat-routes.caddy"} {
+	for _, want := range []string{"trusted_proxies static 127.0.0.0/8", "shed off", "timeout 10s", "respond propose", "reverse_proxy {$GW_UPSTREAM}", kit.Root(t) + "/caddyfiles/chat-routes.caddy"} {
 		if strings.Count(text, want) != 1 {
 			t.Errorf("%q stands %d times in %s", want, strings.Count(text, want), text)
 		}
