@@ -2,7 +2,6 @@ package telemetry
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -282,7 +281,7 @@ func TestSocketsAreCounted(t *testing.T) {
 	}
 	kit.Eventually(t, within, "the sockets", func() bool { return s.figure(t, "gateway_sockets_open") == float64(n) })
 	per := (s.figure(t, "go_goroutines") - before) / float64(n)
-	t.Log(fmt.Sprintf("%.1f goroutines a socket", per))
+	t.Logf("%.1f goroutines a socket", per)
 	if per > 12 {
 		t.Errorf("%.1f goroutines a socket", per)
 	}
