@@ -26,6 +26,7 @@ import (
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/tink"
 
+	"github.com/convosphere/gateway/modules/internal/modes"
 	"github.com/convosphere/gateway/modules/internal/owner"
 )
 
@@ -138,7 +139,7 @@ func read(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading a key: %w", err)
 	}
-	if info.Mode().Perm()&0o077 != 0 {
+	if modes.Others(info) {
 		return nil, fmt.Errorf("key file %s can be read by others (mode %o): run chmod 600 on it", path, info.Mode().Perm())
 	}
 	return os.ReadFile(path)

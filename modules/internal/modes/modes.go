@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // mostFiles bounds a walk: of a folder with more, the rest is not looked at, since a load must not take minutes.
@@ -62,11 +63,24 @@ func isOpen(d fs.DirEntry) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	forbidden := os.FileMode(0o077)
 	if d.IsDir() {
-		forbidden = 0o022
+		return info.Mode().Perm()&0o022 != 0, nil
 	}
-	return info.Mode().Perm()&forbidden != 0, nil
+	return Others(info), nil
+}
+
+// Others tells whether others than this process's user can read or write the file. A file of root's that our own group reads is ours: so does Kubernetes
+// mount secrets for a user who is not root (fsGroup).
+func Others(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return others(info.Mode().Perm(), ok && st.Uid == 0 && os.Geteuid() != 0 && int(st.Gid) == os.Getegid())
+}
+
+func others(perm fs.FileMode, mounted bool) bool {
+	if mounted {
+		perm &^= 0o040
+	}
+	return perm&0o077 != 0
 }
 
 func complaint(bad []string) error {
