@@ -13,7 +13,7 @@ import (
 )
 
 // kept are the folders below the data folder that the gateway keeps things in. Whatever else lies there is not its own.
-var kept = []string{"events", "audit", "waf", "policy", "uploads", "quarantine", "spool"}
+var kept = []string{"events", "audit", "waf", "policy", "uploads", "quarantine", "spool", "configurations"}
 
 func (a *App) parseFileModes(d *caddyfile.Dispenser) error {
 	if err := one(d, &a.FileModes); err != nil {

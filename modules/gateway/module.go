@@ -99,6 +99,7 @@ type App struct {
 	stopShips   func()           // set by Start
 	backups     *backup.Schedule // nil: none are made
 	stopBackups func()           // set by Start
+	stopKeeping func()           // set by Start
 	started     bool
 }
 
@@ -241,6 +242,7 @@ func (a *App) Start() error {
 	a.stopShips = stop
 	a.stopAbuse = a.startAbuse()
 	a.stopBackups = a.startBackups()
+	a.stopKeeping = a.startKeeping()
 	a.tellLoaded()
 	if a.Store == "memory" && strings.HasPrefix(a.Database, "postgres") {
 		a.logger.Warn("the database is shared but the store is memory: gateways of a fleet would count limits each for itself; name a Redis as store")
@@ -250,6 +252,10 @@ func (a *App) Start() error {
 
 // Stop implements caddy.App. The ground is given back in Cleanup, after the handlers that use it are gone.
 func (a *App) Stop() error {
+	if a.stopKeeping != nil {
+		a.stopKeeping()
+		a.stopKeeping = nil
+	}
 	if a.stopBackups != nil {
 		a.stopBackups()
 		a.stopBackups = nil

@@ -116,6 +116,7 @@ var dictionary = map[string]class{
 	"data-key-exported":        {"configuration", "access", ""},
 	"data-keys-rewrapped":      {"configuration", "change", ""},
 	"audit-checkpoint":         {"configuration", "info", ""},
+	"configuration-kept":       {"configuration", "info", ""},
 	"backup-made":              {"configuration", "info", ""},
 	"backup-drilled":           {"configuration", "info", ""},
 	"audit-verified":           {"configuration", "info", ""},

@@ -56,6 +56,9 @@ func running(ctx caddy.Context) (inforce.Gateway, error) {
 	return g, nil
 }
 
+// AdminOf is what a configuration says of Caddy's admin endpoint; nil where it can't be told.
+func AdminOf(ctx caddy.Context) inforce.Tree { return core(ctx, "Admin") }
+
 // core is a part of Caddy's own configuration, of which contexts have no more than a hidden field. Where a Caddy names it otherwise nothing is told.
 func core(ctx caddy.Context, part string) inforce.Tree {
 	cfg := reflect.ValueOf(ctx).FieldByName("cfg")
