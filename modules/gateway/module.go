@@ -97,6 +97,7 @@ type App struct {
 	stopAbuse   func() // set by Start
 	outputs     []*output
 	stopShips   func()           // set by Start
+	stopRows    func()           // set by Start
 	backups     *backup.Schedule // nil: none are made
 	stopBackups func()           // set by Start
 	stopKeeping func()           // set by Start
@@ -240,6 +241,7 @@ func (a *App) Start() error {
 		return err
 	}
 	a.stopShips = stop
+	a.stopRows = a.ground.DB.Observe(tellRows(a.ground))
 	a.stopAbuse = a.startAbuse()
 	a.stopBackups = a.startBackups()
 	a.stopKeeping = a.startKeeping()
@@ -263,6 +265,10 @@ func (a *App) Stop() error {
 	if a.stopAbuse != nil {
 		a.stopAbuse()
 		a.stopAbuse = nil
+	}
+	if a.stopRows != nil {
+		a.stopRows()
+		a.stopRows = nil
 	}
 	a.tellStopped()
 	a.lastCheckpoint()

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"modernc.org/sqlite"
@@ -54,6 +55,7 @@ type DB struct {
 	writing  chan struct{} // SQLite: holds one while this process writes
 	prepared sync.Map      // of *sql.Stmt, by the query as it is written
 	files    *link.Files   // PostgreSQL: what verifies the link; nil: nothing does
+	observer atomic.Pointer[func(context.Context, []Rows)]
 }
 
 // Open connects and migrates. Close it.
@@ -174,6 +176,11 @@ func (db *DB) Exec(ctx context.Context, q string, args ...any) (sql.Result, erro
 	ended := db.span(ctx, q)
 	res, err := db.sql.ExecContext(ctx, db.rebind(q), args...)
 	ended(err)
+	if f := db.observer.Load(); f != nil && err == nil {
+		if rows := note(nil, q, args, res); len(rows) > 0 {
+			(*f)(ctx, rows)
+		}
+	}
 	return res, err
 }
 
@@ -214,8 +221,9 @@ func (db *DB) QueryRowOften(ctx context.Context, q string, args ...any) *sql.Row
 
 // Tx is a transaction.
 type Tx struct {
-	tx *sql.Tx
-	db *DB
+	tx   *sql.Tx
+	db   *DB
+	rows []Rows // that were changed, where somebody observes
 }
 
 // InTx runs f in a transaction, committed when f returns nil and rolled back otherwise.
@@ -237,22 +245,33 @@ func (db *DB) inTx(ctx context.Context, f func(*Tx) error) error {
 		return fmt.Errorf("beginning a transaction: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // after a commit it does nothing, and says so in its error
-	if err := f(&Tx{tx, db}); err != nil {
+	t := &Tx{tx: tx, db: db}
+	if err := f(t); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("committing: %w", err)
+	}
+	if f := db.observer.Load(); f != nil && len(t.rows) > 0 {
+		(*f)(ctx, t.rows)
 	}
 	return nil
 }
 
 // Exec runs a statement.
 func (t *Tx) Exec(ctx context.Context, q string, args ...any) (sql.Result, error) {
-	return t.tx.ExecContext(ctx, t.db.rebind(q), args...)
+	res, err := t.tx.ExecContext(ctx, t.db.rebind(q), args...)
+	if err == nil && t.db.observer.Load() != nil {
+		t.rows = note(t.rows, q, args, res)
+	}
+	return res, err
 }
 
 // Query runs a query of many rows.
 func (t *Tx) Query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+	if t.db.observer.Load() != nil {
+		t.rows = note(t.rows, q, args, uncounted{}) // an update that returns what it did
+	}
 	return t.tx.QueryContext(ctx, t.db.rebind(q), args...)
 }
 

@@ -140,7 +140,7 @@ func (db *DB) Snapshot(ctx context.Context, f func(*Tx) error) error {
 		return fmt.Errorf("beginning a snapshot: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // it has written nothing
-	return f(&Tx{tx, db})
+	return f(&Tx{tx: tx, db: db})
 }
 
 // Kind is what a column holds.

@@ -108,6 +108,7 @@ var dictionary = map[string]class{
 	"configuration-refused":    {"configuration", "change", ""},
 	"admin-request":            {"api", "admin", ""},
 	"signing-keys-changed":     {"configuration", "change", ""},
+	"rows-changed":             {"database", "change", ""},
 	"data-key-new":             {"configuration", "creation", ""},
 	"data-key-rotated":         {"configuration", "change", ""},
 	"data-key-disabled":        {"configuration", "change", ""},

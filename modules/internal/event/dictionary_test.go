@@ -19,7 +19,7 @@ import (
 var types = map[string]string{
 	"api": "access admin allowed change creation deletion denied end info start user", "authentication": "start end info",
 	"configuration": "access change creation deletion info", "iam": "admin change creation deletion group info user", "intrusion_detection": "allowed denied info",
-	"malware": "info", "process": "access change end info start", "session": "start end info", "web": "access error info",
+	"database": "access change error info", "malware": "info", "process": "access change end info start", "session": "start end info", "web": "access error info",
 }
 
 func TestDictionaryIsTheReadme(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/ground"
 )
@@ -76,7 +77,7 @@ func told[T any](pattern string, of func(T) *ground.Ground, serve func(T, http.R
 		answer := &statusWriter{ResponseWriter: w}
 		err := error(caddy.APIError{HTTPStatus: http.StatusForbidden, Err: errOpen})
 		if trusted(r) { // fail closed
-			err = serve(app, answer, r)
+			err = serve(app, answer, r.WithContext(database.As(r.Context(), "command")))
 		}
 		if bus := of(app).Events; bus != nil {
 			bus.Emit(adminEvent(pattern, r, answer.status, err))
