@@ -49,8 +49,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		r.Body = body
 	}
 	activity := h.watch(seen, r, rc)
+	refused := h.prepareToEnd(w, r, rc)
 	rec := caddyhttp.NewResponseRecorder(w, nil, nil)
 
+	if refused {
+		next = caddyhttp.HandlerFunc(refuseSocket)
+	}
 	err, panicked := h.guard(rec, r, next)
 	if err != nil && !panicked {
 		h.render(rec, r, err)

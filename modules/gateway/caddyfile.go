@@ -33,6 +33,7 @@ func parse(d *caddyfile.Dispenser, _ any) (any, error) {
 //		asn      <file>
 //		node     <name>
 //		file_modes refuse|warn
+//		drain    <duration>|off
 //		events {
 //			encrypt
 //			output <name> … { … }   # see parseOutput; may be repeated
@@ -84,6 +85,8 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			err = a.parseFileModes(d)
 		case "plain_links":
 			err = a.parsePlainLinks(d)
+		case "drain":
+			err = a.parseDrain(d)
 		case "events":
 			err = a.parseEvents(d)
 		case "data_keys":
@@ -112,7 +115,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "monitor":
 			a.Monitor, err = parseApp(d, "gw_monitor")
 		default:
-			err = d.Errf("unknown subdirective %q: gateway knows data_dir, store, database, plain_links, keys, key_rotation, geoip, asn, node, data_keys, file_modes, events, allow, bans, abuse, backup, tracing, identity, policy and monitor", name)
+			err = d.Errf("unknown subdirective %q: gateway knows data_dir, store, database, plain_links, keys, key_rotation, geoip, asn, node, data_keys, file_modes, drain, events, allow, bans, abuse, backup, tracing, identity, policy and monitor", name)
 		}
 		if err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -59,6 +60,9 @@ type App struct {
 	// What becomes of a load where files of the gateway can be read or changed by other users: "refuse" (default), or "warn".
 	FileModes string `json:"file_modes,omitempty"`
 
+	// Over how long open sockets are told to go when the process ends, so that their clients do not all come back at once; negative: they are cut. Default: 10s.
+	DrainOver caddy.Duration `json:"drain,omitempty"`
+
 	// How security events are kept.
 	Events *Events `json:"events,omitempty"`
 
@@ -102,6 +106,8 @@ type App struct {
 	stopBackups func()           // set by Start
 	stopKeeping func()           // set by Start
 	started     bool
+	finished    bool
+	drainBy     time.Time // when the last socket must have gone; set when the process ends
 }
 
 // CaddyModule returns the module's information.
@@ -118,7 +124,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := checkRotation(a.KeyRotation); err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}
-	if err := a.checkModes(); err != nil {
+	if err := errors.Join(a.checkModes(), checkDrain(a.DrainOver)); err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}
 	if err := a.checkLinks(); err != nil {
@@ -130,6 +136,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.ground = g
 	if err := a.provisionBackups(); err != nil {
+		return err
+	}
+	if err := a.watchEnd(ctx); err != nil {
 		return err
 	}
 	a.showSettings()
@@ -252,8 +261,23 @@ func (a *App) Start() error {
 	return nil
 }
 
-// Stop implements caddy.App. The ground is given back in Cleanup, after the handlers that use it are gone.
+// Stop implements caddy.App. The ground is given back in Cleanup, after the handlers that use it are gone. Where the process ends, requests may still come, since
+// Caddy stops its apps in no order: so all else ends in Cleanup, too.
 func (a *App) Stop() error {
+	if caddy.Exiting() {
+		a.awaitDrain()
+		return nil
+	}
+	a.finish()
+	return nil
+}
+
+// finish ends what Start began.
+func (a *App) finish() {
+	if !a.started || a.finished {
+		return
+	}
+	a.finished = true
 	if a.stopKeeping != nil {
 		a.stopKeeping()
 		a.stopKeeping = nil
@@ -276,11 +300,13 @@ func (a *App) Stop() error {
 		a.stopShips()
 		a.stopShips = nil
 	}
-	return nil
 }
 
 // Cleanup gives the ground back. It also runs after a failed Provision, when there may be none.
 func (a *App) Cleanup() error {
+	if a.ground != nil {
+		a.finish()
+	}
 	a.closeOutputs()
 	if a.ground != nil {
 		a.tellRefused()

@@ -163,6 +163,9 @@ func open(ctx context.Context, a *App) (*ground.Ground, error) {
 		}
 		g.Risk, releases = risks, append(releases, release)
 
+		if g.Drain, err = openDrain(a, &releases); err != nil {
+			return err
+		}
 		if g.Bans, err = openBans(ctx, a, g, &releases); err != nil {
 			return err
 		}

@@ -17,9 +17,13 @@ import (
 // loaded loads the app with this configuration, as Caddy would.
 func loaded(t *testing.T, a *App) error {
 	t.Helper()
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
+	whole, err := caddy.ProvisionContext(&caddy.Config{Admin: &caddy.AdminConfig{Disabled: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := caddy.NewContext(whole)
 	t.Cleanup(cancel)
-	err := a.Provision(ctx)
+	err = a.Provision(ctx)
 	t.Cleanup(func() { _ = a.Cleanup() })
 	return err
 }

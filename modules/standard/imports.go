@@ -5,6 +5,7 @@ import (
 	_ "github.com/convosphere/gateway/modules/audit"
 	_ "github.com/convosphere/gateway/modules/authenticate"
 	_ "github.com/convosphere/gateway/modules/authorize"
+	_ "github.com/convosphere/gateway/modules/balance"
 	_ "github.com/convosphere/gateway/modules/client"
 	_ "github.com/convosphere/gateway/modules/console"
 	_ "github.com/convosphere/gateway/modules/demo"

@@ -8,6 +8,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/abuse"
 	"github.com/convosphere/gateway/modules/internal/ban"
 	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/drain"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/geo"
 	"github.com/convosphere/gateway/modules/internal/health"
@@ -42,9 +43,10 @@ type Ground struct {
 
 	Tracer *trace.Tracer // of requests; nil traces none
 
-	Audit  Audit       // nil where no audit log is kept
-	Health *health.Set // how the parts are; nil takes none
-	Views  *view.Set   // what the parts show to those who run the gateway; nil takes none
+	Audit  Audit        // nil where no audit log is kept
+	Drain  *drain.Drain // the open sockets, which must go when the process ends; nil knows none
+	Health *health.Set  // how the parts are; nil takes none
+	Views  *view.Set    // what the parts show to those who run the gateway; nil takes none
 
 	refs  atomic.Int64
 	close func()

@@ -42,6 +42,7 @@ type Request struct {
 	Problem    string    // internal/problem: the type of the problem answered, "" none
 	By         string    // internal/problem: the part that answered it (cost.Part), "" that is not known
 	Activity   *Activity // gw_audit: who is told of what passes on a socket while it is open; nil nobody
+	Join       Joining   // gw_audit: where an open socket is noted, to be told when it must go; nil nowhere
 	Socket     *Socket   // internal/wsframe: what passed, once a socket is open; nil for plain requests
 
 	Trace *trace.Request // gw_audit; nil where requests are not traced
@@ -172,6 +173,9 @@ type Activity struct {
 	Opened func()
 	Tell   func(Socket)
 }
+
+// Joining notes an open socket until left is called. leave is called, once, where it must go, since the gateway ends.
+type Joining func(leave func()) (left func())
 
 // Resource is what a request is about: room, general.
 type Resource struct{ Type, ID string }

@@ -41,6 +41,10 @@ type Conn struct {
 	last    atomic.Int64 // when a byte last came, Unix nanoseconds; only with an idle limit
 	closing atomic.Bool  // the gateway closes: no data passes any more; written under mu
 
+	leaves   bool        // Drain was called; under mu
+	draining atomic.Bool // no message of the client's passes any more; what the back end still has to say does
+	owed     atomic.Bool // the last message was the client's
+
 	cutc    chan struct{} // closed when the connections are cut
 	cutOnce sync.Once
 	endOnce sync.Once
@@ -96,6 +100,7 @@ func (c *Conn) opened() {
 		}
 	}
 	c.watchActivity()
+	c.joinDrain()
 	if c.limits.Idle > 0 {
 		c.touch()
 		c.mu.Lock()

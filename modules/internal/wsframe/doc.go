@@ -47,4 +47,7 @@
 // The client gets a close frame with code and reason, the back end one with 1001; from then on no data passes either
 // way. The connections are cut when the client has answered, at the latest 2 seconds later. A hook's error or panic, a limit
 // and Conn.Close all go this way: failures close. A client that does not take a frame within Limits.Write is cut.
+//
+// Conn.Drain is the gentle way, for a gateway that ends: what was passed on gets its answer, the back end is the first to be told and says the rest, and
+// then the client is. Nothing that a client sends meanwhile is passed on, so what had no answer can be sent again elsewhere and is not there twice.
 package wsframe

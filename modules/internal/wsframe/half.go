@@ -90,7 +90,7 @@ func (h *half) refuse(why *Close) {
 // message shows a complete message to the hooks and passes it on.
 func (h *half) message() error {
 	defer h.release()
-	if h.discard {
+	if h.discard || h.dir == In && h.c.draining.Load() {
 		return nil
 	}
 	payload := h.buf.b[headroom:]
@@ -113,8 +113,14 @@ func (h *half) message() error {
 		opcode = opBinary
 	}
 	size := int64(h.buf.len())
+	if h.dir == In {
+		h.c.owed.Store(true) // before the answer can come
+	}
 	if err := h.write(seal(h.buf.b, opcode, h.newKey()), false); err != nil {
 		return err
+	}
+	if h.dir == Out {
+		h.c.owed.Store(false)
 	}
 	h.messages.Add(1)
 	h.bytes.Add(size)
@@ -185,6 +191,10 @@ func (h *half) control() error {
 		}
 		h.deaf = true
 		h.release() // of a message that the side began and won't end
+		if h.dir == Out && h.c.draining.Load() {
+			h.c.farewell() // it has said all; the client learns the gateway's reason
+			return nil
+		}
 		h.c.expectEnd()
 		if h.dir == In {
 			h.c.clientGone()

@@ -56,6 +56,7 @@ type gate struct {
 	opened  atomic.Int32
 	closed  atomic.Int32
 	conns   chan *wsframe.Conn
+	join    reqctx.Joining // of the requests that come
 	stop    func()
 }
 
@@ -63,6 +64,7 @@ type gate struct {
 func (g *gate) wrap(attach func(*wsframe.Tap), next func(http.ResponseWriter, *http.Request) error) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		r, rc := reqctx.Ensure(r)
+		rc.Join = g.join
 		defer func() { g.ended <- rc }()
 		if !wsframe.IsHandshake(r) {
 			return next(w, r)

@@ -194,6 +194,9 @@ func (s *stream) ReadFrom(r io.Reader) (n int64, err error) {
 		if err == nil && rerr == nil {
 			continue
 		}
+		if c.draining.Load() {
+			c.farewell() // to a back end that ends without a close frame, too
+		}
 		if c.closing.Load() {
 			<-c.cutc // the client is still to answer; the proxy would cut it on an error
 			return n, errClosed
