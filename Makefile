@@ -68,7 +68,7 @@ bench: build ## Requests per second as ratios to plain Caddy, by wrk, and what s
 	@test/scripts/deps wrk
 	GATEWAY_BIN_DIR=$(BIN) go run ./test/bench $(BENCH_FLAGS)
 
-measure: bench ## What takes long: the benchmark, what the WAF refuses and should not, logins and lookups among a million accounts, an upload of 2 GiB, 10,000 tamperings with the audit log and 1,000 kills of its writer, what detection finds of simulated attacks, the console's views with a million events, the screen held against Coraza and limits against their model for minutes, every fuzz target for a minute
+measure: bench ## What takes long: the benchmark, what the WAF refuses and should not, logins and lookups among a million accounts, an upload of 2 GiB, 10,000 tamperings with the audit log and 1,000 kills of its writer, what detection finds of simulated attacks, the console's views with a million events, the screen held against Coraza and limits against their model for minutes, every fuzz target for a minute, both programs built twice from nothing
 	@test/scripts/deps npm
 	GATEWAY_BIN_DIR=$(BIN) go run ./test/measure $(MEASURE_FLAGS)
 	go run ./test/simulate -detector $(BIN)/convosphere $(SIMULATE_FLAGS)
@@ -80,6 +80,7 @@ measure: bench ## What takes long: the benchmark, what the WAF refuses and shoul
 	GW_BACKUP=1GiB go test -count=1 -timeout 60m -v -run TimesAtThatSize ./modules/gateway/backup
 	GW_UPLOAD=2GiB go test -count=1 -timeout 30m -v -run LongUploads ./modules/upload
 	@test/scripts/fuzz 60s modules backend
+	go run ./release reproducible
 
 simulate: build ## What detection finds of simulated attacks among ten thousand people in a week, and how often it is wrong
 	go run ./test/simulate -detector $(BIN)/convosphere $(SIMULATE_FLAGS)
