@@ -261,13 +261,13 @@ func (r *tried) note(from, to string, port int, want, got bool) {
 	if r.pairs == nil {
 		r.pairs = map[string]bool{}
 	}
-	if pair := from + " → " + to; got {
+	if got {
 		r.open++
-		r.pairs[pair] = true
 	} else {
 		r.shut++
-		r.pairs[pair] = r.pairs[pair]
 	}
+	pair := from + " → " + to
+	r.pairs[pair] = r.pairs[pair] || got
 	if got != want {
 		r.bad = append(r.bad, fmt.Sprintf("%s → %s:%d: reached: %v, in the table: %v", from, to, port, got, want))
 	}
