@@ -71,9 +71,15 @@ func doctorCommand(cmd *cobra.Command) {
 			return err
 		}
 		cmd.SilenceErrors, cmd.SilenceUsage = true, true
+		if report.ExitCode() == 1 { // for which Caddy wants an error; what is wrong is printed already
+			return errUnwell
+		}
 		return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return report.ExitCode(), nil })(cmd, args)
 	}
 }
+
+// errUnwell makes the exit code 1.
+var errUnwell = errors.New("something should be looked at")
 
 // patient is a gateway that is looked at.
 type patient struct {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,10 +24,13 @@ func examined(t *testing.T, args ...string) map[string]doctor.Finding {
 	cmd.SetOut(&out)
 	cmd.SetErr(&out)
 	cmd.SetArgs(append(args, "--json"))
-	_ = cmd.Execute() // the exit code, of which the report has the same
+	err := cmd.Execute() // the exit code: an error for 1, Caddy's own for 2
 	var r doctor.Report
 	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
 		t.Fatalf("%v: %s", err, out.String())
+	}
+	if (err == nil) != (r.ExitCode() == 0) || errors.Is(err, errUnwell) != (r.ExitCode() == 1) {
+		t.Errorf("the command ends with %v, and its report is of %d", err, r.ExitCode())
 	}
 	if strings.Contains(out.String(), "hunter2") {
 		t.Error("it prints a password:", out.String())
