@@ -7,9 +7,9 @@ SHELL       := bash
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 BIN      := $(CURDIR)/bin
-PACKAGES := ./cmd/... ./modules/... ./backend/... ./policies/... ./caddyfiles/... ./deploy/... ./release/... ./test/...
+PACKAGES := ./cmd/... ./modules/... ./backend/... ./policies/... ./caddyfiles/... ./deploy/... ./test/...
 # The tests that run beside each other, with the race detector; the ones in test/ start processes and go alone.
-UNIT     := ./cmd/... ./modules/... ./backend/... ./policies/... ./caddyfiles/... ./release/...
+UNIT     := ./cmd/... ./modules/... ./backend/... ./policies/... ./caddyfiles/... ./deploy/release/...
 FUZZTIME ?= 3s
 
 export GOFLAGS ?= -mod=readonly
@@ -80,7 +80,7 @@ measure: bench ## What takes long: the benchmark, what the WAF refuses and shoul
 	GW_BACKUP=1GiB go test -count=1 -timeout 60m -v -run TimesAtThatSize ./modules/gateway/backup
 	GW_UPLOAD=2GiB go test -count=1 -timeout 30m -v -run LongUploads ./modules/upload
 	@test/scripts/fuzz 60s modules backend
-	go run ./release reproducible
+	go run ./deploy/release reproducible
 
 simulate: build ## What detection finds of simulated attacks among ten thousand people in a week, and how often it is wrong
 	go run ./test/simulate -detector $(BIN)/convosphere $(SIMULATE_FLAGS)
@@ -94,24 +94,24 @@ soak: build ## An hour of traffic, attacks, reloads and restarts: nothing grows,
 	GATEWAY_BIN_DIR=$(BIN) go run ./test/soak $(SOAK_FLAGS)
 
 sbom: build ## Of what the programs are made: bin/*.cdx.json, CycloneDX
-	go run ./release sbom -o $(BIN)/convosphere.cdx.json $(BIN)/convosphere
-	go run ./release sbom -o $(BIN)/chat.cdx.json $(BIN)/chat
+	go run ./deploy/release sbom -o $(BIN)/convosphere.cdx.json $(BIN)/convosphere
+	go run ./deploy/release sbom -o $(BIN)/chat.cdx.json $(BIN)/chat
 
 licences: ## The licences of all that is linked; fails where one is unknown or copyleft. Their texts: bin/THIRD_PARTY_LICENSES.txt
 	@mkdir -p $(BIN)
-	go run ./release licences -o $(BIN)/THIRD_PARTY_LICENSES.txt
+	go run ./deploy/release licences -o $(BIN)/THIRD_PARTY_LICENSES.txt
 
 # The program's own exit code (3: found, 4: no database to ask) would be make's 2 and go run's 1, so it is built first and told.
 vulncheck: ## Whether the programs call what is known to be vulnerable; VULNDB=file:///path where vuln.go.dev can't be reached
 	@mkdir -p $(BIN)
-	@go build -o $(BIN)/release ./release
+	@go build -o $(BIN)/release ./deploy/release
 	@$(BIN)/release vulncheck -db $(VULNDB) || { code=$$?; echo "vulncheck: exit code $$code (3: found, 4: nothing was checked)" >&2; exit $$code; }
 
 reproducible: ## Builds both programs twice, from nothing, in two folders; fails where a byte differs
-	go run ./release reproducible
+	go run ./deploy/release reproducible
 
 release: ## dist/VERSION: archives, SBOMs, licences, checksums; signed with KEY=, a key of ssh
-	go run ./release make -version "$(VERSION)" -key "$(KEY)"
+	go run ./deploy/release make -version "$(VERSION)" -key "$(KEY)"
 
 scale: build ## What requests take of gateways, Redis and PostgreSQL, what larger fleets need, and how far the model of it is off here: writes docs/scale.md
 	@test/scripts/deps redis-server postgresql

@@ -35,7 +35,7 @@ type pkg struct {
 var list = sync.OnceValues(func() ([]pkg, error) {
 	// Not ./...: what lies in other folders is no package of the gateway.
 	cmd := exec.Command("go", "list", "-e", "-json=ImportPath,Dir,GoFiles,Imports,TestImports,XTestImports,Deps,Error",
-		"./cmd/...", "./modules/...", "./backend/...", "./policies/...", "./caddyfiles/...", "./release/...", "./test/...")
+		"./cmd/...", "./modules/...", "./backend/...", "./policies/...", "./caddyfiles/...", "./deploy/...", "./test/...")
 	cmd.Dir = root
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

@@ -15,12 +15,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/convosphere/gateway/release/compile"
-	"github.com/convosphere/gateway/release/inventory"
-	"github.com/convosphere/gateway/release/licence"
-	"github.com/convosphere/gateway/release/recipe"
-	"github.com/convosphere/gateway/release/sbom"
-	"github.com/convosphere/gateway/release/vulnerable"
+	"github.com/convosphere/gateway/deploy/release/compile"
+	"github.com/convosphere/gateway/deploy/release/inventory"
+	"github.com/convosphere/gateway/deploy/release/licence"
+	"github.com/convosphere/gateway/deploy/release/recipe"
+	"github.com/convosphere/gateway/deploy/release/sbom"
+	"github.com/convosphere/gateway/deploy/release/vulnerable"
 )
 
 // licences prints how many parts are under which licences, of all programs and platforms.

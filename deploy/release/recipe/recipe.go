@@ -11,11 +11,11 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/convosphere/gateway/release/compile"
-	"github.com/convosphere/gateway/release/inventory"
-	"github.com/convosphere/gateway/release/licence"
-	"github.com/convosphere/gateway/release/sbom"
-	"github.com/convosphere/gateway/release/sign"
+	"github.com/convosphere/gateway/deploy/release/compile"
+	"github.com/convosphere/gateway/deploy/release/inventory"
+	"github.com/convosphere/gateway/deploy/release/licence"
+	"github.com/convosphere/gateway/deploy/release/sbom"
+	"github.com/convosphere/gateway/deploy/release/sign"
 )
 
 // Recipe says what to make.

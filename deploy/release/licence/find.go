@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/licensecheck"
 
-	"github.com/convosphere/gateway/release/inventory"
+	"github.com/convosphere/gateway/deploy/release/inventory"
 )
 
 // Text is a file with terms, or with what these say has to be passed on.

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/convosphere/gateway/release/compile"
+	"github.com/convosphere/gateway/deploy/release/compile"
 )
 
 // packages has the recipes in deploy/ write images and Debian packages, of the same programs that the archives have.

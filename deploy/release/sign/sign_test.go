@@ -110,7 +110,7 @@ func TestTamperedReleaseIsRefused(t *testing.T) {
 // What docs/releases.md tells users to run takes what we sign, and nothing else.
 func TestUsersVerifyWithWhatTheyHave(t *testing.T) {
 	private, signers := key(t)
-	page, err := os.ReadFile("../../docs/releases.md")
+	page, err := os.ReadFile("../../../docs/releases.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/convosphere/gateway/release/pack"
+	"github.com/convosphere/gateway/deploy/release/pack"
 )
 
 // carried is what an archive has of the repository beside the programs: files, and folders whole.

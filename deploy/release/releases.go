@@ -10,9 +10,9 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/convosphere/gateway/release/compile"
-	"github.com/convosphere/gateway/release/recipe"
-	"github.com/convosphere/gateway/release/sign"
+	"github.com/convosphere/gateway/deploy/release/compile"
+	"github.com/convosphere/gateway/deploy/release/recipe"
+	"github.com/convosphere/gateway/deploy/release/sign"
 )
 
 var errUsage = errors.New("usage")

@@ -15,9 +15,9 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"github.com/convosphere/gateway/release/compile"
-	"github.com/convosphere/gateway/release/inventory"
-	"github.com/convosphere/gateway/release/licence"
+	"github.com/convosphere/gateway/deploy/release/compile"
+	"github.com/convosphere/gateway/deploy/release/inventory"
+	"github.com/convosphere/gateway/deploy/release/licence"
 )
 
 var once struct {
@@ -37,13 +37,13 @@ func chat(t *testing.T) Source {
 		s := &once.source
 		s.Binary, s.Version, s.At = filepath.Join(dir, "chat"), "v1.2.3", time.Date(2026, 11, 27, 10, 0, 0, 0, time.UTC)
 		once.err = compile.Build(t.Context(), compile.Options{
-			Root: "../..", Package: "./cmd/chat", Out: s.Binary, Target: compile.Target{OS: runtime.GOOS, Arch: runtime.GOARCH},
+			Root: "../../..", Package: "./cmd/chat", Out: s.Binary, Target: compile.Target{OS: runtime.GOOS, Arch: runtime.GOARCH},
 			Release: compile.Release{Version: s.Version, Commit: strings.Repeat("0", 40)},
 		})
 		if once.err != nil {
 			return
 		}
-		if s.Inventory, once.err = inventory.Load(t.Context(), "../..", inventory.Target{Package: "./cmd/chat", OS: runtime.GOOS, Arch: runtime.GOARCH}); once.err != nil {
+		if s.Inventory, once.err = inventory.Load(t.Context(), "../../..", inventory.Target{Package: "./cmd/chat", OS: runtime.GOOS, Arch: runtime.GOARCH}); once.err != nil {
 			return
 		}
 		s.Parts, once.err = licence.All(s.Inventory)

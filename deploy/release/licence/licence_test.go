@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/convosphere/gateway/release/inventory"
+	"github.com/convosphere/gateway/deploy/release/inventory"
 )
 
 var inventories = map[string]*inventory.Inventory{}
@@ -15,7 +15,7 @@ var inventories = map[string]*inventory.Inventory{}
 func load(t *testing.T, program string) *inventory.Inventory {
 	t.Helper()
 	if inventories[program] == nil {
-		inv, err := inventory.Load(t.Context(), "../..", inventory.Target{Package: "./cmd/" + program, OS: "linux", Arch: "amd64"})
+		inv, err := inventory.Load(t.Context(), "../../..", inventory.Target{Package: "./cmd/" + program, OS: "linux", Arch: "amd64"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,7 +35,7 @@ func TestEveryPartMayBePassedOn(t *testing.T) {
 		if len(parts) != len(inv.Modules)+1 {
 			t.Errorf("%s: %d parts, want those of %d modules and the standard library", program, len(parts), len(inv.Modules))
 		}
-		others, err := OtherParts("../..", program)
+		others, err := OtherParts("../../..", program)
 		if err != nil {
 			t.Error(err)
 		}

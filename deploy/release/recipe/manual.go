@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/convosphere/gateway/release/compile"
+	"github.com/convosphere/gateway/deploy/release/compile"
 )
 
 const gateway = "convosphere"

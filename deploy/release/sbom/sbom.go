@@ -18,8 +18,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/convosphere/gateway/release/inventory"
-	"github.com/convosphere/gateway/release/licence"
+	"github.com/convosphere/gateway/deploy/release/inventory"
+	"github.com/convosphere/gateway/deploy/release/licence"
 )
 
 // Source is what a document is made from.

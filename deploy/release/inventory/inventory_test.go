@@ -8,7 +8,7 @@ import (
 )
 
 func TestModulesAndWhatTheyNeed(t *testing.T) {
-	inv, err := Load(t.Context(), "../..", Target{Package: "./cmd/chat", OS: "linux", Arch: "amd64"})
+	inv, err := Load(t.Context(), "../../..", Target{Package: "./cmd/chat", OS: "linux", Arch: "amd64"})
 	if err != nil {
 		t.Fatal(err)
 	}

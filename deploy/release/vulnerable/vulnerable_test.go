@@ -53,11 +53,11 @@ func write(t *testing.T, name, content string) {
 func program(t *testing.T, body string) string {
 	t.Helper()
 	dir := t.TempDir()
-	sums, err := os.ReadFile("../../go.sum")
+	sums, err := os.ReadFile("../../../go.sum")
 	if err != nil {
 		t.Fatal(err)
 	}
-	mod, err := os.ReadFile("../../go.mod")
+	mod, err := os.ReadFile("../../../go.mod")
 	if err != nil {
 		t.Fatal(err)
 	}

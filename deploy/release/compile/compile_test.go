@@ -38,7 +38,7 @@ func main() {
 	} {
 		write(t, filepath.Join(dir, name), content)
 	}
-	b, err := os.ReadFile("../../modules/internal/build/build.go")
+	b, err := os.ReadFile("../../../modules/internal/build/build.go")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func write(t *testing.T, name, content string) {
 
 func pinned(t *testing.T) string {
 	t.Helper()
-	name, err := Toolchain("../..")
+	name, err := Toolchain("../../..")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,8 +13,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/convosphere/gateway/release/compile"
-	"github.com/convosphere/gateway/release/sign"
+	"github.com/convosphere/gateway/deploy/release/compile"
+	"github.com/convosphere/gateway/deploy/release/sign"
 )
 
 // repository is one of this source, with a commit that says it is 1.2.3.
@@ -25,13 +25,13 @@ func repository(t *testing.T) string {
 		t.Fatal(err)
 	}
 	list := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-	list.Dir = "../.."
+	list.Dir = "../../.."
 	names, err := list.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name := range strings.SplitSeq(strings.TrimRight(string(names), "\x00"), "\x00") {
-		b, err := os.ReadFile(filepath.Join("../..", name))
+		b, err := os.ReadFile(filepath.Join("../../..", name))
 		if errors.Is(err, os.ErrNotExist) {
 			continue // removed, and not committed yet
 		} else if err != nil {

@@ -14,7 +14,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/convosphere/gateway/release/compile"
+	"github.com/convosphere/gateway/deploy/release/compile"
 )
 
 const (
