@@ -25,6 +25,8 @@ type pkg struct {
 	ImportPath   string
 	Dir          string
 	GoFiles      []string
+	TestGoFiles  []string
+	XTestGoFiles []string
 	Imports      []string
 	TestImports  []string
 	XTestImports []string
@@ -34,7 +36,7 @@ type pkg struct {
 
 var list = sync.OnceValues(func() ([]pkg, error) {
 	// Not ./...: what lies in other folders is no package of the gateway.
-	cmd := exec.Command("go", "list", "-e", "-json=ImportPath,Dir,GoFiles,Imports,TestImports,XTestImports,Deps,Error",
+	cmd := exec.Command("go", "list", "-e", "-json=ImportPath,Dir,GoFiles,TestGoFiles,XTestGoFiles,Imports,TestImports,XTestImports,Deps,Error",
 		"./cmd/...", "./modules/...", "./backend/...", "./policies/...", "./caddyfiles/...", "./deploy/...", "./test/...")
 	cmd.Dir = root
 	var stderr bytes.Buffer
