@@ -16,6 +16,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/health"
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/keyring"
+	"github.com/convosphere/gateway/modules/internal/link"
 )
 
 // watchHealth has the ground's parts tell how they are. What all gateways of a fleet share and can do without for a while is degraded while it is away, since
@@ -42,6 +43,20 @@ func (a *App) storeHealth(ctx context.Context) (health.State, string) {
 	if err := a.ground.Store.Ping(ctx); err != nil {
 		return health.Degraded, "Redis " + why(err) + ": each node counts limits by itself, and logins that need a second step wait until it is back"
 	}
+	if s, ok := a.ground.Store.(interface{ Files() *link.Files }); ok {
+		return linkHealth(s.Files())
+	}
+	return health.OK, ""
+}
+
+// linkHealth tells when the files that a link stands on were replaced by such as can't be used: those before go on, until they end.
+func linkHealth(files *link.Files) (health.State, string) {
+	if files == nil {
+		return health.OK, ""
+	}
+	if err := files.Err(); err != nil {
+		return health.Degraded, "the files of its link are no good, those before them go on: " + err.Error()
+	}
 	return health.OK, ""
 }
 
@@ -54,7 +69,7 @@ func (a *App) databaseHealth(ctx context.Context) (health.State, string) {
 	if !a.ground.Feed.Fresh() {
 		return health.Degraded, "its changes can't be followed: each request asks it again"
 	}
-	return health.OK, ""
+	return linkHealth(a.ground.DB.Files())
 }
 
 // keysHealth tries what the keys are for, and looks whether those of now can still be read from where they lie.

@@ -19,7 +19,9 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/health"
+	"github.com/convosphere/gateway/modules/internal/link"
 	"github.com/convosphere/gateway/modules/internal/redistest"
+	"github.com/convosphere/gateway/test/pki"
 )
 
 // states are the parts of a ground by name.
@@ -155,6 +157,31 @@ func TestHealthOverTheAdminAddressAndAsMetrics(t *testing.T) {
 	for name, want := range map[string]float64{"gateway_ready": 0, "gateway_part_state odd": 2, "gateway_part_state database": 0} {
 		if v, ok := values[name]; !ok || v != want {
 			t.Errorf("%s is %v, want %v", name, v, want)
+		}
+	}
+}
+
+// Certificates that were renewed by such as can't be used are told before those in force end.
+func TestHealthOfALinksFiles(t *testing.T) {
+	if s, reason := linkHealth(nil); s != health.OK {
+		t.Errorf("a link without files: %s, %s", s, reason)
+	}
+	ca := pki.New(t, "ca.test")
+	mine, other := ca.Client(t, "gateway"), ca.Client(t, "other")
+	files, err := link.TLS{CA: ca.File, Certificate: mine.Cert, Key: mine.Key}.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		from string
+		want health.State
+	}{{mine.Key, health.OK}, {other.Key, health.Degraded}} {
+		if step.from != mine.Key {
+			pki.Copy(t, step.from, mine.Key)
+		}
+		files.Client("redis") // as for a new connection
+		if s, reason := linkHealth(files); s != step.want || s == health.Degraded && !strings.Contains(reason, "client_certificate") {
+			t.Errorf("%s, %q; want %s", s, reason, step.want)
 		}
 	}
 }
