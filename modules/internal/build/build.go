@@ -8,7 +8,7 @@ import (
 
 const module = "github.com/convosphere/gateway"
 
-// version and commit are written by the linker in releases (release/compile). Nothing else sets them.
+// version and commit are written by the linker in releases (deploy/release/compile) and in images (deploy/Dockerfile).
 var version, commit string
 
 // Version is that of the release, or of the module where somebody's own Caddy was built with it: v1.2.3, a pseudo-version, or devel.
