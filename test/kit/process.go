@@ -155,14 +155,20 @@ func (p *Process) code() int {
 // killed and fails the test.
 func (p *Process) Stop(t T) int {
 	t.Helper()
+	return p.StopIn(t, StopWithin)
+}
+
+// StopIn is Stop of a process that may take another time.
+func (p *Process) StopIn(t T, within time.Duration) int {
+	t.Helper()
 	family := Descendants(p.PID())
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		t.Errorf("%s: SIGTERM: %v", p.Name, err)
 	}
 	select {
 	case <-p.done:
-	case <-time.After(StopWithin):
-		t.Errorf("%s: still running %s after SIGTERM", p.Name, StopWithin)
+	case <-time.After(within):
+		t.Errorf("%s: still running %s after SIGTERM", p.Name, within)
 		p.kill()
 		<-p.done
 	}

@@ -161,8 +161,8 @@ func (r *round) look(ctx context.Context, parts []*part) {
 		}
 		waiting++
 		go func() {
-			defer p.busy.Store(false)
 			state, reason := p.ask(ctx)
+			p.busy.Store(false) // before it is told, since another look may begin right then
 			answers <- answer{i, Report{p.name, state, reason}}
 		}()
 	}

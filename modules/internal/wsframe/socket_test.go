@@ -517,7 +517,7 @@ func TestSlowClient(t *testing.T) {
 	through(t, b.start, func(tap *wsframe.Tap) { tap.Limit(wsframe.Limits{Write: 300 * time.Millisecond}) }, func(t *testing.T, g *gate) {
 		dial(t, g)
 		flood(b.conn(t), frame(2, strings.Repeat("x", 60000), false))
-		g.over(t, 3*time.Second)
+		g.over(t, 30*time.Second)
 	})
 }
 
