@@ -235,7 +235,8 @@ func TestRunMakesOneThatIsAskedFor(t *testing.T) {
 	if is := s.Status(); !is.Running.IsZero() || is.Err != nil || is.Good.IsZero() {
 		t.Error(is)
 	}
-	if !s.Soon() || s.Soon() {
+	s.Soon() // nobody makes it any more, and another may have been asked for already
+	if s.Soon() {
 		t.Error("more than one is asked for at once")
 	}
 }

@@ -73,7 +73,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 
 func openSQLite(ctx context.Context, path string) (*DB, error) {
 	// FULL: what was acknowledged survives a power cut.
-	db, err := connectSQLite(path, "synchronous(FULL)")
+	db, err := connectSQLite(path, "journal_mode(WAL)", "synchronous(FULL)")
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 }
 
 // connectSQLite opens the file, making it where it is missing.
-func connectSQLite(path, synchronous string) (*DB, error) {
+func connectSQLite(path string, pragmas ...string) (*DB, error) {
 	path, err := filepath.Abs(path) // a relative one would read as the host of the URL below
 	if err != nil {
 		return nil, fmt.Errorf("opening the database: %w", err)
@@ -99,9 +99,7 @@ func connectSQLite(path, synchronous string) (*DB, error) {
 	}
 	// immediate: a transaction that will write says so at once and waits its turn, rather than failing half way, since `convosphere user`
 	// shares the file. secure_delete: what is deleted is overwritten, so that the key of an erased person is in none of the file's free pages.
-	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
-		"busy_timeout(5000)", "journal_mode(WAL)", synchronous, "foreign_keys(1)", "secure_delete(1)",
-	}}
+	q := url.Values{"_txlock": {"immediate"}, "_pragma": append([]string{"busy_timeout(5000)", "foreign_keys(1)", "secure_delete(1)"}, pragmas...)}
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
 	if err != nil {
 		return nil, fmt.Errorf("opening the database %s: %w", path, err)
