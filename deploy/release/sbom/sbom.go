@@ -11,13 +11,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/convosphere/gateway/deploy/release/compile"
 	"github.com/convosphere/gateway/deploy/release/inventory"
 	"github.com/convosphere/gateway/deploy/release/licence"
 )
@@ -41,7 +41,7 @@ func Write(w io.Writer, s Source) error {
 	if err := same(info, s.Inventory); err != nil {
 		return fmt.Errorf("%s: %w", s.Binary, err)
 	}
-	sum, err := digest(s.Binary)
+	sum, err := compile.Sum(s.Binary)
 	if err != nil {
 		return err
 	}
@@ -162,17 +162,4 @@ func moduleHash(sum string) []hash {
 		return nil
 	}
 	return []hash{{"SHA-256", hex.EncodeToString(b)}}
-}
-
-func digest(file string) (string, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", fmt.Errorf("reading %s: %w", file, err)
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -200,7 +201,17 @@ func writeTable(ctx context.Context, out *writer, tx *database.Tx, t database.Ta
 	if err := out.table(t); err != nil {
 		return err
 	}
-	rows, err := tx.Query(ctx, `SELECT `+columns(t)+` FROM `+t.Name)
+	return eachRow(ctx, tx, t, func(values []any) error { return out.row(t, values) })
+}
+
+// asked is a database, or a transaction of one.
+type asked interface {
+	Query(ctx context.Context, q string, args ...any) (*sql.Rows, error)
+}
+
+// eachRow hands over the rows of a table, one after the other in the same slice.
+func eachRow(ctx context.Context, from asked, t database.Table, each func(values []any) error) error {
+	rows, err := from.Query(ctx, `SELECT `+columns(t)+` FROM `+t.Name)
 	if err != nil {
 		return err
 	}
@@ -214,7 +225,7 @@ func writeTable(ctx context.Context, out *writer, tx *database.Tx, t database.Ta
 		if err := rows.Scan(into...); err != nil {
 			return err
 		}
-		if err := out.row(t, values); err != nil {
+		if err := each(values); err != nil {
 			return err
 		}
 	}

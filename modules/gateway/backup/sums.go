@@ -66,23 +66,5 @@ func same(a, b *sum) bool {
 }
 
 func (s sums) read(ctx context.Context, db *database.DB, t database.Table) error {
-	rows, err := db.Query(ctx, `SELECT `+columns(t)+` FROM `+t.Name)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	values := make([]any, len(t.Columns))
-	into := make([]any, len(values))
-	for i := range values {
-		into[i] = &values[i]
-	}
-	for rows.Next() {
-		if err := rows.Scan(into...); err != nil {
-			return err
-		}
-		if err := s.add(t, values); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	return eachRow(ctx, db, t, func(values []any) error { return s.add(t, values) })
 }
