@@ -157,7 +157,9 @@ func askBriefly(cmd *cobra.Command, uri string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Header.Set("Origin", origin)
+	if !at.IsUnixNetwork() {
+		r.Header.Set("Origin", origin) // over a Unix socket Caddy knows no origin, and refuses whoever names one
+	}
 	tr := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, at.Network, dial)
 	}}
