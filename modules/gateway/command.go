@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"text/tabwriter"
 	"time"
 
@@ -132,13 +130,13 @@ func keyTable(w io.Writer, keys []keyring.Key) error {
 	return t.Flush()
 }
 
-// open opens the key ring that is there: a mistyped folder must not become a new one.
+// open opens the key ring that is there: a mistyped folder, or one that is not mounted, must not become a new one.
 func (p *keyPlace) open() (*keyring.Ring, error) {
 	dir, err := p.find()
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+	if keyring.Lacks(dir) {
 		return nil, fmt.Errorf("there is no key ring at %s: name the gateway's with --config, --data or --keys", dir)
 	}
 	return keyring.Open(dir)

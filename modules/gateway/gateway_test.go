@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
 	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/internal/keyring"
 	"github.com/convosphere/gateway/test/golden"
 )
 
@@ -110,8 +111,12 @@ func TestReload(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	other := filepath.Join(dir, "other")
+	if _, err := keyring.Open(other); err != nil {
+		t.Fatal(err)
+	}
 	// A reload with another key folder takes over all the rest, counters included.
-	b, err := load(t, map[string]any{"data_dir": dir, "keys": filepath.Join(dir, "other")})
+	b, err := load(t, map[string]any{"data_dir": dir, "keys": other})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,8 +147,7 @@ func TestReload(t *testing.T) {
 
 	// What a request still holds is closed after it, not under it.
 	release := b.Hold()
-	other := t.TempDir()
-	if _, err := load(t, map[string]any{"data_dir": other}); err != nil {
+	if _, err := load(t, map[string]any{"data_dir": t.TempDir()}); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.DB.Ping(t.Context()); err != nil {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"go.uber.org/zap"
 
+	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/keyring"
 )
@@ -39,6 +41,17 @@ func (a *App) parseRotation(d *caddyfile.Dispenser) error {
 		return d.Errf("key_rotation: %q: %v, as in: key_rotation 30d", v, err)
 	}
 	return nil
+}
+
+// openKeys opens the key ring, before anything is opened that goes by it: the audit log of other keys would be set aside.
+func (a *App) openKeys(ctx context.Context) (*keyring.Ring, error) {
+	return keyring.OpenFor(a.Keys, func() (bool, error) {
+		c, err := database.Parse(a.Database, a.DataDir)
+		if err != nil {
+			return false, err
+		}
+		return database.Sealed(ctx, c)
+	})
 }
 
 func checkRotation(age caddy.Duration) error {

@@ -93,7 +93,7 @@ func open(ctx context.Context, a *App) (*ground.Ground, error) {
 		g.Events, releases = events, append(releases, release)
 
 		keys, release, err := acquire("keys", a.Keys, func() (*keyring.Ring, func() error, error) {
-			r, err := keyring.Open(a.Keys)
+			r, err := a.openKeys(ctx)
 			return r, func() error { return nil }, err
 		})
 		if err != nil {

@@ -51,7 +51,7 @@ type Directory struct {
 	Desk *lifecycle.Desk
 }
 
-// Open opens the database and key ring, making what is missing. Close it.
+// Open opens the database and key ring, making what is missing, but no keys for a database that holds accounts. Close it.
 func Open(ctx context.Context, c Config) (*Directory, error) {
 	if c.Argon2 == (account.Params{}) {
 		c.Argon2 = account.DefaultParams
@@ -60,7 +60,7 @@ func Open(ctx context.Context, c Config) (*Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := keyring.Open(c.Keys)
+	keys, err := keyring.OpenFor(c.Keys, func() (bool, error) { return database.Sealed(ctx, c.Database) })
 	if err != nil {
 		return nil, err
 	}

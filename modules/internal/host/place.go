@@ -103,11 +103,11 @@ func (p *Place) Ring() (*keyring.Ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch _, err := os.Stat(keys); {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("there is no key ring at %s: name the gateway's with --config, --data or --keys", keys)
-	case err != nil: // keyring.Open would try to make one
+	if _, err := os.Stat(keys); err != nil && !errors.Is(err, fs.ErrNotExist) { // keyring.Open would try to make one
 		return nil, fmt.Errorf("opening the key ring: %w", err)
+	}
+	if keyring.Lacks(keys) {
+		return nil, fmt.Errorf("there is no key ring at %s: name the gateway's with --config, --data or --keys", keys)
 	}
 	return keyring.Open(keys)
 }
