@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -16,12 +17,13 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/health"
 	"github.com/convosphere/gateway/modules/internal/host"
+	"github.com/convosphere/gateway/modules/internal/link"
 )
 
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:      "health",
-		Usage:     "[--url URL | --address ADDRESS | --config FILE]",
+		Usage:     "[--url URL [--ca FILE] | --address ADDRESS | --config FILE]",
 		Short:     "Tells whether a running gateway is ready, and how its parts are",
 		Long:      commandHelp,
 		CobraFunc: command,
@@ -35,7 +37,9 @@ not, or where nobody answers.
 It asks the admin address (--address, or that of --config), or the URL where gw_health answers, which is what a container's health check does, in which there
 is no curl:
 
-  convosphere health --url http://127.0.0.1:9180/readyz`
+  convosphere health --url http://127.0.0.1:9180/readyz
+
+Where that URL is https and its certificate is of an authority of one's own, --ca names that authority's certificate; it alone is trusted then.`
 
 // patience is how long the command waits by default: more than the gateway itself waits for its parts.
 const patience = 4 * time.Second
@@ -43,26 +47,33 @@ const patience = 4 * time.Second
 // mostAnswer bounds what is read of an answer.
 const mostAnswer = 1 << 20
 
+// probe is the URL that is asked instead of the admin address.
+type probe struct {
+	url, ca string
+	timeout time.Duration
+}
+
 // errNotReady makes the exit code 1: what is wrong is printed already.
 var errNotReady = errors.New("the gateway is not ready")
 
 func command(cmd *cobra.Command) {
 	var gateway host.Admin
-	var address string
+	var at probe
 	var asJSON, quiet bool
-	var timeout time.Duration
 	gateway.Register(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&address, "url", "", "Where gw_health answers, as http://127.0.0.1:9180/readyz")
-	flags.DurationVar(&timeout, "timeout", patience, "How long to wait for an answer at --url")
+	flags.StringVar(&at.url, "url", "", "Where gw_health answers, as http://127.0.0.1:9180/readyz")
+	flags.StringVar(&at.ca, "ca", "", "PEM file of the authorities that vouch for an https --url, in place of the system's")
+	flags.DurationVar(&at.timeout, "timeout", patience, "How long to wait for an answer at --url")
 	flags.BoolVar(&asJSON, "json", false, "Print JSON")
 	flags.BoolVarP(&quiet, "quiet", "q", false, "Print nothing where it is ready")
-	cmd.Example = "  convosphere health --config /etc/convosphere/Caddyfile\n  convosphere health --url http://127.0.0.1:9180/readyz"
+	cmd.Example = "  convosphere health --config /etc/convosphere/Caddyfile\n  convosphere health --url http://127.0.0.1:9180/readyz\n" +
+		"  convosphere health --url https://gateway.internal:9443/readyz --ca /etc/convosphere/ca.pem"
 	cmd.MarkFlagsMutuallyExclusive("url", "address")
 	cmd.MarkFlagsMutuallyExclusive("url", "config")
 	cmd.Args = cobra.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		raw, err := ask(cmd.Context(), &gateway, address, timeout)
+		raw, err := ask(cmd.Context(), &gateway, at)
 		if err != nil {
 			return err
 		}
@@ -83,25 +94,35 @@ func command(cmd *cobra.Command) {
 	}
 }
 
-func ask(ctx context.Context, gateway *host.Admin, address string, timeout time.Duration) ([]byte, error) {
-	if address == "" {
+func ask(ctx context.Context, gateway *host.Admin, at probe) ([]byte, error) {
+	if at.ca != "" && !strings.HasPrefix(at.url, "https:") {
+		return nil, errors.New("--ca goes with --url https://…")
+	}
+	if at.url == "" {
 		return gateway.Call(http.MethodGet, "/gateway/health", nil, nil)
 	}
-	u, err := url.Parse(address)
+	u, err := url.Parse(at.url)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("--url %q: write it as http://127.0.0.1:9180/readyz", address)
+		return nil, fmt.Errorf("--url %q: write it as http://127.0.0.1:9180/readyz", at.url)
 	}
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, at.timeout)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at.url, nil)
 	if err != nil {
 		return nil, fmt.Errorf("--url: %w", err)
 	}
 	// A transport of its own, which asks no proxy of the environment's.
 	transport := &http.Transport{DisableKeepAlives: true}
+	if at.ca != "" {
+		files, err := link.TLS{CA: at.ca}.Open()
+		if err != nil {
+			return nil, fmt.Errorf("--%w", err)
+		}
+		transport.TLSClientConfig = files.Client(u.Hostname())
+	}
 	client := http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Do(r)
 	if err != nil {
@@ -113,7 +134,7 @@ func ask(ctx context.Context, gateway *host.Admin, address string, timeout time.
 		return nil, fmt.Errorf("%w: %w", host.ErrCutOff, err)
 	}
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusServiceUnavailable {
-		return nil, fmt.Errorf("%s answers %s: is it where gw_health is?", address, resp.Status)
+		return nil, fmt.Errorf("%s answers %s: is it where gw_health is?", at.url, resp.Status)
 	}
 	return raw, nil
 }

@@ -2,8 +2,13 @@ package health
 
 import (
 	"bytes"
+	"encoding/pem"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -66,6 +71,44 @@ func TestCommandWithoutAnAnswer(t *testing.T) {
 	for _, args := range [][]string{{"--url", s.URL}, {"--url", "127.0.0.1:9180/readyz"}, {"--url", "file:///etc/passwd"}, {"--address", strings.TrimPrefix(s.URL, "http://")}, {"extra"}} {
 		if out, err := run(args...); err == nil {
 			t.Errorf("%q: %s", args, out)
+		}
+	}
+}
+
+// A site with a certificate of one's own authority is asked when that authority is named, and by its right name alone.
+func TestCommandWithAnAuthorityOfOnesOwn(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"ready":true,"status":"ready"}`))
+	}))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	defer s.Close()
+	dir := t.TempDir()
+	write := func(name string, raw []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	ca := write("ca.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
+	if out, err := run("--url", s.URL, "--ca", ca); err != nil || !strings.Contains(out, "ready") {
+		t.Errorf("%q %v", out, err)
+	}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--url", s.URL}, "certificate"},
+		{[]string{"--url", strings.Replace(s.URL, "127.0.0.1", "localhost", 1), "--ca", ca}, "not localhost"},
+		{[]string{"--url", s.URL, "--ca", filepath.Join(dir, "none")}, "--ca: open"},
+		{[]string{"--url", s.URL, "--ca", write("text", []byte("no certificate"))}, "holds no certificate"},
+		{[]string{"--url", s.URL, "--ca", write("large", make([]byte, 5<<20))}, "over 4 MiB"},
+		{[]string{"--url", "http://127.0.0.1:1/", "--ca", ca}, "--ca goes with"},
+		{[]string{"--ca", ca}, "--ca goes with"},
+	} {
+		if out, err := run(c.args...); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q: %q %v, want %q", c.args, out, err, c.want)
 		}
 	}
 }
