@@ -1,6 +1,7 @@
 package directive
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -26,7 +27,8 @@ func init() {
 
 const help = `
 Without NAME, lists the gateway's directives, global options and apps. With it, says what that one does, its syntax with all defaults, and what happens when
-it fails. A SECTION (its first letters are enough) or --all says more. The text is that of the module's README, as of this build. The gw_ of a name may be left out.`
+it fails. A SECTION (its first letters are enough) or --all says more. The text is that of the module's README, as of this build. The gw_ of a name may be left out;
+of an option within one it says which page has it.`
 
 func command(cmd *cobra.Command, files fs.FS) {
 	var all bool
@@ -78,10 +80,19 @@ func list(w io.Writer, pages []Page) error {
 // find takes a name with or without its gw_.
 func find(pages []Page, name string) (Page, error) {
 	i := slices.IndexFunc(pages, func(p Page) bool { return p.Name == name || p.Name == "gw_"+name })
-	if i < 0 {
-		return Page{}, fmt.Errorf("there is no such directive: convosphere directive lists all")
+	if i >= 0 {
+		return pages[i], nil
 	}
-	return pages[i], nil
+	var within []string
+	for _, p := range pages {
+		if p.writes(name) {
+			within = append(within, p.Name)
+		}
+	}
+	if len(within) == 0 {
+		return Page{}, errors.New("there is no such directive: convosphere directive lists all")
+	}
+	return Page{}, fmt.Errorf("it is part of %s: convosphere directive %s", strings.Join(within, ", "), within[0])
 }
 
 // complete are the names with their summaries, and of a name its sections.

@@ -37,7 +37,7 @@ func TestEveryPageIsWhole(t *testing.T) {
 }
 
 var page = fstest.MapFS{
-	"one/README.md": {Data: []byte("# gw_one\n\n## Name\n*gw_one* – the\nfirst.\n\n## Description\nIt is.\n\n## Syntax\n```\n## no heading\ngw_one\n```\n\n### Part\nof it\n\n## Failure modes\nclosed\n")},
+	"one/README.md": {Data: []byte("# gw_one\n\n## Name\n*gw_one* – the\nfirst.\n\n## Description\nIt is.\n\n## Syntax\n```\n## no heading\ngw_one {\n\tlimit <n>\n}\n```\nprose of it\n\n### Part\nof it\n\n## Failure modes\nclosed\n")},
 	"two/README.md": {Data: []byte("# two\n\n## Name\n*two* - the second.\n\n## Syntax\ntwo\n\n## Failure modes\nopen\n")},
 }
 
@@ -63,6 +63,8 @@ func TestCommand(t *testing.T) {
 		{args: []string{"one", "desc"}, has: []string{"## Description\nIt is."}, no: []string{"closed"}},
 		{args: []string{"one", "--all"}, has: []string{"It is.", "closed"}},
 		{args: []string{"three"}, fails: "no such directive"},
+		{args: []string{"limit"}, fails: "it is part of gw_one: convosphere directive gw_one"},
+		{args: []string{"prose"}, fails: "no such directive"},
 		{args: []string{"two", "description"}, fails: "there are Syntax, Failure modes"},
 	} {
 		out, err := run(t, c.args...)
@@ -78,6 +80,24 @@ func TestCommand(t *testing.T) {
 			if strings.Contains(out, no) {
 				t.Errorf("%q: %q in\n%s", c.args, no, out)
 			}
+		}
+	}
+}
+
+// Blocks of the global option are known by their own names, too.
+func TestPartsOfPages(t *testing.T) {
+	pages, err := Pages(modules.READMEs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, of := range map[string]string{"tracing": "gateway", "backup": "gateway", "security_txt": "gw_portal", "drain": "gateway"} {
+		if _, err := find(pages, name); err == nil || !strings.Contains(err.Error(), "part of") || !strings.Contains(err.Error(), "convosphere directive "+of) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, name := range []string{"", "}", "{", "#", "nothing"} {
+		if _, err := find(pages, name); err == nil || !strings.Contains(err.Error(), "no such") {
+			t.Errorf("%q: %v", name, err)
 		}
 	}
 }

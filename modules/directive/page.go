@@ -84,6 +84,30 @@ func (p Page) Section(title string) (Section, bool) {
 	return found[0], true
 }
 
+// writes tells whether a line of the page's syntax begins with the word, as those of its options do.
+func (p Page) writes(word string) bool {
+	if word == "" || word[0] < 'a' || word[0] > 'z' {
+		return false // braces, placeholders and comments are none
+	}
+	fenced := false
+	for _, s := range p.Sections {
+		if s.Title != "Syntax" {
+			continue
+		}
+		for line := range strings.Lines(s.Text) {
+			if strings.HasPrefix(line, "```") {
+				fenced = !fenced
+				continue
+			}
+			first := strings.Fields(line)
+			if fenced && len(first) > 0 && first[0] == word {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // titles are those of all sections.
 func (p Page) titles() []string {
 	all := make([]string, 0, len(p.Sections))
