@@ -99,6 +99,9 @@ func TestAGatewayBacksItselfUp(t *testing.T) {
 	if out, err = command("backup", "", "list", folder); err != nil || !strings.Contains(out, all[0].Path) {
 		t.Error(out, err)
 	}
+	if out, err = command("backup", "", "list", filepath.Join(folder, "none")); err == nil || !strings.Contains(err.Error(), "none: no such file") || out != "" {
+		t.Error(out, err)
+	}
 	if out, err = command("backup", "", "list", "--config", config, "--json"); err != nil || !json.Valid([]byte(out)) {
 		t.Error(out, err)
 	}

@@ -49,6 +49,9 @@ func listBackupsCommand() *cobra.Command {
 				}
 				folder = b.Folder
 			}
+			if _, err := os.Stat(folder); err != nil { // to backup.List it is one without backups, which it may yet become
+				return fmt.Errorf("listing the backups: %w", err)
+			}
 			all, err := backup.List(folder)
 			if err != nil {
 				return err

@@ -24,7 +24,7 @@ import (
 
 const queryHelp = `
 Shows events, narrowed by the same filters as in the console: the last ones of a running gateway's journal, or, where files are named, those of the files
-("-" is standard input; encrypted ones come from ` + "`convosphere events open`" + `). The newest stands last.
+("-" is standard input; encrypted ones come from ` + "`convosphere events open`" + `). The newest stands last; that none matches is said on standard error.
 
 	convosphere events query --since -1h --verdict refused --client 192.0.2.0/24
 	convosphere events query --action 'login*' --outcome failure --csv
@@ -79,6 +79,9 @@ func eventsQueryCommand() *cobra.Command {
 		}
 		if err := f.print(cmd.OutOrStdout(), rows); err != nil {
 			return err
+		}
+		if len(rows) == 0 {
+			cmd.PrintErrln("no event matches")
 		}
 		for _, note := range notes {
 			cmd.PrintErrln(note)

@@ -76,6 +76,9 @@ func TestEventsQueryCommand(t *testing.T) {
 	if got := query("--category", "web", "-n", "1"); strings.Count(got, "\n") != 1 || !strings.Contains(got, "192.0.2.7") {
 		t.Errorf("%q", got)
 	}
+	if got := query("--client", "203.0.113.9", "--json"); got != "no event matches\n" { // on standard error
+		t.Errorf("%q", got)
+	}
 	for _, args := range [][]string{
 		{"query", "--address", socket, "--client", "everybody"}, {"query", "--address", socket, "-n", "0"}, {"query", "--address", socket, "--colour", "red"}, {"query", "--address", "unix//nowhere"},
 		{"tail", "--address", socket, "--level", "worst"}, {"tail", "--address", "unix//nowhere"}, {"query", "--json", "--csv"}, {"query", "no such file"},
@@ -102,7 +105,7 @@ func TestEventsQueryFiles(t *testing.T) {
 		lines int
 		has   string
 	}{
-		{[]string{file, "--client", "192.0.2.3", "-n", "1000"}, 51, "1 lines are no events"}, {[]string{file}, 101, ""}, {[]string{file, "--outcome", "success", "--client", "192.0.2.3"}, 1, "no events"},
+		{[]string{file, "--client", "192.0.2.3", "-n", "1000"}, 51, "1 lines are no events"}, {[]string{file}, 101, ""}, {[]string{file, "--outcome", "success", "--client", "192.0.2.3"}, 2, "no event matches"},
 		{[]string{"-", "--since", "2019-01-01", "--until", "2020-01-01T00:00:01Z", "-n", "1000"}, 10, ""}, {[]string{file, "--json", "-n", "3"}, 4, `"id":"E499"`},
 	} {
 		var out bytes.Buffer
