@@ -212,3 +212,24 @@ func TestWhoRotates(t *testing.T) {
 		t.Error("off rotates")
 	}
 }
+
+// A data folder that everybody may write to stops a load, unless file_modes has it told alone.
+func TestADataFolderOpenToAll(t *testing.T) {
+	t.Cleanup(func() { _ = caddy.Stop() })
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := load(t, map[string]any{"data_dir": dir}); err == nil || !strings.Contains(err.Error(), "everybody may write to the folder") {
+		t.Error(err)
+	}
+	if _, err := load(t, map[string]any{"data_dir": dir, "file_modes": "warn"}); err != nil {
+		t.Error(err)
+	}
+	if err := os.Chmod(dir, 0o775|os.ModeSetgid); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := load(t, map[string]any{"data_dir": dir}); err != nil {
+		t.Error("as Kubernetes makes it:", err)
+	}
+}

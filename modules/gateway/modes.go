@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"path/filepath"
 	"strings"
 
@@ -13,7 +14,7 @@ import (
 )
 
 // kept are the folders below the data folder that the gateway keeps things in. Whatever else lies there is not its own.
-var kept = []string{"events", "audit", "waf", "policy", "uploads", "quarantine", "spool", "configurations"}
+var kept = []string{"events", "audit", "waf", "policy", "uploads", "quarantine", "spool", "configurations", "journal"}
 
 func (a *App) parseFileModes(d *caddyfile.Dispenser) error {
 	if err := one(d, &a.FileModes); err != nil {
@@ -42,7 +43,7 @@ func (a *App) checkModes() error {
 			}
 		}
 	}
-	err := modes.Check(paths...)
+	err := errors.Join(modes.CheckFolder(a.DataDir), modes.Check(paths...))
 	if err != nil && a.FileModes == "warn" {
 		a.logger.Warn("files are open to others", zap.Error(err))
 		return nil

@@ -51,6 +51,28 @@ func Check(paths ...string) error {
 	return complaint(bad)
 }
 
+// CheckFolder returns an error for a folder that everybody may write to: whoever does can put a folder of their own in the place of one that is kept there. Its group may
+// (Kubernetes' fsGroup has it so), and so may everybody where the sticky bit keeps others' files. One that is missing is fine.
+func CheckFolder(path string) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("looking at the modes of files: %w", err)
+	}
+	if info.IsDir() && anybodys(info.Mode(), mounted(info)) {
+		return fmt.Errorf("everybody may write to the folder %s (mode %o): run chmod o-w on it", path, info.Mode().Perm())
+	}
+	return nil
+}
+
+// anybodys tells whether everybody may put other files in the place of those in the folder. One of root's that has our own group set is Kubernetes' emptyDir with an fsGroup:
+// it has mode 2777, which its user can't change, and lies where only the pod gets.
+func anybodys(mode fs.FileMode, mounted bool) bool {
+	return mode.Perm()&0o002 != 0 && mode&fs.ModeSticky == 0 && (!mounted || mode&fs.ModeSetgid == 0)
+}
+
 // isOpen tells whether others can read or write the file, or write into the folder.
 func isOpen(d fs.DirEntry) (bool, error) {
 	if !d.Type().IsRegular() && !d.IsDir() {
@@ -72,8 +94,13 @@ func isOpen(d fs.DirEntry) (bool, error) {
 // Others tells whether others than this process's user can read or write the file. A file of root's that our own group reads is ours: so does Kubernetes
 // mount secrets for a user who is not root (fsGroup).
 func Others(info fs.FileInfo) bool {
+	return others(info.Mode().Perm(), mounted(info))
+}
+
+// mounted tells whether it is root's, for our own group.
+func mounted(info fs.FileInfo) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
-	return others(info.Mode().Perm(), ok && st.Uid == 0 && os.Geteuid() != 0 && int(st.Gid) == os.Getegid())
+	return ok && st.Uid == 0 && os.Geteuid() != 0 && int(st.Gid) == os.Getegid()
 }
 
 func others(perm fs.FileMode, mounted bool) bool {

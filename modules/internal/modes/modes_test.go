@@ -71,3 +71,34 @@ func TestALinkedFolderIsLookedInto(t *testing.T) {
 		t.Errorf("a file that others can read, behind a link: %v", err)
 	}
 }
+
+// A folder that everybody may write to is refused; one that its group may write to, as Kubernetes' fsGroup makes it, is not.
+func TestCheckFolder(t *testing.T) {
+	dir := t.TempDir()
+	for mode, fine := range map[os.FileMode]bool{
+		0o700: true, 0o755: true, 0o775 | os.ModeSetgid: true, 0o777 | os.ModeSticky: true, 0o777: false, 0o702: false, 0o777 | os.ModeSetgid: false,
+	} {
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := CheckFolder(dir); (err == nil) != fine || err != nil && !strings.Contains(err.Error(), "chmod o-w") {
+			t.Errorf("mode %v: %v", mode, err)
+		}
+	}
+	if err := CheckFolder(filepath.Join(dir, "none")); err != nil {
+		t.Error(err)
+	}
+}
+
+// An emptyDir of Kubernetes with an fsGroup is taken, and no other folder of root's that everybody may write to.
+func TestAnybodys(t *testing.T) {
+	for _, c := range []struct {
+		mode    os.FileMode
+		mounted bool
+		want    bool
+	}{{0o777 | os.ModeSetgid, true, false}, {0o777 | os.ModeSetgid, false, true}, {0o777, true, true}, {0o775, false, false}, {0o777 | os.ModeSticky, false, false}} {
+		if got := anybodys(c.mode, c.mounted); got != c.want {
+			t.Errorf("%v, mounted %v: %v", c.mode, c.mounted, got)
+		}
+	}
+}
