@@ -22,6 +22,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/health"
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/inforce"
+	"github.com/convosphere/gateway/modules/internal/keyring"
 	"github.com/convosphere/gateway/modules/internal/link"
 	"github.com/convosphere/gateway/modules/internal/store"
 )
@@ -170,8 +171,22 @@ func (p *patient) files() {
 	if s, err := doctor.SpaceOf(p.app.DataDir); err == nil {
 		p.add(doctor.Room("disk", p.app.DataDir, s, need))
 	}
-	if _, err := os.ReadDir(p.app.Keys); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		p.fail("keys", "run this as the gateway's user, and give the folder to it", err)
+	p.keys()
+}
+
+// keys reads the key ring, making nothing of it. That there is none is well before the first start alone.
+func (p *patient) keys() {
+	const look, lost = "keys", "mount the key folder, or bring it back from a backup: convosphere restore"
+	err := keyring.Check(p.app.Keys)
+	switch _, none := os.Stat(p.app.DataDir); {
+	case err == nil:
+		p.add(doctor.Finding{Check: look, State: doctor.OK, Text: "the key ring is whole"})
+	case errors.Is(err, fs.ErrPermission):
+		p.fail(look, "run this as the gateway's user", err)
+	case errors.Is(err, fs.ErrNotExist) && errors.Is(none, fs.ErrNotExist):
+		p.add(doctor.Finding{Check: look, State: doctor.Warn, Text: "there is no key ring yet", Do: "start the gateway once, or name another folder with --config or --data"})
+	default:
+		p.fail(look, lost, err)
 	}
 }
 
@@ -271,6 +286,10 @@ func (p *patient) database(ctx context.Context) {
 func (p *patient) running() {
 	admin := host.Admin{Address: p.address, Config: p.config, Adapter: p.adapter}
 	raw, err := admin.Call(http.MethodGet, "/gateway/health", nil, nil)
+	if errors.Is(err, host.ErrNoAnswer) && p.address != "" { // it was named, so it should
+		p.fail("running", "start the gateway, or name its admin address", err)
+		return
+	}
 	if errors.Is(err, host.ErrNoAnswer) {
 		p.add(doctor.Finding{Check: "running", State: doctor.OK, Text: "no gateway answers at the admin address"})
 		return

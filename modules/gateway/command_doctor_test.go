@@ -95,3 +95,29 @@ func TestDoctor(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 }
+
+// The key ring is read and not made, and a gateway that was named has to answer.
+func TestDoctorLooksAtKeysAndAddress(t *testing.T) {
+	data := people(t, "ursula")
+	config := configured(t, `{"data_dir":"`+data+`"}`)
+	found := examined(t, "--config", config, "--address", "127.0.0.1:1")
+	if found["keys"].State != doctor.OK || found["running"].State != doctor.Fail {
+		t.Errorf("%+v %+v", found["keys"], found["running"])
+	}
+	root := filepath.Join(data, "keys", "root.key")
+	if err := os.WriteFile(root, make([]byte, 31), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if f := examined(t, "--config", config)["keys"]; f.State != doctor.Fail {
+		t.Errorf("a short key: %+v", f)
+	}
+	if err := os.RemoveAll(filepath.Join(data, "keys")); err != nil {
+		t.Fatal(err)
+	}
+	if f := examined(t, "--config", config)["keys"]; f.State != doctor.Fail || !strings.Contains(f.Do, "convosphere restore") {
+		t.Errorf("no keys: %+v", f)
+	}
+	if _, err := os.Stat(filepath.Join(data, "keys")); err == nil {
+		t.Error("looking made a key folder")
+	}
+}
