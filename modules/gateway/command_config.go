@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -165,8 +166,32 @@ func diffConfigs(w io.Writer, b configs.Book, args []string) error {
 		_, err = fmt.Fprintf(w, "%d and %d are the same\n", old.Number, fresh.Number)
 	case n == 0:
 		_, err = fmt.Fprintf(w, "%d and %d differ in secrets, or in the order of what has none\n", old.Number, fresh.Number)
+	case secretsDiffer(old, fresh):
+		_, err = fmt.Fprintln(w, "and secrets, which are not shown, differ")
 	}
 	return err
+}
+
+// secretsDiffer tells whether what is hidden of the two is not the same.
+func secretsDiffer(old, fresh configs.Version) bool {
+	var was, is inforce.Tree
+	if json.Unmarshal(old.Config, &was) != nil || json.Unmarshal(fresh.Config, &is) != nil {
+		return false // neither could have been shown
+	}
+	hidden := func(t inforce.Tree) map[string]string {
+		shown, _ := inforce.Hide("", t).(inforce.Tree)
+		seen, all := map[string]string{}, map[string]string{}
+		for _, s := range inforce.Flat(shown) {
+			seen[s.Name] = s.Value
+		}
+		for _, s := range inforce.Flat(t) {
+			if v, there := seen[s.Name]; there && v != s.Value {
+				all[s.Name] = s.Value
+			}
+		}
+		return all
+	}
+	return !maps.Equal(hidden(was), hidden(is))
 }
 
 func flatOf(v configs.Version) ([]inforce.Setting, error) {

@@ -64,6 +64,9 @@ func TestConfigurationsAreKept(t *testing.T) {
 	if out, err = configuration(t, "diff", "2", "--data", data); err != nil || !strings.Contains(out, "differ in secrets") {
 		t.Error(out, err)
 	}
+	if out, err = configuration(t, "diff", "1", "3", "--data", data); err != nil || !strings.Contains(out, "+ apps.gateway.node = two\n") || !strings.Contains(out, "secrets, which are not shown, differ") || strings.Contains(out, "hunter") {
+		t.Error(out, err)
+	}
 	file := filepath.Join(t.TempDir(), "was.json")
 	if out, err = configuration(t, "restore", "1", file, "--data", data); err != nil || !strings.Contains(out, "convosphere reload") {
 		t.Error(out, err)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/convosphere/gateway/modules/internal/modes"
@@ -21,11 +22,19 @@ func Folders(data, keys, database string) []Finding {
 		return []Finding{fail("data-folder", "run this as the gateway's user", "%s can't be looked at: %v", data, err)}
 	}
 	all := []Finding{writable(data, info)}
-	paths := []string{data, keys}
+	paths := []string{data}
+	others := []string{keys}
 	if database != "" {
-		paths = append(paths, database, database+"-wal", database+"-shm")
+		others = append(others, database, database+"-wal", database+"-shm")
 	}
-	if err := modes.Check(paths...); err != nil {
+	for _, path := range others {
+		if !strings.HasPrefix(path, data+string(filepath.Separator)) { // or it is looked at with all of it
+			paths = append(paths, path)
+		}
+	}
+	if err := modes.Check(paths...); errors.Is(err, fs.ErrPermission) {
+		all = append(all, fail("file-modes", "run this as the gateway's user", "%v", err))
+	} else if err != nil {
 		all = append(all, fail("file-modes", "run chmod -R go-rwx on what is named", "%v", err))
 	} else {
 		all = append(all, ok("file-modes", "nobody else can read or change what the gateway keeps"))
