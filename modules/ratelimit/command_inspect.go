@@ -2,12 +2,14 @@ package ratelimit
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -26,7 +28,8 @@ func statusCommand() *cobra.Command {
 KEY says who, by the words of a zone's key, and several say more of one request:
   ` + strings.ReplaceAll(describeHelp, ", ", "\n  ") + `
 
-What a request lacks is counted by its client, as the gateway does it: client=192.0.2.1 alone is a request of nobody from there.`
+What a request lacks is counted by its client, as the gateway does it: client=192.0.2.1 alone is a request of nobody from there. Zones whose store does not answer
+are an error, also with --json.`
 	gateway.Register(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "JSON for programs")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -41,9 +44,38 @@ What a request lacks is counted by its client, as the gateway does it: client=19
 		if err != nil {
 			return err
 		}
-		return printAnswer(cmd.OutOrStdout(), raw, asJSON, func(w io.Writer, a answer) { printStatus(w, a.Zones) })
+		err = printAnswer(cmd.OutOrStdout(), raw, asJSON, func(w io.Writer, a answer) {
+			asked := slices.DeleteFunc(slices.Clone(a.Zones), func(s standing) bool { return s.Error != "" })
+			if len(asked) > 0 || len(a.Zones) == 0 {
+				printStatus(w, asked)
+			}
+		})
+		if err != nil {
+			return err
+		}
+		cmd.SilenceUsage = true // the command was written rightly
+		return unasked(raw)
 	}
 	return cmd
+}
+
+// unasked says once why zones could not be asked: the store that is away is all of theirs.
+func unasked(raw []byte) error {
+	var a answer
+	if err := json.Unmarshal(raw, &a); err != nil {
+		return fmt.Errorf("reading the gateway's answer: %w", err)
+	}
+	var names []string
+	var why string
+	for _, s := range a.Zones {
+		if s.Error != "" {
+			names, why = append(names, s.Zone), cmp.Or(why, s.Error)
+		}
+	}
+	if names == nil {
+		return nil
+	}
+	return fmt.Errorf("%s could not be asked: %s", strings.Join(names, ", "), why)
 }
 
 func topCommand() *cobra.Command {
@@ -107,8 +139,8 @@ func printStatus(w io.Writer, zones []standing) {
 		if s.Level != "" {
 			name += " (" + s.Level + ": a quarter)"
 		}
-		if why := s.Unknown + s.Error; why != "" {
-			fmt.Fprintf(w, "%s\t%s\t%s\t-\t-\t%s\n", name, s.Limit, strings.Join(s.CountedBy, " "), why)
+		if s.Unknown != "" {
+			fmt.Fprintf(w, "%s\t%s\t%s\t-\t-\t%s\n", name, s.Limit, strings.Join(s.CountedBy, " "), s.Unknown)
 			continue
 		}
 		next := "now"

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/convosphere/gateway/modules/internal/redistest"
 	"github.com/convosphere/gateway/modules/internal/store"
 )
 
@@ -87,6 +88,25 @@ func TestInspectCommands(t *testing.T) {
 	for _, args := range [][]string{{"status"}, {"status", "client"}, {"status", "client=nobody"}, {"top", "--by", "name"}, {"top", "-n", "0"}, {"top", "x"}} {
 		if out, err := command(t, args...); err == nil {
 			t.Errorf("%v: %s", args, out)
+		}
+	}
+}
+
+// A store that is away is said once, whatever the number of zones, and is an error.
+func TestStatusWithoutTheStore(t *testing.T) {
+	s := redistest.Start(t)
+	mustLoad(t, "gw_rate_limit", openRedis(t, s))
+	if out, err := command(t, "status", "client=192.0.2.1"); err != nil || !strings.Contains(out, "client=192.0.2.1") {
+		t.Fatal(out, err)
+	}
+	s.Kill()
+	for _, more := range [][]string{nil, {"--json"}} {
+		out, err := command(t, append([]string{"status", "client=192.0.2.1"}, more...)...)
+		if err == nil || strings.Count(err.Error(), "could not be asked: ") != 1 || !strings.Contains(err.Error(), "client, ") {
+			t.Errorf("%v: %v\n%s", more, err, out)
+		}
+		if more == nil && out != "" {
+			t.Errorf("in place of a table: %s", out)
 		}
 	}
 }
