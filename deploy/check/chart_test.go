@@ -212,7 +212,7 @@ func TestChartFaultsAreFound(t *testing.T) {
 		"a field doubled":       {"statefulset.yaml", "enableServiceLinks: false\n", "enableServiceLinks: false\n      enableServiceLinks: true\n"},
 		"a number as text":      {"scale.yaml", "maxReplicas: {{ .Values.autoscaling.max }}", `maxReplicas: "many"`},
 		"what must be there":    {"scale.yaml", "maxReplicas: {{ .Values.autoscaling.max }}", ""},
-		"killed in its grace":   {"statefulset.yaml", "add .Values.shutdownDelay .Values.gracePeriod 25", "add 0 1"},
+		"killed in its grace":   {"statefulset.yaml", "add .Values.shutdownDelay .Values.gracePeriod 35", "add 0 1"},
 		"a budget of nothing":   {"scale.yaml", "matchLabels:\n      {{- include \"gw.gateway\" . | nindent 6 }}", "matchLabels: {app: other}"},
 		"a probe of no port":    {"statefulset.yaml", "httpGet: {path: /readyz, port: health}", "httpGet: {path: /readyz, port: heatlh}"},
 		"a volume of nothing":   {"statefulset.yaml", "{name: tmp, mountPath: /tmp}", "{name: temp, mountPath: /tmp}"},

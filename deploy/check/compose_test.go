@@ -129,7 +129,7 @@ func TestComposeFaultsAreFound(t *testing.T) {
 		"another's secrets":      {"source: secrets-chat, target: /run/secrets/chat", "source: secrets-redis, target: /run/secrets/chat"},
 		"a password":             {"POSTGRES_PASSWORD_FILE: /run/secrets/postgres/password", "POSTGRES_PASSWORD: hunter2"},
 		"forwarding":             {`sysctls: {net.ipv4.ip_forward: "0", net.ipv6.conf.all.forwarding: "0"}`, "sysctls: {}"},
-		"killed in its grace":    {"stop_grace_period: 60s", "stop_grace_period: 10s"},
+		"killed in its grace":    {"stop_grace_period: 75s", "stop_grace_period: 10s"},
 		"the newest, whatever":   {"image: redis:7.4-bookworm", "image: redis:latest"},
 		"the host's network":     {"network_mode: none", "network_mode: host"},
 		"what compose knows not": {"stop_grace_period: 60s", "stop_grace_periods: 60s"},

@@ -52,10 +52,13 @@ func Parse(name, dataDir string) (Config, error) {
 type DB struct {
 	sql      *sql.DB
 	postgres bool
-	writing  chan struct{} // SQLite: holds one while this process writes
-	prepared sync.Map      // of *sql.Stmt, by the query as it is written
-	files    *link.Files   // PostgreSQL: what verifies the link; nil: nothing does
-	observer atomic.Pointer[func(context.Context, []Rows)]
+	writing  chan struct{}                                 // SQLite: holds one while this process writes
+	prepared sync.Map                                      // of *sql.Stmt, by the query as it is written
+	files    *link.Files                                   // PostgreSQL: what verifies the link; nil: nothing does
+	observer atomic.Pointer[func(context.Context, []Rows)] // the last of observers
+
+	observing sync.Mutex
+	observers []*func(context.Context, []Rows)
 }
 
 // Open connects and migrates. Close it.

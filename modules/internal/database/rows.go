@@ -82,8 +82,21 @@ var untold = map[string]string{
 // Observe has f told of the rows that each transaction changed, once it is committed. f must not wait. Of several, the last is told; stop ends it.
 func (db *DB) Observe(f func(ctx context.Context, rows []Rows)) (stop func()) {
 	p := &f
+	db.observing.Lock()
+	defer db.observing.Unlock()
+	db.observers = append(db.observers, p)
 	db.observer.Store(p)
-	return func() { db.observer.CompareAndSwap(p, nil) }
+	return func() {
+		db.observing.Lock()
+		defer db.observing.Unlock()
+		// The one before is told again: where a reload fails, its configuration goes on.
+		db.observers = slices.DeleteFunc(db.observers, func(o *func(context.Context, []Rows)) bool { return o == p })
+		if n := len(db.observers); n > 0 {
+			db.observer.Store(db.observers[n-1])
+			return
+		}
+		db.observer.Store(nil)
+	}
 }
 
 // note adds what a statement did.

@@ -123,6 +123,38 @@ func TestObserve(t *testing.T) {
 	}
 }
 
+// A reload that fails ends its observer; that of the configuration in force is told on.
+func TestObserveAfterAReloadThatFailed(t *testing.T) {
+	db, err := OpenScratch(t.Context(), filepath.Join(t.TempDir(), "all.db"), Latest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	told := map[string]int{}
+	observe := func(name string) func() {
+		return db.Observe(func(_ context.Context, rows []Rows) { told[name] += len(rows) })
+	}
+	change := func(prefix string) {
+		t.Helper()
+		if _, err := db.Exec(t.Context(), `INSERT INTO bans (prefix, reason, source, created, expires) VALUES (?, ?, ?, ?, ?)`, prefix, "the reason", "operator", 1, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	inForce := observe("in force")
+	refused := observe("refused")
+	change("192.0.2.1/32")
+	refused()
+	change("192.0.2.2/32")
+	next := observe("next")
+	inForce()
+	change("192.0.2.3/32")
+	next()
+	change("192.0.2.4/32")
+	if told["in force"] != 1 || told["refused"] != 1 || told["next"] != 1 {
+		t.Errorf("told %v, want each once", told)
+	}
+}
+
 type one struct{ uncounted }
 
 func (one) RowsAffected() (int64, error) { return 1, nil }

@@ -30,9 +30,16 @@ func (c *Conn) drain() {
 	c.awaitPause(busiest)
 	c.draining.Store(true)
 	c.awaitPause(answers)
-	c.in.tell(closeFrame(In, CodeGoingAway, ""), nil)
+	// A back end that does not read what a client keeps sending keeps nobody here: told or not, the client is, and then the connections are cut.
+	c.mu.Lock()
+	c.cutAfter(parting + grace)
+	c.mu.Unlock()
 	end := time.NewTimer(parting)
 	defer end.Stop()
+	if !c.in.tell(closeFrame(In, CodeGoingAway, ""), end.C) {
+		c.farewell()
+		return
+	}
 	select {
 	case <-c.ctx.Done(): // the back end has closed, or somebody else has
 	case <-end.C:

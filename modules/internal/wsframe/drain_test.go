@@ -1,6 +1,7 @@
 package wsframe_test
 
 import (
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -123,5 +124,36 @@ func TestSocketsAreNoted(t *testing.T) {
 				t.Fatal("it is still noted")
 			}
 		}
+	})
+}
+
+// A back end that reads nothing of what a client keeps sending does not keep the gateway from ending, nor the client from being told.
+func TestDrainWithABackEndThatReadsNothing(t *testing.T) {
+	b := &raw{}
+	through(t, b.start, nil, func(t *testing.T, g *gate) {
+		p := dial(t, g)
+		b.conn(t) // and nobody reads on it
+		c := socketOf(t, g)
+		var sent atomic.Int64
+		flooded := make(chan struct{})
+		go func() {
+			defer close(flooded)
+			flood := frame(2, strings.Repeat("x", 60_000), true)
+			for {
+				if _, err := p.Write(flood); err != nil {
+					return
+				}
+				sent.Add(1)
+			}
+		}()
+		for last, since := int64(-1), time.Now(); time.Since(since) < time.Second; time.Sleep(10 * time.Millisecond) {
+			if n := sent.Load(); n != last {
+				last, since = n, time.Now()
+			}
+		}
+		c.Drain()
+		g.over(t, 30*time.Second)
+		p.vanish()
+		<-flooded
 	})
 }
