@@ -246,7 +246,10 @@ func (p *patient) store(ctx context.Context) {
 		return
 	}
 	p.add(doctor.Link("link-redis", hosts, p.app.StoreTLS != nil || strings.HasPrefix(p.app.Store, "rediss")))
-	c, err := store.NewClient(p.app.Store)
+	if len(hosts) > 0 && p.app.PlainLinks != "warn" {
+		return // the gateway refuses it, and nor is its password sent there in the clear from here
+	}
+	c, err := store.NewClient(p.app.Store, p.app.storeOptions()...)
 	if err != nil {
 		p.fail("redis", "mend the address, or the files that it names", err)
 		return
@@ -268,6 +271,9 @@ func (p *patient) database(ctx context.Context) {
 	}
 	if place.Database.Postgres != "" {
 		p.add(doctor.Link("link-database", hosts, strings.Contains(p.app.Database, "sslmode=verify-full")))
+	}
+	if len(hosts) > 0 && p.app.PlainLinks != "warn" {
+		return // likewise
 	}
 	db, err := database.OpenToRead(ctx, place.Database)
 	if errors.Is(err, fs.ErrNotExist) {

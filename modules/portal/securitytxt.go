@@ -74,7 +74,7 @@ func addressOf(field, address string, schemes ...string) error {
 			}
 		}
 	}
-	return fmt.Errorf("security_txt: %s: %q is no address that begins with %s", field, address, strings.Join(schemes, ": or ")+":")
+	return fmt.Errorf("security_txt: %s: %q is no address that begins with %s", field, address, strings.Join(schemes, ":, ")+":")
 }
 
 // text is the file as it is at a time.

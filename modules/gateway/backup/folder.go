@@ -98,7 +98,7 @@ func Latest(folder string) (File, error) {
 }
 
 // Keep says which backups of a folder stay: so many of the newest, and the newest of so many days and weeks that have any. By what stands in the folder, not by
-// the clock: one that jumps ahead deletes nothing.
+// the clock: one that jumps ahead deletes nothing. What says that it was made later than now, by another clock, counts for nothing and stays.
 type Keep struct{ Last, Daily, Weekly int }
 
 // kept tells which of the times, the newest first, stay.
@@ -137,6 +137,7 @@ func tidy(folder, good string, keep Keep, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	all = slices.DeleteFunc(all, func(f File) bool { return f.Made.After(now.Add(ahead)) })
 	made := make([]time.Time, len(all))
 	for i, f := range all {
 		made[i] = f.Made

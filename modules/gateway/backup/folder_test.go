@@ -74,9 +74,11 @@ func TestTidyTouchesNothingElse(t *testing.T) {
 	day := func(d int) string { return fileName(time.Date(2026, 11, d, 3, 0, 0, 0, time.UTC), "a") }
 	good := day(20)
 	old := time.Now().Add(-48 * time.Hour)
+	// Those of a node whose clock is wrong hold no places of the good ones.
+	ahead := []string{fileName(time.Now().AddDate(10, 0, 0), "b"), fileName(time.Now().AddDate(10, 0, 1), "b")}
 	for _, name := range []string{
 		good, day(21), day(22), day(19), day(18), "mine.backup", "convosphere-notes.backup", ".backup-123", ".backup-456",
-		day(1) + damaged, day(2) + damaged, "other.damaged",
+		day(1) + damaged, day(2) + damaged, "other.damaged", ahead[0], ahead[1],
 	} {
 		must(t, os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600))
 	}
@@ -89,7 +91,7 @@ func TestTidyTouchesNothingElse(t *testing.T) {
 	for _, e := range entries {
 		got = append(got, e.Name())
 	}
-	want := []string{good, day(21), day(22), "mine.backup", "convosphere-notes.backup", ".backup-456", day(2) + damaged, "other.damaged", day(3)}
+	want := []string{good, day(21), day(22), "mine.backup", "convosphere-notes.backup", ".backup-456", day(2) + damaged, "other.damaged", day(3), ahead[0], ahead[1]}
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Errorf("left %v\nwant %v", got, want)

@@ -16,6 +16,8 @@ import (
 
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/convosphere/gateway/modules/internal/modes"
 )
 
 // Secret opens a backup: a passphrase or the key of a file.
@@ -74,7 +76,7 @@ func private(what, path string, most int64) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the %s: %w", what, err)
 	}
-	if info.Mode().Perm()&0o077 != 0 {
+	if modes.Others(info) {
 		return nil, fmt.Errorf("%s %s can be read by others (mode %o): run chmod 600 on it", what, path, info.Mode().Perm())
 	}
 	raw, err := io.ReadAll(io.LimitReader(f, most))
