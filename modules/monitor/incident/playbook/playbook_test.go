@@ -31,12 +31,12 @@ func builtIn(t testing.TB) *Set {
 
 // What comes with the gateway is whole: each has each phase that ends an incident, and names commands that there are.
 func TestBuiltIn(t *testing.T) {
-	readme, err := os.ReadFile("../../../../README.md")
+	page, err := os.ReadFile("../../../../docs/commands.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	known := map[string]bool{"convosphere restore": true} // written as `backup\|restore FILE`
-	for _, row := range regexp.MustCompile("(?m)^\\| `convosphere ([a-z]+) ?([^`]*)`").FindAllStringSubmatch(string(readme), -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `convosphere ([a-z]+) ?([^`]*)`").FindAllStringSubmatch(string(page), -1) {
 		known["convosphere "+row[1]] = true
 		first, _, _ := strings.Cut(row[2], " ")
 		for _, sub := range strings.FieldsFunc(first+` `+strings.ReplaceAll(row[2], `\|`, " "), func(r rune) bool { return r == ' ' || r == '|' || r == '\\' }) {
