@@ -58,6 +58,11 @@ func TestSticky(t *testing.T) {
 		{"user", func(i int) *http.Request { return request("u1", fmt.Sprint("s", i), fmt.Sprint("192.0.2.", i)) }},
 		{"session", func(i int) *http.Request { return request("u1", "s1", fmt.Sprint("192.0.2.", i)) }},
 		{"client", func(i int) *http.Request { return request(fmt.Sprint("u", i), "s", "192.0.2.1") }},
+		{"client", func(int) *http.Request { // where no handler of the gateway stands before the proxy
+			r := httptest.NewRequest("GET", "/", nil)
+			r.RemoteAddr = "192.0.2.1:4711"
+			return r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{}))
+		}},
 	} {
 		p := policy(c.sticky)
 		first := p.Select(back, c.like(0), nil)

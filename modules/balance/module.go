@@ -107,9 +107,12 @@ func (p *Policy) choose(r *http.Request, targets []pick.Target, weights []float6
 
 // key is what the request sticks by, "" where nothing is known of it.
 func (p *Policy) key(r *http.Request) string {
-	rc := reqctx.From(r.Context())
-	if p.Sticky == "" || rc == nil {
+	if p.Sticky == "" {
 		return ""
+	}
+	rc := reqctx.From(r.Context())
+	if rc == nil { // no handler of the gateway stands before this: nobody is known, and the client is who connects
+		rc = new(reqctx.Request)
 	}
 	id := rc.Identity
 	switch {
