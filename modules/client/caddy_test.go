@@ -16,6 +16,7 @@ import (
 
 	"github.com/convosphere/gateway/test/golden"
 	"github.com/convosphere/gateway/test/listen"
+	"github.com/convosphere/gateway/test/stop"
 )
 
 // seen is what a back end got of one request.
@@ -56,7 +57,7 @@ func serveTrusting(t *testing.T, proxies, site string) string {
 	}
 	cfg := fmt.Sprintf("{\n\tadmin off\n\tpersist_config off\n\tauto_https off\n\tservers {\n\t\tprotocols h1 h2c\n\t\ttrusted_proxies static %s\n\t}\n\tlog {\n\t\toutput discard\n\t}\n}\nhttp://:%s {\n\tbind 127.0.0.1\n%s\n}\n", proxies, addr[strings.LastIndexByte(addr, ':')+1:], site)
 	load(t, cfg)
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	return addr
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/host"
+	"github.com/convosphere/gateway/test/stop"
 )
 
 func TestAbuseCaddyfile(t *testing.T) {
@@ -60,7 +61,7 @@ func TestAbuseCaddyfile(t *testing.T) {
 // Scores outlive a reload, good or bad; the rules are those of the configuration that runs.
 func TestAbuseOverReloads(t *testing.T) {
 	dir, bad := t.TempDir(), netip.MustParseAddr("192.0.2.66")
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	with := func(rules map[string]any) map[string]any { return map[string]any{"data_dir": dir, "abuse": rules} }
 	g, err := load(t, with(nil))
 	if err != nil {
@@ -97,7 +98,7 @@ func TestAbuseOverReloads(t *testing.T) {
 // Bans grow, are made once by gateways that ban at the same time, and never for who is exempt.
 func TestBansGrow(t *testing.T) {
 	dir := t.TempDir()
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	if _, err := load(t, map[string]any{"data_dir": dir, "allow": []string{"203.0.113.0/28"}}); err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +161,7 @@ func becomes(t *testing.T, g *ground.Ground, client netip.Prefix, banned bool) {
 
 func TestAbuseAPI(t *testing.T) {
 	dir := t.TempDir()
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	g, err := load(t, map[string]any{"data_dir": dir, "allow": []string{"203.0.113.0/28"}})
 	if err != nil {
 		t.Fatal(err)

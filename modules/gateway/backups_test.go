@@ -9,10 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/convosphere/gateway/modules/gateway/backup"
 	"github.com/convosphere/gateway/modules/internal/health"
+	"github.com/convosphere/gateway/test/stop"
 )
 
 func TestBackupCaddyfile(t *testing.T) {
@@ -53,7 +52,7 @@ func TestBackupCaddyfileErrors(t *testing.T) {
 
 // A key that is missing, or that others can read, is told at the load rather than in the night when it is needed.
 func TestBackupsNeedTheirKeyAtTheLoad(t *testing.T) {
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	dir := t.TempDir()
 	open := newKey(t)
 	if err := os.Chmod(open, 0o644); err != nil {

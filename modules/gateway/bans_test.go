@@ -12,6 +12,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/ban"
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/test/golden"
+	"github.com/convosphere/gateway/test/stop"
 )
 
 func TestBansCaddyfile(t *testing.T) {
@@ -54,7 +55,7 @@ func loadCaddyfile(t *testing.T, caddyfile string) *ground.Ground {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	a, err := caddy.ActiveContext().App("gateway")
 	if err != nil {
 		t.Fatal(err)

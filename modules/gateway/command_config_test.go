@@ -10,6 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/spf13/cobra"
+
+	"github.com/convosphere/gateway/test/stop"
 )
 
 func configuration(t *testing.T, args ...string) (string, error) {
@@ -26,7 +28,7 @@ func configuration(t *testing.T, args ...string) (string, error) {
 
 // Each configuration that comes in force is kept, and one that is loaded again is no other.
 func TestConfigurationsAreKept(t *testing.T) {
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	data := t.TempDir()
 	put := func(node, secret string) {
 		t.Helper()

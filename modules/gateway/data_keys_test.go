@@ -10,9 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/convosphere/gateway/modules/internal/keyset"
+	"github.com/convosphere/gateway/test/stop"
 	"github.com/convosphere/gateway/test/transit"
 )
 
@@ -160,7 +159,7 @@ func masterFile(t *testing.T, seed byte) string {
 
 // From the key ring to a file to a service, by reloads; a configuration with a wrong master key does not load, and leaves the running one as it was.
 func TestMasterKeysChangeByReload(t *testing.T) {
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	dir := t.TempDir()
 	g, err := load(t, map[string]any{"data_dir": dir})
 	if err != nil {

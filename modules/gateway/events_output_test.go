@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/test/stop"
 )
 
 func TestOutputCaddyfile(t *testing.T) {
@@ -99,7 +100,7 @@ func (h *hook) setAway(away bool) {
 // Outputs outlive reloads with what waits in them, a load that fails changes none, and what waits at the end is there at the next start.
 func TestOutputsReload(t *testing.T) {
 	dir, first, second := t.TempDir(), newHook(t), newHook(t)
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	config := func(to string) map[string]any {
 		return map[string]any{"data_dir": dir, "events": map[string]any{"outputs": map[string]any{"hook": map[string]any{"kind": "webhook", "to": to}}}}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/geo/geotest"
+	"github.com/convosphere/gateway/test/stop"
 )
 
 // eventsOf are the events of a data folder as soon as enough says so.
@@ -55,7 +56,7 @@ func has(action string) func([]map[string]any) bool {
 
 // Events say which node they are of and where their address is; a reload with other files says otherwise.
 func TestEventsAreEnriched(t *testing.T) {
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	dir := t.TempDir()
 	networks := geotest.Networks(t, map[string]uint32{"192.0.2.0/24": 64500})
 	for _, c := range []struct {
@@ -115,7 +116,7 @@ func TestNodesAreNamed(t *testing.T) {
 
 // A reload that fails is recorded, also where somebody tries in vain to load what switches the gateway's guards off.
 func TestLoadsAreRecorded(t *testing.T) {
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	dir := t.TempDir()
 	if _, err := load(t, map[string]any{"data_dir": dir}); err != nil {
 		t.Fatal(err)
@@ -150,7 +151,7 @@ func TestLoadsAreRecorded(t *testing.T) {
 
 // Whoever calls the admin API is recorded, also in vain, without what they asked about.
 func TestAdminRequestsAreRecorded(t *testing.T) {
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	dir := t.TempDir()
 	if _, err := load(t, map[string]any{"data_dir": dir}); err != nil {
 		t.Fatal(err)

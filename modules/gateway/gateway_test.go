@@ -14,6 +14,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/keyring"
 	"github.com/convosphere/gateway/test/golden"
+	"github.com/convosphere/gateway/test/stop"
 )
 
 // adapt gives the app's JSON for the body of the global option.
@@ -101,7 +102,7 @@ func load(t *testing.T, app map[string]any) (*ground.Ground, error) {
 }
 
 func TestReload(t *testing.T) {
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	dir := t.TempDir()
 	a, err := load(t, map[string]any{"data_dir": dir})
 	if err != nil {
@@ -170,7 +171,7 @@ func blocked(t *testing.T) string {
 
 // A running gateway acts on a change of the key folder, and tells of it; a reload changes who rotates and when.
 func TestKeysOfARunningGateway(t *testing.T) {
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	dir := t.TempDir()
 	g, err := load(t, map[string]any{"data_dir": dir})
 	if err != nil {
@@ -215,7 +216,7 @@ func TestWhoRotates(t *testing.T) {
 
 // A data folder that everybody may write to stops a load, unless file_modes has it told alone.
 func TestADataFolderOpenToAll(t *testing.T) {
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o777); err != nil {
 		t.Fatal(err)

@@ -7,14 +7,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/convosphere/gateway/modules/internal/geo/geotest"
+	"github.com/convosphere/gateway/test/stop"
 )
 
 // A reload reads the country file anew where it has changed, and shares it where it has not.
 func TestCountryFile(t *testing.T) {
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	dir, ip := t.TempDir(), netip.MustParseAddr("192.0.2.1")
 	path := filepath.Join(dir, "places.mmdb")
 	geotest.WriteTo(t, path, geotest.Cities)

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/convosphere/gateway/modules/internal/ground"
@@ -22,6 +21,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/link"
 	"github.com/convosphere/gateway/modules/internal/redistest"
 	"github.com/convosphere/gateway/test/pki"
+	"github.com/convosphere/gateway/test/stop"
 )
 
 // states are the parts of a ground by name.
@@ -49,7 +49,7 @@ func turns(t *testing.T, g *ground.Ground, part string, want health.State, reaso
 }
 
 func TestHealthOfAnEmbeddedGateway(t *testing.T) {
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	dir := t.TempDir()
 	g, err := load(t, map[string]any{"data_dir": filepath.Join(dir, "data"), "database": "sqlite:" + filepath.Join(dir, "gateway.db"), "keys": filepath.Join(dir, "keys")})
 	if err != nil {
@@ -94,7 +94,7 @@ func TestHealthOfAnEmbeddedGateway(t *testing.T) {
 
 // A store that is away is degraded by design: what still works is said, and it is well again by itself.
 func TestHealthWithoutRedis(t *testing.T) {
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	redis := redistest.Start(t)
 	g, err := load(t, map[string]any{"data_dir": t.TempDir(), "store": "redis://" + redis.Addr})
 	if err != nil {
@@ -125,7 +125,7 @@ func TestWhyTellsNoSecrets(t *testing.T) {
 }
 
 func TestHealthOverTheAdminAddressAndAsMetrics(t *testing.T) {
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	g, err := load(t, map[string]any{"data_dir": t.TempDir()})
 	if err != nil {
 		t.Fatal(err)

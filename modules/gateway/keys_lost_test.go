@@ -11,11 +11,12 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/convosphere/gateway/modules/identity/directory"
+	"github.com/convosphere/gateway/test/stop"
 )
 
 // A key folder that is not mounted is told, and nothing is made in its place: the audit log stays where it is, and with the folder back all goes on.
 func TestKeysThatAreNotMountedAreNotReplaced(t *testing.T) {
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	data := people(t, "ursula") // as "user add" before the first start
 	keys, away := filepath.Join(data, "keys"), filepath.Join(data, "away")
 	app := map[string]any{"data_dir": data}
@@ -60,7 +61,7 @@ func TestKeysThatAreNotMountedAreNotReplaced(t *testing.T) {
 
 // A first start makes them.
 func TestAnEmptyDatabaseGetsNewKeys(t *testing.T) {
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	data := t.TempDir()
 	if _, err := load(t, map[string]any{"data_dir": data}); err != nil {
 		t.Fatal(err)

@@ -7,12 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/test/pki"
 	"github.com/convosphere/gateway/test/postgres"
 	"github.com/convosphere/gateway/test/redisfleet"
+	"github.com/convosphere/gateway/test/stop"
 )
 
 func TestLinksCaddyfile(t *testing.T) {
@@ -44,7 +43,7 @@ func TestLinksCaddyfile(t *testing.T) {
 
 // What would cross a network in the clear fails the load, before anything of it is sent.
 func TestPlainLinksAreRefused(t *testing.T) {
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	ca := pki.New(t, "ca.test")
 	open := ca.Client(t, "gateway")
 	if err := os.Chmod(open.Key, 0o644); err != nil {
@@ -79,7 +78,7 @@ func TestPlainLinksAreRefused(t *testing.T) {
 
 // Store, database and a stream of events, each with a server that takes nobody without a certificate.
 func TestLinksOverTLS(t *testing.T) {
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	over := redisfleet.NewTLS(t)
 	redis := redisfleet.StartOver(t, over)
 	ca := pki.New(t, "pg.test")

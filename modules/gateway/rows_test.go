@@ -8,16 +8,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/reqctx"
+	"github.com/convosphere/gateway/test/stop"
 )
 
 // Who changed a row is told with what they changed, also after a reload, and never the values.
 func TestRowsAreToldWithWho(t *testing.T) {
 	dir := t.TempDir()
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	config := map[string]any{"data_dir": dir}
 	if _, err := load(t, config); err != nil {
 		t.Fatal(err)

@@ -7,9 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/convosphere/gateway/modules/internal/trace"
+	"github.com/convosphere/gateway/test/stop"
 )
 
 func TestTracingCaddyfile(t *testing.T) {
@@ -44,7 +43,7 @@ func TestTracingOverReloads(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { took <- r.URL.Path }))
 	t.Cleanup(srv.Close)
 	dir := t.TempDir()
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	with := func(tracing map[string]any) map[string]any {
 		return map[string]any{"data_dir": dir, "tracing": tracing}
 	}

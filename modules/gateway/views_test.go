@@ -12,12 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/convosphere/gateway/modules/internal/abuse"
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/view"
 	"github.com/convosphere/gateway/modules/internal/view/viewtest"
+	"github.com/convosphere/gateway/test/stop"
 )
 
 func views(t *testing.T, app map[string]any) (*ground.Ground, *viewtest.Views) {
@@ -25,7 +24,7 @@ func views(t *testing.T, app map[string]any) (*ground.Ground, *viewtest.Views) {
 	if app["data_dir"] == nil {
 		app["data_dir"] = t.TempDir()
 	}
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	g, err := load(t, app)
 	if err != nil {
 		t.Fatal(err)

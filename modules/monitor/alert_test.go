@@ -20,6 +20,7 @@ import (
 	_ "github.com/convosphere/gateway/modules/identity"
 	"github.com/convosphere/gateway/modules/internal/mailtest"
 	"github.com/convosphere/gateway/modules/monitor/finding"
+	"github.com/convosphere/gateway/test/stop"
 )
 
 func TestAlertCaddyfile(t *testing.T) {
@@ -120,7 +121,7 @@ func aFinding(id string) *finding.Finding {
 // A finding is an incident, of which people are told by all that is configured, also by the mail server that accounts use; what can't be told waits, over reloads, to be retried.
 func TestPeopleAreTold(t *testing.T) {
 	dir, c := t.TempDir(), newChat(t)
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	post, _ := mailtest.Start(t)
 	identity := map[string]any{"mail": map[string]any{"server": "smtp://" + post.Addr, "from": "gw@example.org", "ca": post.CA}, "public_url": "https://gw.example"}
 	channels := []map[string]any{{"name": "ops", "kind": "slack", "to": []string{c.URL}}, {"name": "mail", "kind": "mail", "to": []string{"ops@example.org"}}}
@@ -168,7 +169,7 @@ func TestPeopleAreTold(t *testing.T) {
 // What happened to people is told in events by channel and incident, never by address or secret.
 func TestAlertEventsHoldNoAddress(t *testing.T) {
 	dir, c := t.TempDir(), newChat(t)
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	a, err := loadMonitor(t, dir, map[string]any{
 		"alerts": map[string]any{"channels": []map[string]any{{"name": "ops", "kind": "webhook", "to": []string{c.URL + "/SECRET-PATH"}, "secret": "SECRET-KEY"}}, "wait": 1}, "respond": map[string]any{"mode": "off"},
 	}, map[string]any{})

@@ -17,6 +17,8 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
+
+	"github.com/convosphere/gateway/test/stop"
 )
 
 // eventsCommand runs `convosphere events …`, which prints to out.
@@ -33,7 +35,7 @@ func eventsCommand(out io.Writer, stdin string, args ...string) error {
 // loadWithSocket is a gateway with an admin socket.
 func loadWithSocket(t *testing.T) (a *App, socket string) {
 	t.Helper()
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	dir := t.TempDir()
 	socket = "unix/" + filepath.Join(dir, "admin.sock")
 	raw := caddyconfig.JSON(map[string]any{

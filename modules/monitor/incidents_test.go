@@ -21,6 +21,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/view"
 	"github.com/convosphere/gateway/modules/monitor/finding"
 	"github.com/convosphere/gateway/modules/monitor/incident"
+	"github.com/convosphere/gateway/test/stop"
 )
 
 // worked is a gateway with one incident, and somebody who works on it.
@@ -36,7 +37,7 @@ type worked struct {
 func newWorked(t *testing.T, config map[string]any) *worked {
 	t.Helper()
 	dir := t.TempDir()
-	t.Cleanup(func() { _ = caddy.Stop() }) // before the folder goes
+	stop.After(t)
 	sock := filepath.Join(dir, "admin.sock")
 	config["respond"] = map[string]any{"mode": "off"}
 	raw := caddyconfig.JSON(map[string]any{

@@ -21,6 +21,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/view"
 	"github.com/convosphere/gateway/modules/monitor/finding"
 	"github.com/convosphere/gateway/modules/monitor/journal"
+	"github.com/convosphere/gateway/test/stop"
 )
 
 func TestJournalCaddyfile(t *testing.T) {
@@ -110,7 +111,7 @@ func request(client string, status int, fields ...zap.Field) *event.Event {
 
 func loadJournal(t *testing.T, dir string, journal map[string]any) *App {
 	t.Helper()
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	a, err := loadMonitor(t, dir, map[string]any{"journal": orEmpty(journal), "respond": map[string]any{"mode": "off"}}, map[string]any{})
 	if err != nil {
 		t.Fatal(err)
@@ -322,7 +323,7 @@ func waf2(e *event.Event) *event.Event {
 
 // Where events are encrypted on the disk, the journal is; where no journal is kept, there is none.
 func TestJournalIsSealedOrOff(t *testing.T) {
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	dir := t.TempDir()
 	load := func(gateway map[string]any) {
 		t.Helper()

@@ -7,11 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/convosphere/gateway/modules/internal/view"
 	"github.com/convosphere/gateway/modules/internal/view/viewtest"
 	_ "github.com/convosphere/gateway/modules/policy"
+	"github.com/convosphere/gateway/test/stop"
 )
 
 // addPeople puts accounts into a gateway's database: of each the id is ID- and its name.
@@ -34,7 +33,7 @@ func rolesOf(t *testing.T, a *App, name string) (roles string, disabled int) {
 
 // A review from its beginning to its signature, by the actions that the console offers, against the accounts and grants of a real gateway.
 func TestReviewInTheConsole(t *testing.T) {
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	a, err := loadMonitor(t, t.TempDir(), map[string]any{}, map[string]any{})
 	if err != nil {
 		t.Fatal(err)

@@ -8,18 +8,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/convosphere/gateway/modules/internal/inforce"
 	"github.com/convosphere/gateway/modules/internal/view"
 	"github.com/convosphere/gateway/modules/internal/view/viewtest"
 	"github.com/convosphere/gateway/modules/monitor/finding"
 	"github.com/convosphere/gateway/modules/monitor/review/risk"
+	"github.com/convosphere/gateway/test/stop"
 )
 
 // What recurs is a risk; people assess, assign, treat, accept and undo, and what another changed meanwhile is told.
 func TestRisksInTheConsole(t *testing.T) {
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	a, err := loadMonitor(t, t.TempDir(), map[string]any{"respond": map[string]any{"mode": "off"}}, map[string]any{})
 	if err != nil {
 		t.Fatal(err)

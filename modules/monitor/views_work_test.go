@@ -10,19 +10,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/convosphere/gateway/modules/internal/measure"
 	"github.com/convosphere/gateway/modules/internal/view"
 	"github.com/convosphere/gateway/modules/internal/view/viewtest"
 	"github.com/convosphere/gateway/modules/monitor/alert"
 	"github.com/convosphere/gateway/modules/monitor/finding"
 	"github.com/convosphere/gateway/modules/monitor/respond"
+	"github.com/convosphere/gateway/test/stop"
 )
 
 func workViews(t *testing.T, monitor map[string]any) (*App, *viewtest.Views) {
 	t.Helper()
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	a, err := loadMonitor(t, t.TempDir(), monitor, map[string]any{})
 	if err != nil {
 		t.Fatal(err)

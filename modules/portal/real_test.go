@@ -30,6 +30,7 @@ import (
 	_ "github.com/convosphere/gateway/modules/policy"
 	"github.com/convosphere/gateway/test/golden"
 	"github.com/convosphere/gateway/test/listen"
+	"github.com/convosphere/gateway/test/stop"
 )
 
 // These tests run the real apps and handlers in a real Caddy over TLS.
@@ -82,7 +83,7 @@ func startOn(t *testing.T, port, gateway, portal string) site {
 	if err := load(cfg); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	s := site{fmt.Sprintf("https://localhost:%s", port), secret, cfg}
 	s.await(t)
 	return s

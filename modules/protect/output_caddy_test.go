@@ -17,6 +17,7 @@ import (
 
 	"github.com/convosphere/gateway/test/golden"
 	"github.com/convosphere/gateway/test/listen"
+	"github.com/convosphere/gateway/test/stop"
 )
 
 // behind runs Caddy with encode and gw_protect before a back end, and returns its address.
@@ -54,7 +55,7 @@ http://:%s {
 	if err := caddy.Load(cfg, true); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	return addr
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/wire"
 	"github.com/convosphere/gateway/test/golden"
 	"github.com/convosphere/gateway/test/listen"
+	"github.com/convosphere/gateway/test/stop"
 )
 
 func TestCaddyfiles(t *testing.T) { golden.Caddyfiles(t) }
@@ -99,7 +100,7 @@ func serve(t *testing.T, secure bool, protocols string) (addr string) {
 	if err := caddy.Load(adapted, true); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	return addr
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/convosphere/gateway/test/golden"
 	"github.com/convosphere/gateway/test/listen"
+	"github.com/convosphere/gateway/test/stop"
 )
 
 // behind runs Caddy with encode and gw_waf before a back end, and returns its address.
@@ -66,7 +67,7 @@ http://:%s {
 	if err := caddy.Load(cfg, true); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	return addr
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/convosphere/gateway/test/kit"
+	"github.com/convosphere/gateway/test/stop"
 )
 
 // Caddy's own admin endpoint answers, wherever it listens: it refuses a request over a Unix socket that says which origin it comes from.
@@ -20,7 +21,7 @@ func TestCompletionAsksCaddysAdmin(t *testing.T) {
 			if err := caddy.Load([]byte(config), true); err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { _ = caddy.Stop() })
+			stop.After(t)
 			offered := Help{Args: []Words{Listed("/config/apps/http/servers/s", "routes", "group", "")}}
 			if got := strings.Join(completed(t, offered, "--address", listen, ""), ","); got != "one,two" {
 				t.Errorf("offered %q", got)
