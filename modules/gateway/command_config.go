@@ -29,7 +29,8 @@ const configHelp = `
 Each configuration that comes in force on a node is kept in its data folder, numbered from 1, as the JSON that Caddy runs, encrypted with the key ring; the newest 200 stay.
 A reload of the same configuration is no new one. They are found by --config or --data, as the keys are.
 
-What "show" and "diff" print holds no secrets that can be told by their names. "restore" writes one out whole, secrets included, to a new file that nobody else can read; put it in force with
+What "show" and "diff" print holds no secrets: not what a name or its looks say is one, no header of requests that the gateway makes (webhooks, collectors, bundles, back ends) nor one that a
+matcher asks for, and of the addresses that news go to (webhooks, alerts, collectors) no more than scheme and host. {env.NAME} and {file.PATH} are shown. "restore" writes one out whole, secrets included, to a new file that nobody else can read; put it in force with
 "convosphere reload --config FILE".
 `
 

@@ -145,10 +145,10 @@ func matchOf(r *caddyhttp.Route, depth int) inforce.Tree {
 			if _, hosts := m.(*caddyhttp.MatchHost); hosts && depth == 0 {
 				continue
 			}
-			tree[moduleName(m)] = inforce.Hide("", plain(reflect.ValueOf(m), 0))
+			tree[moduleName(m)] = plain(reflect.ValueOf(m), 0)
 		}
 		if len(tree) > 0 {
-			sets = append(sets, tree)
+			sets = append(sets, inforce.Hide("match", tree))
 		}
 	}
 	if sets == nil {

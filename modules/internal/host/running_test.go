@@ -17,7 +17,7 @@ import (
 )
 
 // secrets stand in the configuration below, each at a place where operators put one.
-var secrets = []string{"s3cret-of-the-header", "pa55word-of-the-proxy", "aHVudGVyMi1oYXNo", "bearer-token-0123456789"}
+var secrets = []string{"s3cret-of-the-header", "pa55word-of-the-proxy", "aHVudGVyMi1oYXNo", "bearer-token-0123456789", "hazel", "maple"}
 
 const runningConfig = `{
 	"admin": {"listen": "127.0.0.1:0", "enforce_origin": true, "config": {"persist": false}},
@@ -29,7 +29,8 @@ const runningConfig = `{
 			"routes": [
 				{"match": [{"host": ["a.example", "b.example"]}], "terminal": true, "handle": [{"handler": "subroute", "routes": [
 					{"handle": [{"handler": "authentication", "providers": {"http_basic": {"accounts": [{"username": "ursula", "password": "aHVudGVyMi1oYXNo"}]}}}]},
-					{"match": [{"path": ["/x/*"]}], "handle": [{"handler": "headers", "request": {"set": {"X-Api-Key": ["s3cret-of-the-header"], "Authorization": ["Bearer bearer-token-0123456789"], "X-Fine": ["seen"]}}}]},
+					{"match": [{"path": ["/x/*"]}], "handle": [{"handler": "headers", "request": {"set": {"X-Api-Key": ["s3cret-of-the-header"], "Authorization": ["Bearer bearer-token-0123456789"], "X-Team": ["hazel"]}}, "response": {"set": {"X-Fine": ["seen"]}}}]},
+					{"match": [{"header": {"X-Origin": ["maple"]}}], "handle": [{"handler": "static_response", "status_code": 200}]},
 					{"handle": [{"handler": "reverse_proxy", "upstreams": [{"dial": "127.0.0.1:1"}],
 						"transport": {"protocol": "http", "network_proxy": {"from": "url", "url": "http://me:pa55word-of-the-proxy@127.0.0.1:2"}, "tls": {"insecure_skip_verify": true}},
 						"load_balancing": {"selection_policy": {"policy": "ip_hash"}}}]}
@@ -73,10 +74,10 @@ func TestRunning(t *testing.T) {
 	for _, h := range main.Sites[0].Handlers {
 		modules = append(modules, h.Module)
 	}
-	if got := strings.Join(modules, " "); got != "authentication headers reverse_proxy" {
+	if got := strings.Join(modules, " "); got != "authentication headers static_response reverse_proxy" {
 		t.Fatalf("handlers: %s", got)
 	}
-	headers, proxy := main.Sites[0].Handlers[1], main.Sites[0].Handlers[2]
+	headers, proxy := main.Sites[0].Handlers[1], main.Sites[0].Handlers[3]
 	if len(headers.Match) != 1 || len(proxy.Match) != 0 {
 		t.Errorf("conditions: %v, %v", headers.Match, proxy.Match)
 	}

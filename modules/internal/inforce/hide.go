@@ -1,7 +1,6 @@
 package inforce
 
 import (
-	"net/url"
 	"regexp"
 	"strings"
 
@@ -25,87 +24,63 @@ func secretName(name string) bool {
 }
 
 var (
-	placeholder = regexp.MustCompile(`^\{(env|file|\$)[^{}]*\}$`)
+	// placeholder is a place that a value is taken from, alone or behind the word that headers of logins begin with.
+	placeholder = regexp.MustCompile(`^(?i:(?:bearer|basic|digest|token|apikey|splunk) )?\{(env|file|http|\$)[^{}]*\}$`)
 	// assigned is a secret in a text of words and values, as a connection string of PostgreSQL, a query or a header.
 	assigned = regexp.MustCompile(`(?i)([a-z_-]*(?:password|passwd|pwd|secret|token|api_?key|signature|sig)["']?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s&;,]+)`)
 	bearer   = regexp.MustCompile(`(?i)\b(bearer|basic|digest)\s+\S+`)
-	address  = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://[^\s"'<>]+`)
-	// key is a part of a path that only chance makes: services for messages have their secret there.
-	key = regexp.MustCompile(`^[A-Za-z0-9_:.-]{20,}$`)
 )
 
-// Hide is a value without secrets: not what a name says is one, nor what looks like one. What is a place of a secret ({env.NAME}, {file.PATH}) stays.
-func Hide(name string, v any) any { return hide(name, v, false) }
+// place is what the names above a value tell of it.
+type place struct {
+	secret bool // a text here is a secret
+	sent   bool // so is each text here and below: the gateway sends it to somebody who may know it by that
+	news   bool // an address here is one that anybody who has it may write to
+}
 
-// within tells that v stands in something whose name is a secret's: whatever text it holds is one.
-func hide(name string, v any, within bool) any {
-	secret := within || secretName(name)
+// Hide is a value without secrets: not what a name says is one, nor what looks like one, nor what stands where operators put theirs under whatever name:
+// headers of requests that the gateway makes, and paths of addresses that it sends news to. What is a place of a secret ({env.NAME}, {file.PATH}) stays.
+func Hide(name string, v any) any {
+	return hide(place{secret: secretName(name), news: takesNews(name)}, name, v)
+}
+
+func hide(at place, name string, v any) any {
 	switch v := v.(type) {
 	case string:
 		switch {
 		case v == "" || placeholder.MatchString(v):
 			return v
-		case secret:
+		case at.secret || at.sent:
 			return redact.Removed
 		}
-		return hideText(v)
+		return hideText(v, at.news)
 	case []any:
 		out := make([]any, len(v))
 		for i, e := range v {
-			out[i] = hide("", e, secret)
+			out[i] = hide(at, name, e)
 		}
 		return out
-	case Tree: // of settings with such a name (tokens { … }) each says for itself whether it is one
+	case Tree: // of settings with a secret's name (tokens { … }) each says for itself whether it is one
 		out := make(Tree, len(v))
 		for n, e := range v {
-			out[n] = hide(n, e, false)
+			out[n] = hide(place{secretName(n), at.sent || sent(name, v, n), at.news || takesNews(n)}, n, e)
 		}
 		return out
 	}
 	return v
 }
 
-func hideText(v string) string {
+func hideText(v string, news bool) string {
 	if strings.Contains(v, "PRIVATE KEY") {
 		return redact.Removed
 	}
+	if news && address.FindStringIndex(v) != nil {
+		return hideAddress(v, news) // all of it: an address with a space in it is one, too
+	}
 	if strings.Contains(v, "://") {
-		v = address.ReplaceAllStringFunc(v, hideAddress)
+		v = address.ReplaceAllStringFunc(v, func(a string) string { return hideAddress(a, news) })
 	}
 	v = bearer.ReplaceAllString(v, "$1 "+redact.Removed)
 	v = assigned.ReplaceAllString(v, "${1}"+redact.Removed)
 	return redact.Tokens(v)
-}
-
-// hideAddress takes out of an address whoever signs in with what, and what stands in it by chance.
-func hideAddress(v string) string {
-	u, err := url.Parse(v)
-	if err != nil {
-		return redact.Removed // it can't be told what in it is a secret
-	}
-	if u.User != nil {
-		if _, ok := u.User.Password(); ok {
-			u.User = url.UserPassword(u.User.Username(), redact.Removed)
-		}
-	}
-	parts := strings.Split(u.Path, "/")
-	for i, p := range parts {
-		if key.MatchString(p) && strings.ContainsAny(p, "0123456789") && strings.Trim(p, "0123456789.") != "" {
-			parts[i] = redact.Removed
-		}
-	}
-	if path := strings.Join(parts, "/"); path != u.Path {
-		u.Path, u.RawPath = path, ""
-	}
-	if q := u.Query(); len(q) > 0 {
-		for name, values := range q {
-			for i, w := range values {
-				if s, ok := Hide(name, w).(string); ok && s != w || key.MatchString(w) && strings.ContainsAny(w, "0123456789") {
-					values[i] = redact.Removed
-				}
-			}
-		}
-		u.RawQuery = q.Encode()
-	}
-	return u.String()
 }

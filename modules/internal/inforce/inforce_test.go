@@ -27,11 +27,40 @@ func TestHide(t *testing.T) {
 	}
 }
 
+// Short words are secrets, too, where an operator can put one under any name: what the gateway sends along, and addresses that anybody who knows them may
+// write to.
+func TestHideByPlace(t *testing.T) {
+	const w = "hazel"
+	for name, v := range map[string]any{
+		"of an output":     Tree{"headers": Tree{"X-Team": w, "x-lower": []any{w}, "deep": Tree{"a": Tree{"b": w}}}},
+		"in one line":      Tree{"header": "X-Team: " + w, "headers": []any{"X-Team " + w}},
+		"to a back end":    Tree{"headers": Tree{"request": Tree{"set": Tree{"X-Team": []any{w}}, "replace": Tree{"X": []any{Tree{"search": w, "replace": w}}}}, "response": Tree{}}},
+		"in the handler":   Tree{"handler": "headers", "request": Tree{"add": Tree{"X-Team": []any{w}}}},
+		"of a condition":   Tree{"match": []any{Tree{"header": Tree{"X-Origin": []any{w}}, "header_regexp": Tree{"X": Tree{"pattern": w}}, "query": Tree{"team": []any{w}}}}},
+		"of an expression": Tree{"expression": Tree{"expr": "header({'X-Origin': '" + w + "'})"}},
+		"of a program":     Tree{"env": Tree{"TEAM": w}},
+		"of a channel":     Tree{"to": []any{"https://hooks.example/" + w, "https://hooks.example/a b/" + w, "HTTPS://hooks.example?" + w, "https://hooks.example/#" + w, "see https://hooks.example/" + w}},
+		"of a collector":   Tree{"endpoint": "https://" + w + "@traces.example/v1"},
+		"of responses":     Tree{"webhook": Tree{"url": "https://hooks.example/" + w}},
+		"signed":           Tree{"from": "https://bundles.example/x.tar.gz?who=" + w},
+		"with quotes":      Tree{"database": "postgres://u:it's" + w + "@db/x", "store": "redis://:12#" + w + "@redis"},
+	} {
+		raw, err := json.Marshal(Hide("", v))
+		if err != nil || strings.Contains(strings.ToLower(string(raw)), w) {
+			t.Errorf("%s: %s, %v", name, raw, err)
+		}
+	}
+}
+
 // What is no secret is shown: who reads settings must see what is in force.
 func TestHideShows(t *testing.T) {
 	for name, v := range map[string]any{
 		"password": "{env.GW_PASSWORD}", "secret": "{file./run/secret}", "passwords": Tree{"min_length": int64(10)}, "personal_tokens": Tree{"most": int64(20), "off": true},
 		"service_token_lifetime": 10 * time.Minute, "database": "sqlite:/var/lib/gateway.db", "store": "redis://10.0.0.1:6379", "url": "https://idp.example.com/realms/main", "path": "/auth/api/login",
+		"output": Tree{"headers": Tree{"Authorization": "Bearer {env.TOKEN}", "X-Team": "{file./run/team}", "X-Real-IP": []any{"{http.request.remote.host}"}}},
+		"ids":    Tree{"header": "X-Room-Ids"}, "header_down": Tree{"headers": Tree{"response": Tree{"set": Tree{"X-Shown": []any{"yes"}}}}},
+		"handle": Tree{"handler": "headers", "response": Tree{"set": Tree{"X-Shown": []any{"yes"}}}}, "gw_headers": Tree{"set": Tree{"X-Shown": "yes"}},
+		"redir": Tree{"status_code": 302.0, "headers": Tree{"Location": []any{"/new"}}}, "to": []any{"{env.HOOK}", "https://siem.example:8443", "ops@example.org", "/var/log/x.json", "tls://siem.example:6514"},
 	} {
 		got, _ := json.Marshal(Hide(name, v))
 		want, _ := json.Marshal(v)
@@ -60,6 +89,9 @@ func FuzzHide(f *testing.F) {
 		const pw = "correcthorse0battery1staple"
 		if got, _ := Hide("password", s+pw).(string); strings.Contains(got, pw) {
 			t.Fatalf("%q", got)
+		}
+		if raw, err := json.Marshal(Hide("", Tree{"to": "https://h/" + s + pw, "headers": Tree{"X": s + pw}})); err != nil || strings.Contains(string(raw), pw) {
+			t.Fatalf("%q: %s", s, raw)
 		}
 		if got, _ := Hide("x", "postgres://u:"+pw+"@h/d "+s).(string); strings.Contains(got, pw) {
 			t.Fatalf("%q", got)
