@@ -253,7 +253,7 @@ func (o *EventOutput) fits() error {
 }
 
 func (a *App) sender(name string, o *EventOutput, f ship.Format) (ship.Sender, error) {
-	h := ship.HTTP{URL: o.To, Header: o.Headers, TLS: ship.TLS{CA: o.CA, Cert: o.Certificate, Key: o.CertificateKey}}
+	h := ship.HTTP{URL: o.To, Header: o.Headers, TLS: link.TLS{CA: o.CA, Certificate: o.Certificate, Key: o.CertificateKey}}
 	switch o.Kind {
 	case "file":
 		path, err := filepath.Abs(o.To)
@@ -282,7 +282,7 @@ func (a *App) sender(name string, o *EventOutput, f ship.Format) (ship.Sender, e
 		}
 		if o.CA != "" || o.Certificate != "" || o.CertificateKey != "" {
 			var err error
-			if to, err = store.Secure(to, link.TLS{CA: o.CA, Certificate: o.Certificate, Key: o.CertificateKey}); err != nil {
+			if to, err = store.Secure(to, h.TLS); err != nil {
 				return nil, err
 			}
 		}

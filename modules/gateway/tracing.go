@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/internal/link"
 	"github.com/convosphere/gateway/modules/internal/ship"
 	"github.com/convosphere/gateway/modules/internal/trace"
 )
@@ -59,7 +60,7 @@ func (a *App) openTracing(g *ground.Ground, releases *[]func() error) error {
 	}
 	logger := a.logger
 	t, release, err := acquire("tracing", a.Node+"\x00"+string(name), func() (*trace.Tracer, func() error, error) {
-		to, err := ship.NewTraces(ship.HTTP{URL: c.Endpoint, Header: c.Headers, TLS: ship.TLS{CA: c.CA, Cert: c.Certificate, Key: c.CertificateKey}}, cmp.Or(c.Service, "convosphere-gateway"), a.Node)
+		to, err := ship.NewTraces(ship.HTTP{URL: c.Endpoint, Header: c.Headers, TLS: link.TLS{CA: c.CA, Certificate: c.Certificate, Key: c.CertificateKey}}, cmp.Or(c.Service, "convosphere-gateway"), a.Node)
 		if err != nil {
 			return nil, nil, err
 		}

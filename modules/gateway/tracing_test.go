@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"crypto/tls"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/convosphere/gateway/modules/internal/trace"
+	"github.com/convosphere/gateway/test/pki"
 	"github.com/convosphere/gateway/test/stop"
 )
 
@@ -80,5 +82,37 @@ func TestTracingOverReloads(t *testing.T) {
 	off, err := load(t, map[string]any{"data_dir": dir})
 	if err != nil || off.Tracer != nil {
 		t.Error("off is on", err)
+	}
+}
+
+// The certificate that the gateway shows to a collector is the one that its files hold now: a renewal takes no reload.
+func TestTracingTakesRenewedCertificates(t *testing.T) {
+	ca := pki.New(t, "ca.test")
+	shown := make(chan string, 16)
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { shown <- r.TLS.PeerCertificates[0].Subject.CommonName }))
+	srv.EnableHTTP2 = true
+	srv.TLS = &tls.Config{Certificates: []tls.Certificate{ca.Server(t, "127.0.0.1").Load(t)}, ClientCAs: ca.Pool(), ClientAuth: tls.RequireAndVerifyClientCert}
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	stop.After(t)
+	mine := ca.Client(t, "one")
+	g, err := load(t, map[string]any{"data_dir": t.TempDir(), "tracing": map[string]any{
+		"endpoint": srv.URL + "/v1/traces", "sample": 1, "ca": ca.File, "client_certificate": mine.Cert, "client_key": mine.Key,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"one", "two"} {
+		q := g.Tracer.Start(httptest.NewRequest("GET", "/", nil), false, time.Now())
+		q.Finish(trace.Answer{Name: "GET", Status: 200}, time.Now())
+		select {
+		case got := <-shown:
+			if got != want {
+				t.Fatalf("%s is shown, not %s", got, want)
+			}
+		case <-time.After(time.Minute):
+			t.Fatalf("no span under %s", want)
+		}
+		mine.Replace(t, ca.Client(t, "two"))
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/identity/mail"
 	"github.com/convosphere/gateway/modules/internal/host"
+	"github.com/convosphere/gateway/modules/internal/link"
 	"github.com/convosphere/gateway/modules/internal/ship"
 	"github.com/convosphere/gateway/modules/monitor/alert"
 )
@@ -121,7 +122,7 @@ func (c AlertChannel) open(app *App, ctx caddy.Context) (one alert.Channel, err 
 }
 
 func (c *AlertChannel) receiver(ctx caddy.Context) (alert.Receiver, error) {
-	t := ship.TLS{CA: c.CA, Cert: c.Certificate, Key: c.CertificateKey}
+	t := link.TLS{CA: c.CA, Certificate: c.Certificate, Key: c.CertificateKey}
 	switch c.Kind {
 	case "mail":
 		return c.mail(ctx)

@@ -1,4 +1,4 @@
-// Package link is how the gateway's own connections to other machines, Redis and PostgreSQL, are encrypted and verified: always both ends of a
+// Package link is how the gateway's own connections to other machines (Redis, PostgreSQL, receivers of events, traces and alerts) are encrypted and verified: always both ends of a
 // name, never less, with certificates that may be replaced while the gateway runs.
 package link
 
@@ -31,6 +31,8 @@ type TLS struct {
 	Key         string `json:"client_key,omitempty"`
 	// The name that the server's certificate must have. Default: the host of the address.
 	ServerName string `json:"server_name,omitempty"`
+	// Ended shows a certificate that has ended, too, for links whose other end may be away: it is theirs to refuse.
+	Ended bool `json:"-"`
 }
 
 // Files are what a TLS names, as they are now. They are looked at for each new connection.
@@ -124,7 +126,7 @@ func (f *Files) read() error {
 		if err != nil {
 			return fmt.Errorf("client_certificate: %s and %s: %w", f.t.Certificate, f.t.Key, err)
 		}
-		if until = p.Leaf.NotAfter; f.now().After(until) {
+		if until = p.Leaf.NotAfter; f.now().After(until) && !f.t.Ended {
 			return fmt.Errorf("client_certificate: %s has ended on %s", f.t.Certificate, until.UTC().Format(time.RFC3339))
 		}
 		pair = &p

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"github.com/convosphere/gateway/modules/internal/link"
 )
 
 // mostAnswer bounds what is read of an answer.
@@ -20,13 +22,14 @@ const mostAnswer = 64 << 10
 type HTTP struct {
 	URL    string
 	Header map[string]string // for example Authorization
-	TLS    TLS
+	TLS    link.TLS
 }
 
 // poster sends requests to one address.
 type poster struct {
 	url    string
 	header http.Header
+	files  *link.Files
 	client *http.Client
 }
 
@@ -39,7 +42,7 @@ func newPoster(h HTTP) (*poster, error) {
 	if u.User != nil {
 		return nil, errors.New("the address must hold no user: write a header Authorization")
 	}
-	t, err := h.TLS.config()
+	files, err := openTLS(h.TLS)
 	if err != nil {
 		return nil, err
 	}
@@ -47,14 +50,14 @@ func newPoster(h HTTP) (*poster, error) {
 	for name, value := range h.Header {
 		header.Set(name, value)
 	}
-	return &poster{u.String(), header, &http.Client{
+	return &poster{u.String(), header, files, &http.Client{
 		Timeout: sendTimeout,
-		Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment, TLSClientConfig: t, ForceAttemptHTTP2: true, MaxIdleConns: 2, MaxConnsPerHost: 2,
+		Transport: files.Transport(&http.Transport{
+			Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxIdleConns: 2, MaxConnsPerHost: 2,
 			DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 			TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: sendTimeout, IdleConnTimeout: 90 * time.Second,
 			MaxResponseHeaderBytes: mostAnswer,
-		},
+		}),
 		// An answer elsewhere would get what was meant for this receiver, with its signature and its token.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
@@ -77,7 +80,7 @@ func (p *poster) post(ctx context.Context, body []byte, header http.Header) ([]b
 		if errors.As(err, &of) {
 			err = of.Err // the whole would show the address
 		}
-		return nil, fmt.Errorf("asking the receiver: %w", err)
+		return nil, because(fmt.Errorf("asking the receiver: %w", err), p.files)
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, mostAnswer))

@@ -2,7 +2,6 @@ package ship
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -12,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/convosphere/gateway/modules/internal/link"
 )
 
 // facilities are syslog's by their names.
@@ -27,19 +28,22 @@ var syslogSeverities = [...]int{6, 5, 4, 3, 2}
 type SyslogConfig struct {
 	Address  string // tls://host[:6514], tcp://host[:601], udp://host[:514]
 	Facility string // default authpriv
-	TLS      TLS
+	TLS      link.TLS
 }
 
 // Syslog sends messages of RFC 5424: over TLS as RFC 5425 has it, over TCP with the same octet counting (RFC 6587), over UDP one a datagram (RFC 5426).
 type Syslog struct {
 	network, host, name string
-	tls                 *tls.Config
+	files               *link.Files // nil: the link is not encrypted
 	facility            int
 	hostname, pid       string
 
-	mu   sync.Mutex
-	conn *stream
-	udp  net.Conn
+	now func() time.Time
+
+	mu    sync.Mutex
+	conn  *stream
+	since time.Time // of conn
+	udp   net.Conn
 }
 
 // NewSyslog reads the configuration. It does not connect.
@@ -63,12 +67,13 @@ func NewSyslog(c SyslogConfig) (*Syslog, error) {
 	if !ok {
 		return nil, fmt.Errorf("%q is no facility: they are user, daemon, auth, authpriv, audit and local0 to local7", c.Facility)
 	}
-	s := &Syslog{network: u.Scheme, host: net.JoinHostPort(u.Hostname(), port), name: u.Hostname(), facility: facility, pid: strconv.Itoa(os.Getpid())}
-	if s.tls, err = c.TLS.config(); err != nil {
-		return nil, err
-	}
-	s.tls.ServerName = s.name
-	if s.network != "tls" && c.TLS != (TLS{}) {
+	s := &Syslog{network: u.Scheme, host: net.JoinHostPort(u.Hostname(), port), name: u.Hostname(), facility: facility, pid: strconv.Itoa(os.Getpid()), now: time.Now}
+	switch {
+	case s.network == "tls":
+		if s.files, err = openTLS(c.TLS); err != nil {
+			return nil, err
+		}
+	case c.TLS != (link.TLS{}):
 		return nil, errors.New("ca and client_certificate go with tls://")
 	}
 	if s.hostname, err = os.Hostname(); err != nil {
@@ -92,15 +97,15 @@ func (s *Syslog) Send(ctx context.Context, batch []Message) error {
 		buf = strconv.AppendInt(buf, int64(len(m)), 10)
 		buf = append(append(buf, ' '), m...)
 	}
-	if s.conn != nil && s.conn.gone() {
+	if s.conn != nil && (s.conn.gone() || s.files != nil && s.now().Sub(s.since) > link.MaxLife) {
 		s.hangUp()
 	}
 	if s.conn == nil {
-		conn, err := dialStream(ctx, s.host, s.tlsConfig())
+		conn, err := s.dial(ctx)
 		if err != nil {
 			return err
 		}
-		s.conn = conn
+		s.conn, s.since = conn, s.now()
 	}
 	if err := s.conn.send(ctx, buf); err != nil {
 		s.hangUp()
@@ -109,11 +114,15 @@ func (s *Syslog) Send(ctx context.Context, batch []Message) error {
 	return nil
 }
 
-func (s *Syslog) tlsConfig() *tls.Config {
-	if s.network != "tls" {
-		return nil
+func (s *Syslog) dial(ctx context.Context) (*stream, error) {
+	if s.files == nil {
+		return dialStream(ctx, s.host, nil)
 	}
-	return s.tls
+	conn, err := dialStream(ctx, s.host, s.files.Client(s.name))
+	if err != nil {
+		return nil, because(err, s.files)
+	}
+	return conn, nil
 }
 
 func (s *Syslog) hangUp() {

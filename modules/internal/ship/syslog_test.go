@@ -16,6 +16,7 @@ import (
 	"github.com/leodido/go-syslog/v4/rfc5424"
 
 	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/link"
 )
 
 // server is a syslog server: what it hears is parsed by the rules of RFC 5424 and 5425.
@@ -121,7 +122,7 @@ func TestSyslogOverTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := listen(t, "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool})
-	r := newRig(t, Config{Sender: newSyslog(t, SyslogConfig{Address: "tls://" + s.addr, TLS: TLS{CA: certFile, Cert: certFile, Key: keyFile}})})
+	r := newRig(t, Config{Sender: newSyslog(t, SyslogConfig{Address: "tls://" + s.addr, TLS: link.TLS{CA: certFile, Certificate: certFile, Key: keyFile}})})
 	const path = "/a\"]\n<13>1 - forged - - - - \x00ü\xff"
 	r.bus.Emit(&event.Event{Category: "web", Action: "http-request", Outcome: event.Failure, Path: path, UserAgent: "x] [y z=\"1\"]"})
 	r.emit(0, 200)
@@ -148,7 +149,7 @@ func TestSyslogChecksCertificates(t *testing.T) {
 	cert, _, _ := authority(t)
 	_, otherCA, _ := authority(t)
 	s := listen(t, "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}})
-	r := newRig(t, Config{Sender: newSyslog(t, SyslogConfig{Address: "tls://" + s.addr, TLS: TLS{CA: otherCA}})})
+	r := newRig(t, Config{Sender: newSyslog(t, SyslogConfig{Address: "tls://" + s.addr, TLS: link.TLS{CA: otherCA}})})
 	r.emit(0, 10)
 	within(t, "it is away", func() bool { return r.Status().Away })
 	if len(s.heard()) > 0 {
@@ -251,9 +252,9 @@ func TestSyslogConfig(t *testing.T) {
 		"a path":      {Address: "tcp://host/x"},
 		"a user":      {Address: "tcp://u:p@host"},
 		"no facility": {Address: "tcp://host", Facility: "kern2"},
-		"no ca":       {Address: "tls://host", TLS: TLS{CA: "/nowhere"}},
-		"plain ca":    {Address: "tcp://host", TLS: TLS{CA: os.Args[0]}},
-		"half a pair": {Address: "tls://host", TLS: TLS{Cert: "/x"}},
+		"no ca":       {Address: "tls://host", TLS: link.TLS{CA: "/nowhere"}},
+		"plain ca":    {Address: "tcp://host", TLS: link.TLS{CA: os.Args[0]}},
+		"half a pair": {Address: "tls://host", TLS: link.TLS{Certificate: "/x"}},
 	} {
 		if _, err := NewSyslog(c); err == nil {
 			t.Error(address)
