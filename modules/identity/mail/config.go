@@ -1,15 +1,15 @@
 package mail
 
 import (
-	"crypto/x509"
 	"errors"
 	"fmt"
 	netmail "net/mail"
 	"net/netip"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
+
+	"github.com/convosphere/gateway/modules/internal/link"
 )
 
 // Config says which server takes the mails.
@@ -31,7 +31,7 @@ type server struct {
 	port     int
 	implicit bool // TLS from the first byte
 	from     *netmail.Address
-	roots    *x509.CertPool
+	files    *link.Files // the authorities, as they are
 }
 
 // Check refuses what can't work.
@@ -75,15 +75,8 @@ func (c Config) read() (server, error) {
 	case strings.ContainsAny(c.Service, "\r\n"):
 		return s, errors.New("mail: the service's name must be one line")
 	}
-	if c.CA != "" {
-		raw, err := os.ReadFile(c.CA)
-		if err != nil {
-			return s, fmt.Errorf("mail: reading the authorities: %w", err)
-		}
-		s.roots = x509.NewCertPool()
-		if !s.roots.AppendCertsFromPEM(raw) {
-			return s, fmt.Errorf("mail: %s holds no certificate", c.CA)
-		}
+	if s.files, err = (link.TLS{CA: c.CA}).Open(); err != nil {
+		return s, fmt.Errorf("mail: reading the authorities: %w", err)
 	}
 	return s, nil
 }

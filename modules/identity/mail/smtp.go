@@ -76,7 +76,7 @@ func (c *Client) Send(ctx context.Context, m Message) error {
 
 // client makes one for a single connection; hangUp ends that, as the context's end does.
 func (c *Client) client(ctx context.Context) (*gomail.Client, func(), error) {
-	tlsConfig := &tls.Config{ServerName: c.server.host, MinVersion: tls.VersionTLS12, RootCAs: c.server.roots}
+	tlsConfig := c.server.files.Client(c.server.host)
 	hangUp := func() {}
 	dial := func(ctx2 context.Context, network, addr string) (net.Conn, error) {
 		conn, err := (&net.Dialer{}).DialContext(ctx2, network, addr)

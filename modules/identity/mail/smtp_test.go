@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/dbtest"
 	"github.com/convosphere/gateway/modules/internal/mailtest"
+	"github.com/convosphere/gateway/test/pki"
 )
 
 func TestMain(m *testing.M) {
@@ -237,6 +239,27 @@ func TestNoHeaderIsForged(t *testing.T) {
 	for _, m := range mails {
 		if len(m.To) != 1 || m.To[0] != "ursula@example.org" || m.Header.Get("Bcc") != "" {
 			t.Errorf("%q", m.Raw)
+		}
+	}
+}
+
+// The authorities of the mail server are those that the file has now: a renewal takes no reload.
+func TestAuthoritiesAreRenewed(t *testing.T) {
+	for name, c := range map[string]struct {
+		scheme string
+		opts   []mailtest.Option
+	}{"STARTTLS": {"smtp", nil}, "from the first byte": {"smtps", []mailtest.Option{mailtest.Implicit()}}} {
+		s, _ := mailtest.Start(t, c.opts...)
+		other, _ := mailtest.Start(t)
+		file := filepath.Join(t.TempDir(), "ca.pem")
+		pki.Copy(t, other.CA, file)
+		to := client(t, Config{Server: c.scheme + "://" + s.Addr, CA: file})
+		if err := to.Send(ctx, hello); err == nil {
+			t.Fatal(name, "a server that the authority does not vouch for was told")
+		}
+		pki.Copy(t, s.CA, file)
+		if err := to.Send(ctx, hello); err != nil {
+			t.Error(name, err)
 		}
 	}
 }

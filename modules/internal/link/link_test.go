@@ -17,6 +17,10 @@ func TestFilesThatAreNoGood(t *testing.T) {
 	if err := os.WriteFile(large, make([]byte, maxFile+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	empty := filepath.Join(t.TempDir(), "empty.pem")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		t    TLS
 		want string
@@ -25,6 +29,8 @@ func TestFilesThatAreNoGood(t *testing.T) {
 		"all of it":                        {TLS{CA: ca.File, Certificate: mine.Cert, Key: mine.Key}, ""},
 		"no file":                          {TLS{CA: filepath.Join(t.TempDir(), "none.pem")}, "no such file"},
 		"no certificate in it":             {TLS{CA: mine.Key}, "holds no certificate"},
+		"an empty file":                    {TLS{CA: empty}, "holds no certificate"},
+		"an empty certificate":             {TLS{Certificate: empty, Key: empty}, "client_certificate"},
 		"over 4 MiB":                       {TLS{CA: large}, "over 4 MiB"},
 		"a certificate without its key":    {TLS{Certificate: mine.Cert}, "go together"},
 		"a certificate with another's key": {TLS{Certificate: mine.Cert, Key: other.Key}, "private key does not match"},

@@ -3,8 +3,6 @@ package master
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -19,6 +17,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/convosphere/gateway/modules/internal/link"
 )
 
 // VaultOptions name a key of a service that has the API of Vault's transit engine: HashiCorp Vault, OpenBao.
@@ -40,7 +40,6 @@ const (
 
 	mostAnswer = 1 << 20 // bytes
 	mostToken  = 4096
-	mostCA     = 1 << 20
 )
 
 // Vault is a master key that a service keeps. Close it.
@@ -74,22 +73,21 @@ func OpenVault(o VaultOptions) (*Vault, error) {
 			return nil, fmt.Errorf("the master key's mount and name hold letters, digits, - _ and dots, not %q", segment)
 		}
 	}
-	roots, err := certificates(o.CA)
+	files, err := link.TLS{CA: o.CA}.Open()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("reading the certificates of the master key's service: %w", err)
 	}
 	v := &Vault{o: o, base: at.JoinPath("v1", o.Mount).String(), breaker: breaker{now: time.Now}}
 	v.client = &http.Client{
 		Timeout: o.Timeout,
-		Transport: &http.Transport{
+		Transport: files.Transport(&http.Transport{
 			DialContext:         (&net.Dialer{Timeout: o.Timeout}).DialContext,
-			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 			TLSHandshakeTimeout: o.Timeout,
 			MaxIdleConnsPerHost: 16,
 			MaxConnsPerHost:     64,
 			IdleConnTimeout:     90 * time.Second,
 			ForceAttemptHTTP2:   true,
-		},
+		}),
 		// The token would go along to wherever it leads.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -109,26 +107,6 @@ func address(s string) (*url.URL, error) {
 		return nil, errors.New("the master key's service is reached by https:// (http:// only on this machine): keys pass there")
 	}
 	return u, nil
-}
-
-func certificates(file string) (*x509.CertPool, error) {
-	if file == "" {
-		return nil, nil
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, fmt.Errorf("reading the certificates of the master key's service: %w", err)
-	}
-	defer f.Close()
-	pem, err := io.ReadAll(io.LimitReader(f, mostCA))
-	if err != nil {
-		return nil, fmt.Errorf("reading the certificates of the master key's service: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate (PEM)", file)
-	}
-	return pool, nil
 }
 
 // ID names the mount and the key, not the address: the service may move.

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/convosphere/gateway/test/pki"
 	"github.com/convosphere/gateway/test/transit"
 )
 
@@ -227,5 +228,24 @@ func TestVaultOptions(t *testing.T) {
 	}
 	if v := openVault(t, VaultOptions{URL: "https://h/vault/", Key: "k", Mount: "team/transit"}); v.base != "https://h/vault/v1/team/transit" || v.ID() != "vault:team/transit/k" {
 		t.Error(v.base, v.ID())
+	}
+}
+
+// The authorities of the service are those that the file has now: a renewal takes no reload.
+func TestVaultsAuthoritiesAreRenewed(t *testing.T) {
+	s := transit.Start(t, "gateway")
+	dir := t.TempDir()
+	token, ca := filepath.Join(dir, "token"), filepath.Join(dir, "ca.pem")
+	if err := os.WriteFile(token, []byte(s.Token), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pki.Copy(t, pki.New(t, "other.test").File, ca)
+	v := openVault(t, VaultOptions{URL: s.URL, Key: "gateway", CA: ca, TokenFile: token})
+	if _, err := v.Wrap(t.Context(), []byte("key set")); err == nil {
+		t.Fatal("a service that the authority does not vouch for was asked")
+	}
+	pki.Copy(t, s.CA, ca)
+	if _, err := v.Wrap(t.Context(), []byte("key set")); err != nil {
+		t.Fatal(err)
 	}
 }
