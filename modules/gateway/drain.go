@@ -73,9 +73,9 @@ func openDrain(a *App, releases *[]func() error) (*drain.Drain, error) {
 	return d, nil
 }
 
-// watchEnd has the app told that the configuration ends before any app is stopped: Caddy stops them in the order of a map, and the HTTP app alone takes its
-// shutdown_delay and its grace period.
-func (a *App) watchEnd(ctx caddy.Context) error {
+// hearCaddy has the app told when all apps have started, and that the configuration ends before any app is stopped: Caddy starts and stops them in the order of a
+// map, and the HTTP app alone takes its shutdown_delay and its grace period.
+func (a *App) hearCaddy(ctx caddy.Context) error {
 	app, err := ctx.App("events")
 	if err != nil {
 		return fmt.Errorf("gateway: %w", err)
@@ -84,18 +84,22 @@ func (a *App) watchEnd(ctx caddy.Context) error {
 	if !ok {
 		return errors.New("gateway: the app events is none of Caddy's")
 	}
-	if err := events.On("stopping", ending{a}); err != nil {
+	ends := func() {
+		a.giveWay()
+		a.beginDrain()
+	}
+	if err := errors.Join(events.On("started", hears{a.allStarted}), events.On("stopping", hears{ends})); err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}
 	return nil
 }
 
-// ending is told of Caddy's event "stopping".
-type ending struct{ *App }
+// hears is told of an event of Caddy's. It holds no more than what it does, since Caddy writes it into its log at level debug.
+type hears struct{ do func() }
 
 // Handle implements caddyevents.Handler.
-func (e ending) Handle(context.Context, caddy.Event) error {
-	e.beginDrain()
+func (h hears) Handle(context.Context, caddy.Event) error {
+	h.do()
 	return nil
 }
 

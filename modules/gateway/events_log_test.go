@@ -55,6 +55,7 @@ func TestReloadsTakeTheLogOver(t *testing.T) {
 		if err := a.Start(); err != nil {
 			t.Fatal(err)
 		}
+		a.allStarted()
 		return a
 	}
 	end := func(a *App) {

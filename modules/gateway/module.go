@@ -104,8 +104,9 @@ type App struct {
 	stopRows    func()           // set by Start
 	backups     *backup.Schedule // nil: none are made
 	stopBackups func()           // set by Start
-	stopKeeping func()           // set by Start
+	stopKeeping func()           // set by comeInForce
 	started     bool
+	inForce     bool // now, or until it gave way
 	finished    bool
 	drainBy     time.Time // when the last socket must have gone; set when the process ends
 }
@@ -138,7 +139,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.provisionBackups(); err != nil {
 		return err
 	}
-	if err := a.watchEnd(ctx); err != nil {
+	if err := a.hearCaddy(ctx); err != nil {
 		return err
 	}
 	a.showSettings()
@@ -235,13 +236,9 @@ func (a *App) tellPassword(option, address string) {
 // Ground returns what handlers and apps stand on.
 func (a *App) Ground() *ground.Ground { return a.ground }
 
-// Start implements caddy.App: all is ready since Provision. Keys rotate as the configuration has it that is in force, and only now all apps are there
-// to be asked for proxies.
+// Start implements caddy.App: all is ready since Provision, and only now all apps are there to be asked for proxies. What outlives the configuration waits until
+// this one is in force.
 func (a *App) Start() error {
-	a.ground.Keys.RotateEvery(a.rotation())
-	a.sealEvents(a.ground)
-	a.ground.Events.EnrichWith(enricher(a.ground))
-	a.configureLog()
 	if err := a.protectProxies(); err != nil {
 		return err
 	}
@@ -253,8 +250,7 @@ func (a *App) Start() error {
 	a.stopRows = a.ground.DB.Observe(tellRows(a.ground))
 	a.stopAbuse = a.startAbuse()
 	a.stopBackups = a.startBackups()
-	a.stopKeeping = a.startKeeping()
-	a.tellLoaded()
+	a.started = true
 	if a.Store == "memory" && strings.HasPrefix(a.Database, "postgres") {
 		a.logger.Warn("the database is shared but the store is memory: gateways of a fleet would count limits each for itself; name a Redis as store")
 	}
@@ -264,7 +260,8 @@ func (a *App) Start() error {
 // Stop implements caddy.App. The ground is given back in Cleanup, after the handlers that use it are gone. Where the process ends, requests may still come, since
 // Caddy stops its apps in no order: so all else ends in Cleanup, too.
 func (a *App) Stop() error {
-	if caddy.Exiting() {
+	a.giveWay() // where no event has told so
+	if a.inForce && caddy.Exiting() {
 		a.awaitDrain()
 		return nil
 	}
@@ -308,8 +305,10 @@ func (a *App) Cleanup() error {
 		a.finish()
 	}
 	a.closeOutputs()
-	if a.ground != nil {
-		a.tellRefused()
+	if served := a.leave(); a.ground != nil {
+		if !served {
+			a.tellRefused()
+		}
 		a.ground.Release()
 		a.ground = nil
 	}

@@ -81,6 +81,7 @@ func TestEventsAreSealedAsConfigured(t *testing.T) {
 		if err := a.Start(); err != nil {
 			t.Fatal(err)
 		}
+		a.allStarted()
 		if last != nil {
 			_ = last.Stop()
 			_ = last.Cleanup()
