@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -24,7 +25,8 @@ type segments struct {
 		}
 		Kubernetes place
 	}
-	Flows []flow
+	Flows    []flow
+	Metadata []struct{ Address, Why string } // of clouds, which no gateway asks
 }
 
 // place is where a party is in a cluster: pods of our namespace, pods of another, or an address outside.
@@ -127,11 +129,30 @@ func TestSegmentsAreTheCharts(t *testing.T) {
 		}
 	}
 	t.Logf("%d ways asked about", n)
-	metadata := place{Address: "169.254.169.254"}
-	for _, port := range []int{80, 443} {
-		if passes(t, policies, s.Parties["gateway"].Kubernetes, metadata, port) {
-			t.Error("the gateway reaches the cloud's metadata")
+	for _, m := range s.Metadata {
+		for _, port := range []int{80, 443} {
+			if passes(t, policies, s.Parties["gateway"].Kubernetes, place{Address: m.Address}, port) {
+				t.Errorf("the gateway reaches a cloud's metadata at %s:%d", m.Address, port)
+			}
 		}
+	}
+}
+
+// The unit refuses each metadata service of the table, and nothing else.
+func TestUnitRefusesMetadata(t *testing.T) {
+	var want, got []string
+	for _, m := range loadSegments(t).Metadata {
+		want = append(want, m.Address)
+	}
+	for line := range strings.Lines(read(t, "deploy", "systemd", "convosphere.service")) {
+		if list, is := strings.CutPrefix(strings.TrimSpace(line), "IPAddressDeny="); is {
+			got = append(got, strings.Fields(list)...)
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if len(want) < 3 || !slices.Equal(got, want) {
+		t.Errorf("the unit refuses %q, the table has %q", got, want)
 	}
 }
 
