@@ -92,7 +92,9 @@ func isOpen(d fs.DirEntry) (bool, error) {
 }
 
 // Others tells whether others than this process's user can read or write the file. A file of root's that our own group reads is ours: so does Kubernetes
-// mount secrets for a user who is not root (fsGroup).
+// mount secrets for a user who is not root (fsGroup). Root's own group is not: it is many's, as of each user whom a container has no group for. Who else is in
+// another group nothing here can ask (that is the directory's to say), and root has put the file into it: that is taken (open), so a user of one's own needs a
+// group of one's own.
 func Others(info fs.FileInfo) bool {
 	return others(info.Mode().Perm(), mounted(info))
 }
@@ -100,7 +102,12 @@ func Others(info fs.FileInfo) bool {
 // mounted tells whether it is root's, for our own group.
 func mounted(info fs.FileInfo) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
-	return ok && st.Uid == 0 && os.Geteuid() != 0 && int(st.Gid) == os.Getegid()
+	return ok && forGroup(st.Uid, st.Gid, os.Geteuid(), os.Getegid())
+}
+
+// forGroup tells whether what belongs to a user and a group was put there by root for the group of a process. Root needs no group to read it by.
+func forGroup(uid, gid uint32, euid, egid int) bool {
+	return uid == 0 && euid != 0 && gid != 0 && int(gid) == egid
 }
 
 func others(perm fs.FileMode, mounted bool) bool {

@@ -20,3 +20,19 @@ func TestOthers(t *testing.T) {
 		}
 	}
 }
+
+// Root's group is many's, and no process's own; root itself reads by its user.
+func TestForGroup(t *testing.T) {
+	for _, c := range []struct {
+		uid, gid   uint32
+		euid, egid int
+		want       bool
+	}{
+		{0, 65532, 65532, 65532, true}, {0, 0, 65532, 0, false}, {0, 0, 0, 0, false}, {0, 65532, 0, 65532, false},
+		{0, 65532, 65532, 100, false}, {1000, 65532, 65532, 65532, false},
+	} {
+		if got := forGroup(c.uid, c.gid, c.euid, c.egid); got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+}
