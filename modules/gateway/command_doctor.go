@@ -29,7 +29,7 @@ import (
 
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
-		Name: "doctor", Usage: "[--config FILE]", Short: "Looks at all that a gateway stands on, and says what is wrong and what to do", Long: doctorHelp, CobraFunc: doctorCommand,
+		Name: "doctor", Usage: "[--config FILE|--data FOLDER]", Short: "Looks at all that a gateway stands on, and says what is wrong and what to do", Long: doctorHelp, CobraFunc: doctorCommand,
 	})
 }
 
@@ -44,15 +44,17 @@ Run it as the gateway's user, in its environment, with its configuration. Exit c
 const doctorTime = 30 * time.Second
 
 func doctorCommand(cmd *cobra.Command) {
-	var config, adapter, address string
+	var config, adapter, data, address string
 	var asJSON, all bool
 	flags := cmd.Flags()
-	flags.StringVarP(&config, "config", "c", "", "The gateway's configuration file; without one, the default data folder is looked at")
+	flags.StringVarP(&config, "config", "c", "", "The gateway's configuration file; without one, a data folder alone is looked at: that of --data, or the default")
 	flags.StringVarP(&adapter, "adapter", "a", "", "Configuration adapter, if the file is neither a Caddyfile nor JSON")
+	flags.StringVar(&data, "data", "", "The gateway's data folder, where there is no configuration to go by")
 	flags.StringVar(&address, "address", "", "The admin address of the running gateway, if not the configuration's")
 	flags.BoolVar(&asJSON, "json", false, "Print JSON")
 	flags.BoolVar(&all, "all", false, "Also print what is well")
 	cmd.Example = "  convosphere doctor --config /etc/convosphere/Caddyfile\n  convosphere doctor --json | jq '.findings[] | select(.state != \"ok\")'"
+	cmd.MarkFlagsMutuallyExclusive("config", "data")
 	cmd.Args = cobra.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		parent := cmd.Context()
@@ -61,7 +63,7 @@ func doctorCommand(cmd *cobra.Command) {
 		}
 		ctx, cancel := context.WithTimeout(parent, doctorTime)
 		defer cancel()
-		p := patient{config: config, adapter: adapter, address: address, now: time.Now()}
+		p := patient{config: config, adapter: adapter, data: data, address: address, now: time.Now()}
 		p.look(ctx)
 		report := doctor.NewReport(p.now, build.Version(), p.hidden())
 		write := func() error { return report.Text(cmd.OutOrStdout(), all) }
@@ -84,8 +86,8 @@ var errUnwell = errors.New("something should be looked at")
 
 // patient is a gateway that is looked at.
 type patient struct {
-	config, adapter, address string
-	now                      time.Time
+	config, adapter, data, address string
+	now                            time.Time
 
 	app      *App
 	findings []doctor.Finding
@@ -125,7 +127,7 @@ func (p *patient) look(ctx context.Context) {
 
 // read reads the configuration, and says what of it smells. It is false where nothing else can be looked at.
 func (p *patient) read(c *doctor.Configured) bool {
-	p.app = new(App)
+	p.app = &App{DataDir: p.data}
 	if p.config != "" {
 		raw, _, _, err := caddycmd.LoadConfig(p.config, p.adapter)
 		if err != nil {

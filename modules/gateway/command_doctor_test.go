@@ -121,3 +121,23 @@ func TestDoctorLooksAtKeysAndAddress(t *testing.T) {
 		t.Error("looking made a key folder")
 	}
 }
+
+// Without a configuration it looks at the data folder that is named.
+func TestDoctorLooksAtADataFolder(t *testing.T) {
+	data := people(t, "ursula")
+	found := examined(t, "--data", data)
+	for _, check := range []string{"data-folder", "file-modes", "database-whole", "keys"} {
+		if f := found[check]; f.State != doctor.OK {
+			t.Errorf("%s: %+v", check, f)
+		}
+	}
+	if f := found["data-folder"]; !strings.Contains(f.Text, data) {
+		t.Errorf("it looked at another folder: %+v", f)
+	}
+	cmd := &cobra.Command{Use: "doctor", SilenceUsage: true, SilenceErrors: true}
+	doctorCommand(cmd)
+	cmd.SetArgs([]string{"--data", data, "--config", "x"})
+	if err := cmd.Execute(); err == nil || !strings.Contains(err.Error(), "data") {
+		t.Errorf("two folders at once: %v", err)
+	}
+}
