@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/convosphere/gateway/modules/internal/owner"
 	"github.com/convosphere/gateway/modules/policy/engine"
 	"github.com/convosphere/gateway/modules/policy/source"
 )
@@ -88,7 +89,7 @@ func passes(cmd *cobra.Command, src *engine.Source, uses *policyFlags) error {
 
 // replaceFile writes a file whole, or leaves the one that was there.
 func replaceFile(name string, content []byte, mode os.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(name), ".new-*")
+	f, err := owner.CreateTemp(filepath.Dir(name), ".new-*")
 	if err != nil {
 		return err
 	}

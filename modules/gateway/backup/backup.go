@@ -16,6 +16,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/keyring"
+	"github.com/convosphere/gateway/modules/internal/owner"
 )
 
 // Place is where a gateway keeps what is durable.
@@ -58,7 +59,7 @@ func Create(ctx context.Context, path string, overwrite bool, from Place, s Secr
 	if _, err := os.Lstat(path); err == nil && !overwrite {
 		return sum, fmt.Errorf("%s exists: name another file, or say --overwrite", path)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".backup-*") // mode 0600
+	f, err := owner.CreateTemp(filepath.Dir(path), ".backup-*")
 	if err != nil {
 		return sum, fmt.Errorf("writing the backup: %w", err)
 	}

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/convosphere/gateway/modules/internal/modes"
+	"github.com/convosphere/gateway/modules/internal/owner"
 )
 
 // Secret opens a backup: a passphrase or the key of a file.
@@ -51,7 +52,7 @@ func NewKeyFile(path string) error {
 	if _, err := rand.Read(key); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f, err := owner.New(path)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%s exists: backups that were made with it would be lost", path)
 	}

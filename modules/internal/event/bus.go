@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -15,6 +14,8 @@ import (
 	"time"
 
 	"github.com/DeRuina/timberjack"
+
+	"github.com/convosphere/gateway/modules/internal/owner"
 )
 
 // Bus takes events from requests and writes them as JSON lines, in the order they came. Emit never waits:
@@ -73,12 +74,12 @@ func Open(o Options) (*Bus, error) {
 	if o.MaxDays == 0 {
 		o.MaxDays = 90
 	}
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+	if err := owner.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the event folder: %w", err)
 	}
 	name := filepath.Join(o.Dir, "events.jsonl")
 	// Opened once here so that a folder that can't be written is an error at load, not a silent loss later.
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	f, err := owner.Append(name)
 	if err != nil {
 		return nil, fmt.Errorf("opening the event file: %w", err)
 	}

@@ -36,11 +36,33 @@ func Inherit(f *os.File) error {
 }
 
 // Create opens a file for reading and writing, making it (0600) where it is missing, as its folder's owner's.
-func Create(path string) (*os.File, error) {
+func Create(path string) (*os.File, error) { return open(path, os.O_RDWR) }
+
+// Append is Create for writing at the end alone.
+func Append(path string) (*os.File, error) { return open(path, os.O_APPEND|os.O_WRONLY) }
+
+// New makes a file (0600) for reading and writing, as its folder's owner's. One that is there is an error.
+func New(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	return inherited(f, err)
+}
+
+// CreateTemp is os.CreateTemp for a file that is its folder's owner's.
+func CreateTemp(dir, pattern string) (*os.File, error) {
+	f, err := os.CreateTemp(dir, pattern) // mode 0600
+	return inherited(f, err)
+}
+
+func open(path string, flag int) (*os.File, error) {
+	f, err := os.OpenFile(path, flag|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return os.OpenFile(path, os.O_RDWR, 0o600)
+		return os.OpenFile(path, flag, 0o600)
 	}
+	return inherited(f, err)
+}
+
+// inherited is a file that was made, given to its folder's owner.
+func inherited(f *os.File, err error) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,8 @@
 package owner
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -31,16 +33,33 @@ func TestInherit(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := filepath.Join(deep, "f")
-	for range 2 { // made, then found
-		f, err := Create(file)
+	all := []string{filepath.Join(dir, "a"), deep, file, file + "-appended", file + "-new"}
+	put := func(f *os.File, err error) {
+		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := f.Close(); err != nil {
-			t.Fatal(err)
+		if _, err := f.WriteString("x"); err != nil {
+			t.Error(err)
 		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+		all = append(all, f.Name())
 	}
-	for _, path := range []string{filepath.Join(dir, "a"), deep, file} {
+	for range 2 { // made, then found
+		put(Create(file))
+		put(Append(file + "-appended"))
+		put(CreateTemp(deep, "temporary-*"))
+	}
+	put(New(file + "-new"))
+	if f, err := New(file + "-new"); !errors.Is(err, fs.ErrExist) {
+		t.Error(f, err)
+	}
+	if raw, err := os.ReadFile(file + "-appended"); string(raw) != "xx" {
+		t.Errorf("%q %v", raw, err)
+	}
+	for _, path := range all {
 		if got := uid(t, path); got != want {
 			t.Errorf("%s is %d's, want %d's", path, got, want)
 		}

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/convosphere/gateway/modules/internal/owner"
 )
 
 // A capture file is the magic and 16 random bytes, its id; then each record as a length (4 bytes, big endian) and as many bytes, the
@@ -48,7 +50,7 @@ func create(dir, kind string, now time.Time) (*file, error) {
 	}
 	id := head[len(magic):]
 	name := fmt.Sprintf("%s%s-%x%s", prefix, now.UTC().Format(stamp), id[:4], suffix)
-	f, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f, err := owner.New(filepath.Join(dir, name))
 	if err != nil {
 		return nil, fmt.Errorf("making a capture file: %w", err)
 	}

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/convosphere/gateway/modules/internal/owner"
 )
 
 // Options of a writer.
@@ -53,7 +55,7 @@ func Open(o Options) (*Writer, error) {
 	if o.Done == nil {
 		o.Done = func(bool) {}
 	}
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+	if err := owner.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the capture folder: %w", err)
 	}
 	w := &Writer{o: o, queue: make(chan Record, queueLen), done: make(chan struct{})}

@@ -3,10 +3,11 @@ package ship
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/DeRuina/timberjack"
+
+	"github.com/convosphere/gateway/modules/internal/owner"
 )
 
 // File writes events to a file, one a line, which is rotated at 100 MiB; 20 are kept, for 90 days.
@@ -14,10 +15,10 @@ type File struct{ to *timberjack.Logger }
 
 // NewFile makes the file's folder. A file that can't be written is an error now.
 func NewFile(path string) (*File, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := owner.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("making the folder: %w", err)
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	f, err := owner.Append(path)
 	if err != nil {
 		return nil, fmt.Errorf("opening the file: %w", err)
 	}

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/convosphere/gateway/modules/internal/owner"
 )
 
 // Bounds of a spool.
@@ -52,7 +54,7 @@ type place struct {
 // OpenSpool opens the spool in the folder, of at most so many bytes. Only one process can have it open. torn tells how many bytes were cut off that a crash
 // had left half written.
 func OpenSpool(dir string, most int64) (s *Spool, torn int64, err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := owner.MkdirAll(dir, 0o700); err != nil {
 		return nil, 0, fmt.Errorf("making the spool: %w", err)
 	}
 	s = &Spool{dir: dir}
@@ -74,7 +76,7 @@ func OpenSpool(dir string, most int64) (s *Spool, torn int64, err error) {
 	for _, g := range s.segments {
 		s.total += g.size
 	}
-	if s.mark, err = os.OpenFile(filepath.Join(dir, "position"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+	if s.mark, err = owner.Create(filepath.Join(dir, "position")); err != nil {
 		return nil, 0, fmt.Errorf("opening the spool's position: %w", err)
 	}
 	s.at = s.readMark()
@@ -86,7 +88,7 @@ func OpenSpool(dir string, most int64) (s *Spool, torn int64, err error) {
 const lockWait = 5 * time.Second
 
 func lockFolder(dir string, wait time.Duration) (func(), error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := owner.Create(filepath.Join(dir, "lock"))
 	if err != nil {
 		return nil, fmt.Errorf("locking the spool: %w", err)
 	}
@@ -126,7 +128,7 @@ func (s *Spool) openHead() (torn int64, err error) {
 
 // newSegment makes the next segment and writes on there.
 func (s *Spool) newSegment(number uint64) error {
-	f, err := os.OpenFile(segmentPath(s.dir, number), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	f, err := owner.New(segmentPath(s.dir, number))
 	if err != nil {
 		return fmt.Errorf("making a segment of the spool: %w", err)
 	}

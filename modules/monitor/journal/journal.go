@@ -2,12 +2,12 @@ package journal
 
 import (
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/owner"
 	"github.com/convosphere/gateway/modules/monitor/ecs"
 )
 
@@ -114,7 +114,7 @@ func Open(o Options) (*Journal, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+	if err := owner.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the journal's folder: %w", err)
 	}
 	j := &Journal{

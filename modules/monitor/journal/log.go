@@ -13,6 +13,7 @@ import (
 	"github.com/klauspost/compress/s2"
 
 	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/owner"
 )
 
 // The log of the segment that is being made holds its lines until the segment is written. It is the magic, then records: four bytes of length and four of
@@ -40,7 +41,7 @@ type wal struct {
 
 // openLog makes the log of a segment, or goes on with one behind its last whole record.
 func openLog(dir string, first uint64, records int, size int64) (*wal, error) {
-	f, err := os.OpenFile(filepath.Join(dir, logName(first)), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := owner.Create(filepath.Join(dir, logName(first)))
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/klauspost/compress/s2"
 
 	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/owner"
 )
 
 // A segment's file is the magic; sections and blocks, each compressed (S2) and, where events are encrypted, sealed; the foot as JSON; four bytes of its
@@ -113,7 +114,7 @@ func (m *making) write(w io.Writer, keys event.Sealer) error {
 
 // save writes m into the folder.
 func (m *making) save(dir string, keys event.Sealer) (s *segment, err error) {
-	f, err := os.CreateTemp(dir, "new-*.tmp") // 0600
+	f, err := owner.CreateTemp(dir, "new-*.tmp")
 	if err != nil {
 		return nil, err
 	}
