@@ -56,15 +56,28 @@ func (a *App) leave() bool {
 	return served
 }
 
+// begin sets what outlives configurations as the first one says, before its requests come: there is none yet that goes on where it fails.
+func (a *App) begin() {
+	life.Lock()
+	defer life.Unlock()
+	if life.current == nil {
+		a.setLasting()
+	}
+}
+
 // comeInForce sets what outlives each configuration as this one says, and records that it is in force. One that is refused must have changed nothing of it.
 func (a *App) comeInForce() {
 	a.inForce = true
+	a.setLasting()
+	a.stopKeeping = a.startKeeping()
+	a.tellLoaded()
+}
+
+func (a *App) setLasting() {
 	a.ground.Keys.RotateEvery(a.rotation())
 	a.sealEvents(a.ground)
 	a.ground.Events.EnrichWith(enricher(a.ground))
 	a.configureLog()
-	a.stopKeeping = a.startKeeping()
-	a.tellLoaded()
 }
 
 // tellLoaded records that this configuration is in force, and of the first that the gateway has started.

@@ -10,12 +10,15 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/test/stop"
 )
 
 // A load that fails late, when the gateway has started already, is told as refused, is not kept, and leaves what was in force as it was. Caddy starts apps in the
 // order of a map: so each way of failing is tried often enough to meet both orders.
 func TestLoadsThatFailLateAreRefused(t *testing.T) {
-	t.Cleanup(func() { _ = caddy.Stop() })
+	stop.After(t)
 	data := t.TempDir()
 	put := func(app, more, admin map[string]any) error {
 		apps := map[string]any{"gateway": app}
@@ -73,6 +76,23 @@ func TestLoadsThatFailLateAreRefused(t *testing.T) {
 	if out, err := configuration(t, "show", "3", "--data", data); err == nil {
 		t.Errorf("a configuration that was refused is kept: %s", out)
 	}
+}
+
+// The first configuration has no other before it: what it says of events holds from its start on, since requests come before all apps have started.
+func TestTheFirstSettingsHoldFromTheStartOn(t *testing.T) {
+	a := &App{DataDir: t.TempDir(), Node: "first"}
+	if err := loaded(t, a); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = a.Stop() }()
+	a.ground.Events.Emit(&event.Event{Category: "process", Action: "early", Outcome: event.Success})
+	eventually(t, func() bool {
+		told := toldOf(t, a.DataDir, "early")
+		return len(told) == 1 && told[0]["gateway.node"] == "first"
+	})
 }
 
 // Caddy writes who hears its events into its log at level debug: nothing of the configuration goes with it.

@@ -236,9 +236,10 @@ func (a *App) tellPassword(option, address string) {
 // Ground returns what handlers and apps stand on.
 func (a *App) Ground() *ground.Ground { return a.ground }
 
-// Start implements caddy.App: all is ready since Provision, and only now all apps are there to be asked for proxies. What outlives the configuration waits until
-// this one is in force.
+// Start implements caddy.App: all is ready since Provision, and only now all apps are there to be asked for proxies. At a reload what outlives
+// the configuration waits until this one is in force.
 func (a *App) Start() error {
+	a.begin()
 	if err := a.protectProxies(); err != nil {
 		return err
 	}
