@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -37,7 +36,7 @@ type Bundle struct {
 	// Headers to send along, of HTTP. Values may hold placeholders, as {file.PATH}, which are read at load.
 	Headers map[string]string `json:"headers,omitempty"`
 
-	// A PEM file with the authorities that sign the server's certificate. Default: the system's.
+	// A PEM file with the authorities that sign the server's certificate, as it is at each look. Default: the system's.
 	CA string `json:"ca,omitempty"`
 
 	// Of S3.
@@ -143,7 +142,7 @@ func (b *Bundle) file(name string, trust *source.Trust) (source.Origin, error) {
 }
 
 func (b *Bundle) remote(repl *caddy.Replacer, from string, trust *source.Trust) (source.Origin, error) {
-	r := source.Remote{URL: from, Every: time.Duration(b.Every), Trust: trust, Now: time.Now, Header: http.Header{}}
+	r := source.Remote{URL: from, CA: b.CA, Every: time.Duration(b.Every), Trust: trust, Now: time.Now, Header: http.Header{}}
 	if b.Every != 0 && r.Every < time.Second {
 		return nil, errors.New("every is at least 1s")
 	}
@@ -153,16 +152,6 @@ func (b *Bundle) remote(repl *caddy.Replacer, from string, trust *source.Trust) 
 			return nil, fmt.Errorf("header %s: %w", name, err)
 		}
 		r.Header.Set(name, strings.TrimSpace(value))
-	}
-	if b.CA != "" {
-		raw, err := os.ReadFile(b.CA)
-		if err != nil {
-			return nil, fmt.Errorf("ca: %w", err)
-		}
-		r.Roots = x509.NewCertPool()
-		if !r.Roots.AppendCertsFromPEM(raw) {
-			return nil, fmt.Errorf("ca: there is no certificate in %s", b.CA)
-		}
 	}
 	if strings.HasPrefix(from, "s3://") {
 		s3 := source.S3{}

@@ -1,4 +1,4 @@
-// Package link is how the gateway's own connections to other machines (Redis, PostgreSQL, receivers of events, traces and alerts) are encrypted and verified: always both ends of a
+// Package link is how the gateway's own connections to other machines (Redis, PostgreSQL, receivers of events, traces and alerts, servers of policies) are encrypted and verified: always both ends of a
 // name, never less, with certificates that may be replaced while the gateway runs.
 package link
 
@@ -86,6 +86,14 @@ func (f *Files) Err() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.failed
+}
+
+// Because adds to an error of a connection why the files as they are now are not in force, where that is so: it may be what the other side minds.
+func (f *Files) Because(err error) error {
+	if why := f.Err(); why != nil {
+		return fmt.Errorf("%w (files before are in force: %w)", err, why)
+	}
+	return err
 }
 
 // Until is when the gateway's own certificate ends, zero where it shows none.

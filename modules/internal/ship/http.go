@@ -80,7 +80,7 @@ func (p *poster) post(ctx context.Context, body []byte, header http.Header) ([]b
 		if errors.As(err, &of) {
 			err = of.Err // the whole would show the address
 		}
-		return nil, because(fmt.Errorf("asking the receiver: %w", err), p.files)
+		return nil, p.files.Because(fmt.Errorf("asking the receiver: %w", err))
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, mostAnswer))

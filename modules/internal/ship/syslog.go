@@ -120,7 +120,7 @@ func (s *Syslog) dial(ctx context.Context) (*stream, error) {
 	}
 	conn, err := dialStream(ctx, s.host, s.files.Client(s.name))
 	if err != nil {
-		return nil, because(err, s.files)
+		return nil, s.files.Because(err)
 	}
 	return conn, nil
 }

@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"encoding/pem"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -447,8 +448,11 @@ func TestNoRedirectOutOfTLS(t *testing.T) {
 	defer plain.Close()
 	server := httptest.NewTLSServer(http.RedirectHandler(plain.URL, http.StatusFound))
 	defer server.Close()
-	pool := server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
-	origin, err := NewRemote(Remote{URL: server.URL, Roots: pool, Trust: &Trust{}, Now: time.Now})
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	origin, err := NewRemote(Remote{URL: server.URL, CA: ca, Trust: &Trust{}, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,8 +3,6 @@ package source
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -12,13 +10,15 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/convosphere/gateway/modules/internal/link"
 )
 
 // Remote says where a bundle is fetched from, and how.
 type Remote struct {
 	URL    string                    // http or https, without a name and password in it
 	Header http.Header               // sent along; of secrets, too
-	Roots  *x509.CertPool            // who signs the server's certificate; nil: the system's
+	CA     string                    // PEM file of who signs the server's certificate, as it is at each look; "": the system's
 	Every  time.Duration             // between two looks; default 1m
 	Sign   func(*http.Request) error // last, before a request goes out; nil: nothing
 	Name   string                    // for people; "" is URL
@@ -37,6 +37,7 @@ const (
 
 type remote struct {
 	Remote
+	files  *link.Files
 	client *http.Client
 	etag   string // of what was taken
 	last   [sha256.Size]byte
@@ -50,6 +51,10 @@ func NewRemote(r Remote) (Origin, error) {
 	}
 	if u.User != nil {
 		return nil, errors.New("a URL is shown in logs: write no name and password into it, but a header")
+	}
+	files, err := link.TLS{CA: r.CA}.Open()
+	if err != nil {
+		return nil, err
 	}
 	if r.Every <= 0 {
 		r.Every = DefaultEvery
@@ -66,12 +71,11 @@ func NewRemote(r Remote) (Origin, error) {
 		DialContext:            (&net.Dialer{Timeout: headTimeout}).DialContext,
 		TLSHandshakeTimeout:    headTimeout,
 		ResponseHeaderTimeout:  headTimeout,
-		TLSClientConfig:        &tls.Config{RootCAs: r.Roots, MinVersion: tls.VersionTLS12},
 		DisableCompression:     true, // a bundle is packed as it is; some servers call that an encoding
 		DisableKeepAlives:      true, // once a minute or so, and no connection to be closed
 		MaxResponseHeaderBytes: 64 << 10,
 	}
-	return &remote{Remote: r, client: &http.Client{Transport: transport, CheckRedirect: redirect}}, nil
+	return &remote{Remote: r, files: files, client: &http.Client{Transport: files.Transport(transport), CheckRedirect: redirect}}, nil
 }
 
 // redirect follows a few, and never from TLS into the open. Another server than the one that is configured gets nothing that is meant for that one: Go's
@@ -138,7 +142,7 @@ func (r *remote) get(ctx context.Context, again bool) (raw []byte, etag string, 
 	}
 	resp, err := r.client.Do(req)
 	if err != nil {
-		return nil, "", withoutURL(err)
+		return nil, "", r.files.Because(withoutURL(err))
 	}
 	defer resp.Body.Close()
 	switch {
