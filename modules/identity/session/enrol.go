@@ -33,7 +33,7 @@ func (m *Manager) EnrolTOTPAtLogin(ctx context.Context, mfaToken string) (Enrolm
 
 func (m *Manager) offer(ctx context.Context, a account.Account, whose string) (Enrolment, error) {
 	secret, token := factor.NewTOTPSecret(), rand.Text()
-	if err := m.put(ctx, "enrol", token, enrolling{Account: a.ID, For: whose, Secret: secret}, enrolLife); err != nil {
+	if err := m.put(ctx, "enrol", token, &enrolling{Account: a.ID, For: whose, Secret: secret}, enrolLife); err != nil {
 		return Enrolment{}, err
 	}
 	return Enrolment{Token: token, Secret: secret, URI: factor.TOTPURI(m.Label, a.Name, secret)}, nil

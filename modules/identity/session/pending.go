@@ -18,6 +18,7 @@ const (
 
 // pending is a login that has taken its first step.
 type pending struct {
+	termOrNone
 	Account  string    `json:"a"`
 	Revision int64     `json:"r"` // of the account: a change of it voids the login
 	AuthTime time.Time `json:"t"`
@@ -28,17 +29,24 @@ type pending struct {
 
 // enrolling is an authenticator app that waits for its first code.
 type enrolling struct {
+	termOrNone
 	Account string `json:"a"`
 	For     string `json:"s"` // the session, or the pending login, that asked for it
 	Secret  string `json:"k"`
 }
 
-// The store holds what is pending under the hash of its token, sealed for that place: who reads the store gets no
-// token of it and no secret, and who writes to it makes none that opens.
+// The store holds what is pending under the hash of its token, sealed for that place and with its end: who reads the store gets no token of it and no
+// secret, who writes to it makes none that opens, and who kept one brings it back for no longer than it would have lasted.
+
+// waits is what the store holds so.
+type waits interface {
+	lasts(until time.Time)
+	over(now time.Time) bool
+}
 
 func (m *Manager) pend(ctx context.Context, p pending) (token string, err error) {
 	token = rand.Text()
-	return token, m.put(ctx, "login", token, p, pendingLife)
+	return token, m.put(ctx, "login", token, &p, pendingLife)
 }
 
 // pended finds a login by its token and counts the try; enrol says which second step is wanted of it. Errors: ErrSession.
@@ -56,7 +64,8 @@ func (m *Manager) finish(ctx context.Context, token string) error { return m.tak
 
 func pendingKey(tag, token string) string { return store.Key(tag, hashSecret([]byte(token))) }
 
-func (m *Manager) put(ctx context.Context, tag, token string, v any, life time.Duration) error {
+func (m *Manager) put(ctx context.Context, tag, token string, v waits, life time.Duration) error {
+	v.lasts(m.Now().Add(life))
 	raw, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("storing a pending %s: %w", tag, err)
@@ -73,7 +82,7 @@ func (m *Manager) put(ctx context.Context, tag, token string, v any, life time.D
 }
 
 // get reads what is pending and counts the try; the try too many removes it. Errors: ErrSession.
-func (m *Manager) get(ctx context.Context, tag, token string, v any, life time.Duration) error {
+func (m *Manager) get(ctx context.Context, tag, token string, v waits, life time.Duration) error {
 	if !isID(token) {
 		return ErrSession
 	}
@@ -99,13 +108,13 @@ func (m *Manager) get(ctx context.Context, tag, token string, v any, life time.D
 }
 
 // open reads what put sealed. Errors: ErrSession.
-func (m *Manager) open(key string, sealed []byte, v any) error {
+func (m *Manager) open(key string, sealed []byte, v waits) error {
 	raw, err := m.Keys.Unseal(sealed, key)
 	if err == nil {
 		err = json.Unmarshal(raw, v)
 	}
-	if err != nil {
-		return ErrSession // not ours, or of a key ring that is gone
+	if err != nil || v.over(m.Now()) {
+		return ErrSession // not ours, of a key ring that is gone, or put back
 	}
 	return nil
 }
@@ -123,7 +132,7 @@ func (m *Manager) take(ctx context.Context, tag, token string) error {
 }
 
 // takeInto reads what is pending and removes it. Errors: ErrSession.
-func (m *Manager) takeInto(ctx context.Context, tag, token string, v any) error {
+func (m *Manager) takeInto(ctx context.Context, tag, token string, v waits) error {
 	key := pendingKey(tag, token)
 	sealed, ok, err := m.Store.Take(ctx, key)
 	if err != nil {

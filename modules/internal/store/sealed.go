@@ -16,7 +16,7 @@ import (
 // A seal binds a value to its place, not to its time: what once stood at a key opens there again. Whoever runs the Redis can put an old value back, also one
 // that was taken (Take) or whose time is over (the ttl is Redis' own), and with it what was used once can be used again, as it can by deleting a mark that
 // Add has left. So what lies here must be of no worth to who has no more than it: docs/security.md says of each purpose what limits it. A value that must not
-// come back has its time in itself, or its state in the database.
+// come back after its time has its end in itself, as logins under way have; one that must not come back at all has its state in the database.
 type Sealed struct {
 	plain *Redis
 	box   *Box
