@@ -45,8 +45,13 @@ func loadChart(t *testing.T) *chart.Chart {
 
 func loadValues(t *testing.T, name string) map[string]any {
 	t.Helper()
+	return valuesOf(t, read(t, "deploy", "helm", "values", name+".yaml"))
+}
+
+func valuesOf(t *testing.T, text string) map[string]any {
+	t.Helper()
 	v := map[string]any{}
-	if err := yaml.UnmarshalStrict([]byte(read(t, "deploy", "helm", "values", name+".yaml")), &v); err != nil {
+	if err := yaml.UnmarshalStrict([]byte(text), &v); err != nil {
 		t.Fatal(err)
 	}
 	return v
@@ -158,12 +163,13 @@ func restricted(objects []runtime.Object) error {
 }
 
 func TestChart(t *testing.T) {
+	image := ship(t)
 	for _, name := range cases {
 		docs, err := render(loadChart(t), loadValues(t, name))
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if err := check(t, docs); err != nil {
+		if err := errors.Join(check(t, docs), image.loads(t, docs)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		t.Logf("%s: %d objects", name, len(docs))
