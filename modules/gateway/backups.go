@@ -18,6 +18,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/build"
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/metrics"
 )
 
 // Backup is how the gateway backs itself up.
@@ -167,6 +168,8 @@ var backupsMade = prometheus.NewCounterVec(prometheus.CounterOpts{
 	Name: "gateway_backups_total", Help: "Backups that this gateway made by itself and verified, or failed to make.",
 }, []string{"outcome"})
 
+func init() { metrics.Begin(backupsMade, event.Success, event.Failure) }
+
 // tellBackup records what became of a backup. Paths and the words of errors are in the log alone.
 func (a *App) tellBackup(m backup.Made, err error) {
 	e := &event.Event{Category: "configuration", Action: "backup-made", Outcome: event.Success, Fields: []zap.Field{
@@ -187,10 +190,16 @@ func (a *App) tellBackup(m backup.Made, err error) {
 // backupCollector tells when the last good backup was made; nothing where none is scheduled.
 type backupCollector struct{ s *backup.Schedule }
 
-var lastBackup = prometheus.NewDesc("gateway_backup_last_success_timestamp_seconds", "When the last backup that was made and verified began, of the fleet; 0: there was none. Absent where no backups are configured.", nil, nil)
+var (
+	lastBackup  = prometheus.NewDesc("gateway_backup_last_success_timestamp_seconds", "When the last backup that was made and verified began, of the fleet; 0: there was none. Absent where no backups are configured.", nil, nil)
+	backupEvery = prometheus.NewDesc("gateway_backup_interval_seconds", "How often a backup is to be made. Absent where no backups are configured.", nil, nil)
+)
 
 // Describe implements prometheus.Collector.
-func (c backupCollector) Describe(ch chan<- *prometheus.Desc) { ch <- lastBackup }
+func (c backupCollector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- lastBackup
+	ch <- backupEvery
+}
 
 // Collect implements prometheus.Collector.
 func (c backupCollector) Collect(ch chan<- prometheus.Metric) {
@@ -202,4 +211,5 @@ func (c backupCollector) Collect(ch chan<- prometheus.Metric) {
 		at = float64(good.Unix())
 	}
 	ch <- prometheus.MustNewConstMetric(lastBackup, prometheus.GaugeValue, at)
+	ch <- prometheus.MustNewConstMetric(backupEvery, prometheus.GaugeValue, c.s.Every().Seconds())
 }

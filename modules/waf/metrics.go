@@ -58,7 +58,6 @@ var (
 	})
 )
 
-// What has not happened yet is 0 rather than absent: a rate of nothing is no rate, and an alert on it never fires.
 func init() {
 	for v, labels := range map[*prometheus.CounterVec][]string{
 		requests:  {passed, detected, blocked, refused, failed},
@@ -68,9 +67,7 @@ func init() {
 		overload:  {"client", "gateway"},
 		captured:  {"written", "dropped"},
 	} {
-		for _, l := range labels {
-			v.WithLabelValues(l)
-		}
+		metrics.Begin(v, labels...)
 	}
 }
 

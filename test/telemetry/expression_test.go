@@ -114,6 +114,34 @@ func faults(expr string, all table, live known) (found []string) {
 	return found
 }
 
+var increaseOf = regexp.MustCompile(`(?:increase|rate)\((gateway_[a-z0-9_]+)\{([^}]*)\}`)
+
+// unborn says which values an expression counts the increase of that are not there before the first time: that time is no increase, and the alert never comes.
+func unborn(expr string, live known) (found []string) {
+	for _, s := range increaseOf.FindAllStringSubmatch(expr, -1) {
+		for _, m := range matcherOf.FindAllStringSubmatch(s[2], -1) {
+			for _, v := range strings.Split(m[3], "|") {
+				if strings.HasPrefix(m[2], "=") && !slices.Contains(live[s[1]][m[1]], v) {
+					found = append(found, fmt.Sprintf("%s does not begin at 0 with the %s %q", s[1], m[1], v))
+				}
+			}
+		}
+	}
+	return found
+}
+
+func TestUnborn(t *testing.T) {
+	live := known{"gateway_a_total": {"outcome": {"good"}}}
+	for expr, want := range map[string]int{
+		`increase(gateway_a_total{outcome="good"}[5m])`: 0, `rate(gateway_a_total{outcome=~"good|bad"}[5m])`: 1, `rate(gateway_b_total{outcome="good"}[5m]) > 0`: 1,
+		`rate(gateway_a_total{outcome!="bad"}[5m])`: 0,
+	} {
+		if got := unborn(expr, live); len(got) != want {
+			t.Errorf("%s: %q", expr, got)
+		}
+	}
+}
+
 // What the check finds, and what it lets pass.
 func TestFaults(t *testing.T) {
 	all := table{

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -154,6 +155,7 @@ func (p *prometheus) live(t *testing.T) known {
 // absent are metrics without labels that a gateway as this test's does not have.
 var absent = map[string]string{
 	"gateway_backup_last_success_timestamp_seconds": "it makes no backups",
+	"gateway_backup_interval_seconds":               "likewise",
 }
 
 // The rules and dashboards of deploy/ against what a real Prometheus scrapes of the built gateway: each expression is evaluated, and has no name, label or value of a label that the gateway does not have.
@@ -176,6 +178,11 @@ func TestRulesAndDashboards(t *testing.T) {
 	live["gateway:goroutines_per_socket"], live["gateway:refused:rate5m"] = map[string][]string{}, map[string][]string{} // of none, and of what had to be counted twice
 	answered := 0
 	for name, expr := range exprs {
+		if strings.HasPrefix(name, "rule ") {
+			for _, fault := range unborn(expr, live) {
+				t.Errorf("%s: %s\n\t%s", name, fault, expr)
+			}
+		}
 		for _, fault := range faults(expr, all, live) {
 			t.Errorf("%s: %s\n\t%s", name, fault, expr)
 		}
@@ -222,6 +229,26 @@ func TestPromtool(t *testing.T) {
 		cmd.Dir = dir
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+}
+
+var commandOf = regexp.MustCompile("`convosphere ([a-z ]+[a-z])[^`]*`")
+
+// What an alert says to do first can be done: the program has the commands.
+func TestAlertsNameCommandsThatAre(t *testing.T) {
+	raw, err := os.ReadFile(filepath.Join(kit.Root(t), "deploy", "prometheus", "alerts.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := commandOf.FindAllStringSubmatch(string(raw), -1)
+	if len(all) < 10 {
+		t.Fatal(all)
+	}
+	for _, m := range all {
+		code, out := shared.node.Exec(t, "", append(strings.Fields(m[1]), "--help")...)
+		if code != 0 || !strings.Contains(out, "convosphere "+m[1]) {
+			t.Errorf("convosphere %s: %d %s", m[1], code, out)
 		}
 	}
 }

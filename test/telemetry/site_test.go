@@ -45,7 +45,8 @@ func start(t kit.T) *site {
 	s.chat = newBetween(t, chat)
 	s.caddyfile = strings.NewReplacer(
 		"import chat-", "import {$GW_FILES}/chat-",
-		"keys {$GW_KEYS}\n", "keys {$GW_KEYS}\n\t\ttracing "+s.collector.URL+"/v1/traces {\n\t\t\tsample 100%\n\t\t\tservice edge\n\t\t\theader Authorization {env.TEST_TOKEN}\n\t\t}\n",
+		"keys {$GW_KEYS}\n", "keys {$GW_KEYS}\n\t\ttracing "+s.collector.URL+"/v1/traces {\n\t\t\tsample 100%\n\t\t\tservice edge\n\t\t\theader Authorization {env.TEST_TOKEN}\n\t\t}\n"+
+			"\t\tmonitor {\n\t\t\talert {\n\t\t\t\tchannel ops webhook https://127.0.0.1:1/\n\t\t\t}\n\t\t}\n",
 		"\tservers {\n", "\tmetrics\n\tservers {\n\t\ttrusted_proxies static "+trusted+"\n",
 	).Replace(string(raw)) + "\nhttp://" + s.metrics + " {\n\tmetrics /metrics\n}\n"
 	s.node = kit.Gateway(t, kit.Options{Name: "telemetry", Caddyfile: s.caddyfile, Env: []string{

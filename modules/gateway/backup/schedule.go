@@ -70,6 +70,9 @@ func (s *Schedule) Run(ctx context.Context) {
 	}
 }
 
+// Every is how often one is to be made.
+func (s *Schedule) Every() time.Duration { return s.plan.Every }
+
 // Soon has one made now, and does not wait for it. It is false where one was asked for already.
 func (s *Schedule) Soon() bool {
 	select {

@@ -1,6 +1,10 @@
 package session
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/convosphere/gateway/modules/internal/metrics"
+)
 
 // Of the process, not of a configuration: a reload keeps them.
 var (
@@ -29,6 +33,11 @@ var (
 		Name: "gateway_tokens_remembered", Help: "Verified access tokens in memory, counted once a minute.",
 	})
 )
+
+func init() {
+	metrics.Begin(logins, "success", "second_factor", "expired", "wrong", "throttled", "challenged", "error")
+	metrics.Begin(refreshes, "rotated", "repeated", "reused", "invalid", "error")
+}
 
 // Collectors is what the app registers.
 func Collectors() []prometheus.Collector {

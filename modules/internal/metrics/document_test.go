@@ -67,7 +67,8 @@ const head = `# Metrics
 The gateway's own, as the code declares them: ` + "`go test ./modules/internal/metrics -run Document -update`" + ` writes this page, and a test holds it to the code. Where they are
 shown: at the admin socket (` + "`curl --unix-socket …/admin.sock http://localhost/metrics`" + `), and at any site with Caddy's directive ` + "`metrics`" + `.
 
-Labels have few values, which are the code's or the configuration's: a client can't make one. Counters begin at 0 with the process; a reload does not set them back. Beside these are Caddy's
+Labels have few values, which are the code's or the configuration's: a client can't make one. Counters begin at 0 with the process, those with labels at the values that alerts ask for; another value is there from the first time
+that it happens. A reload does not set them back. Beside these are Caddy's
 (` + "`caddy_*`" + `; with the global option ` + "`metrics`" + ` also ` + "`caddy_http_*`" + ` of requests, by server, handler, method and status code) and the process's own, which tell of its resources:
 ` + "`process_cpu_seconds_total`, `process_resident_memory_bytes`, `process_open_fds`, `process_max_fds`, `process_start_time_seconds`, `go_goroutines`, `go_memstats_heap_inuse_bytes`, `go_gc_duration_seconds`" + ` and others of the same beginnings.
 

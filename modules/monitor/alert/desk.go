@@ -57,6 +57,7 @@ func (d *Desk) Start() {
 	if d.cancel != nil {
 		return
 	}
+	begin(d.config.Channels)                                // rather than in New: a configuration that is refused has none
 	ctx, cancel := context.WithCancel(context.Background()) // ends with Close
 	d.cancel = cancel
 	d.running.Go(func() {
