@@ -32,7 +32,7 @@ import (
 const chartDir = root + "/deploy/helm/convosphere"
 
 // cases are the values that the chart is rendered with.
-var cases = []string{"chat", "managed", "small"}
+var cases = []string{"chat", "managed", "shared", "small"}
 
 func loadChart(t *testing.T) *chart.Chart {
 	t.Helper()
@@ -187,7 +187,7 @@ func TestChartRefusesValues(t *testing.T) {
 		"no limits":                `resources: {limits: null}`,
 		"Redis everywhere":         `networkPolicy: {redis: {selector: {app: null}}}`,
 		"an address for a prefix":  `networkPolicy: {probes: ["10.0.0.1"]}`,
-		"files without a secret":   `tls: {mode: files}`,
+		"files without a secret":   `tls: {secret: ""}`,
 		"another back end, unsaid": `chat: {enabled: false}`,
 		"a digest that is none":    `image: {digest: latest}`,
 		"a port that is none":      `upstream: {port: 70000}`,
@@ -201,6 +201,25 @@ func TestChartRefusesValues(t *testing.T) {
 		// What is null in the second goes out of the first, as with helm -f.
 		if _, err := render(loadChart(t), chartutil.MergeTables(over, values)); err == nil {
 			t.Errorf("%s is taken", name)
+		}
+	}
+}
+
+// Nodes that order their own certificates each would wait for challenges that come to others: that is refused, with what to do instead, as soon as there may be two.
+func TestChartOrdersCertificatesInOnePlace(t *testing.T) {
+	for over, refused := range map[string]bool{
+		`tls: {mode: auto}`: true,
+		`{tls: {mode: auto}, autoscaling: {min: 1, max: 2}}`:              true,
+		`{tls: {mode: auto}, autoscaling: {enabled: false}}`:              true,
+		`{tls: {mode: auto}, autoscaling: {min: 1, max: 1}}`:              false,
+		`{tls: {mode: auto}, autoscaling: {enabled: false}, replicas: 1}`: false,
+		`tls: {mode: auto, storageClaim: certificates}`:                   false,
+		`tls: {mode: files}`:                        false,
+		`{tls: {mode: auto}, caddyfile: "its own"}`: false,
+	} {
+		_, err := render(loadChart(t), chartutil.MergeTables(valuesOf(t, over), loadValues(t, "chat")))
+		if (err != nil) != refused || refused && !strings.Contains(err.Error(), "tls.secret") {
+			t.Errorf("%s: %v", over, err)
 		}
 	}
 }

@@ -28,6 +28,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if .image.digest }}{{ printf "%s:%s@%s" .image.repository $tag .image.digest }}{{ else }}{{ printf "%s:%s" .image.repository $tag }}{{ end -}}
 {{- end }}
 
+{{/* tls: the mode, where certificates can be had by it: the schema's words would not say what to do instead. A Caddyfile of one's own sees to them itself. */}}
+{{- define "gw.tls" -}}
+{{- $nodes := ternary .Values.autoscaling.max .Values.replicas .Values.autoscaling.enabled -}}
+{{- if and (eq .Values.tls.mode "auto") (gt (int $nodes) 1) (not .Values.tls.storageClaim) (not .Values.caddyfile) -}}
+{{- fail (printf "tls.mode auto with up to %v nodes: the authority's challenge comes to a node that does not know it. Set tls.mode files and tls.secret (a TLS secret, as cert-manager keeps one), or tls.storageClaim: a ReadWriteMany claim that all nodes share, or run one node" $nodes) -}}
+{{- end -}}
+{{- .Values.tls.mode -}}
+{{- end }}
+
 {{- define "gw.upstream" -}}
 {{- $host := .Values.upstream.host -}}
 {{- if .Values.chat.enabled }}{{ $host = printf "%s-chat" (include "gw.name" .) }}{{ end -}}
