@@ -103,7 +103,7 @@ func TestCaddyfilesAdapt(t *testing.T) {
 	convosphere := filepath.Join(binaries(t), "convosphere")
 	files := map[string][]string{
 		"deploy/debian/Caddyfile":    {""},
-		"deploy/container/Caddyfile": {"GW_PROFILE=embedded", "GW_PROFILE=fleet", "GW_TLS=files", "GW_BINDING=each GW_BIND=10.89.1.11 GW_BIND_INTERNAL=10.89.2.11"},
+		"deploy/container/Caddyfile": {"GW_PROFILE=embedded", "GW_PROFILE=fleet", "GW_TLS=files", "GW_APP=plain", "GW_APP=plain GW_PROFILE=fleet GW_HEALTH_URI=/up", "GW_BINDING=each GW_BIND=10.89.1.11 GW_BIND_INTERNAL=10.89.2.11"},
 	}
 	for file, variants := range files {
 		if out, err := command(nil, convosphere, "fmt", "--diff", file); err != nil || slices.ContainsFunc(strings.Split(out, "\n"), func(l string) bool { return strings.HasPrefix(l, "+") || strings.HasPrefix(l, "-") }) {

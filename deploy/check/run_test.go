@@ -228,7 +228,20 @@ func browser(s *space, port string) *http.Client {
 	}}
 }
 
+// call sends JSON, and reads what is answered where it is well.
 func call(t *testing.T, c *http.Client, method, url, token string, body, into any) int {
+	t.Helper()
+	code, b, _ := ask(t, c, method, url, token, body)
+	if into != nil && code/100 == 2 {
+		if err := json.Unmarshal([]byte(b), into); err != nil {
+			t.Fatalf("%s: %v", b, err)
+		}
+	}
+	return code
+}
+
+// ask gives the answer's status, body and header.
+func ask(t *testing.T, c *http.Client, method, url, token string, body any) (int, string, http.Header) {
 	t.Helper()
 	var sent io.Reader
 	if body != nil {
@@ -257,12 +270,7 @@ func call(t *testing.T, c *http.Client, method, url, token string, body, into an
 	if err != nil {
 		t.Fatal(err)
 	}
-	if into != nil && resp.StatusCode/100 == 2 {
-		if err := json.Unmarshal(b, into); err != nil {
-			t.Fatalf("%s: %v", b, err)
-		}
-	}
-	return resp.StatusCode
+	return resp.StatusCode, string(b), resp.Header
 }
 
 // TestImageRuns runs both images as compose and the chart have them run: user 65532, a root file system that can't be written, no
@@ -275,23 +283,12 @@ func TestImageRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	data, keys := folder(t), folder(t)
-	hosts := filepath.Join(t.TempDir(), "hosts")
-	if err := os.WriteFile(hosts, []byte("127.0.0.1 localhost gateway chat\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	tmp := map[string]any{"destination": "/run/convosphere", "type": "tmpfs", "source": "tmpfs", "options": []string{"nosuid", "nodev", "noexec", "mode=0700", "uid=65532", "gid=65532", "size=1m"}}
+	hosts := named(t, "gateway", "chat")
 	launch := func(name string) *container {
 		return start(t, name, spec(t, rootfs, box.path(), img, nil, []string{"GW_SHUTDOWN_DELAY=0s", "GW_GRACE_PERIOD=5s", "GW_KEYS=/run/secrets/keys"},
-			[]map[string]any{tmp, bind(data, "/var/lib/convosphere", "rw"), bind(keys, "/run/secrets/keys", "rw"), bind(hosts, "/etc/hosts", "ro")}))
+			[]map[string]any{runtimeFolder, bind(data, "/var/lib/convosphere", "rw"), bind(keys, "/run/secrets/keys", "rw"), hosts}))
 	}
-	probe := browser(box, "9180")
-	ready := func() bool {
-		resp, err := probe.Get("http://localhost/readyz")
-		if err != nil {
-			return false
-		}
-		return resp.Body.Close() == nil && resp.StatusCode == http.StatusOK
-	}
+	ready := readiness(box)
 	first := launch("first")
 	first.wait("it is ready", ready)
 	fresh := time.Since(first.started)
@@ -316,23 +313,16 @@ func TestImageRuns(t *testing.T) {
 	}
 	start(t, "chat", spec(t, chatRoot, box.path(), chatImg,
 		[]string{"-listen=127.0.0.1:9000", "-data=/var/lib/chat", "-jwks=https://gateway:8444/.well-known/jwks.json", "-jwks-ca=/run/ca.crt"}, nil,
-		[]map[string]any{bind(folder(t), "/var/lib/chat", "rw"), bind(trusted, "/run/ca.crt", "ro"), bind(hosts, "/etc/hosts", "ro")}))
+		[]map[string]any{bind(folder(t), "/var/lib/chat", "rw"), bind(trusted, "/run/ca.crt", "ro"), hosts}))
 
 	if b, err := os.ReadFile(c.log); err != nil || !regexp.MustCompile(`GOMEMLIMIT is updated","GOMEMLIMIT":7\d{8},`).Match(b) {
 		t.Errorf("its heap is not kept below the container's %d bytes (%v)", memory, err)
 	}
-	password := signUp(t, c)
 	site := browser(box, "8443")
-	var in struct {
-		Status      string
-		AccessToken string `json:"access_token"`
-	}
-	if code := call(t, site, "POST", "https://localhost/auth/api/login", "", map[string]string{"username": "alice", "password": password, "delivery": "body"}, &in); code != 200 || in.AccessToken == "" {
-		t.Fatalf("login: %d %+v", code, in)
-	}
+	token := signIn(t, c, site)
 	code := 0
 	c.wait("the chat answers through it", func() bool {
-		code = call(t, site, "GET", "https://localhost/api/rooms", in.AccessToken, nil, nil)
+		code = call(t, site, "GET", "https://localhost/api/rooms", token, nil, nil)
 		return code != http.StatusBadGateway && code != http.StatusServiceUnavailable && code != http.StatusUnauthorized
 	})
 	if code != http.StatusOK {
@@ -343,6 +333,31 @@ func TestImageRuns(t *testing.T) {
 	}
 	t.Logf("binary %.1f MB, image %.1f MB (chat %.1f MB); from exec to the first 200 of /readyz: %.2f s with a new data folder, %.2f s with its own",
 		mega(binary.Size()), mega(size), mega(chatSize), fresh.Seconds(), again.Seconds())
+}
+
+// runtimeFolder is where the admin socket is.
+var runtimeFolder = map[string]any{"destination": "/run/convosphere", "type": "tmpfs", "source": "tmpfs", "options": []string{"nosuid", "nodev", "noexec", "mode=0700", "uid=65532", "gid=65532", "size=1m"}}
+
+// named has the container find these names at its own loopback address.
+func named(t *testing.T, names ...string) map[string]any {
+	t.Helper()
+	hosts := filepath.Join(t.TempDir(), "hosts")
+	if err := os.WriteFile(hosts, []byte("127.0.0.1 localhost "+strings.Join(names, " ")+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return bind(hosts, "/etc/hosts", "ro")
+}
+
+// readiness asks /readyz of the gateway in the namespace.
+func readiness(s *space) func() bool {
+	probe := browser(s, "9180")
+	return func() bool {
+		resp, err := probe.Get("http://localhost/readyz")
+		if err != nil {
+			return false
+		}
+		return resp.Body.Close() == nil && resp.StatusCode == http.StatusOK
+	}
 }
 
 func mega(n int64) float64 { return float64(n) / 1e6 }
@@ -417,15 +432,23 @@ func checkConfinement(t *testing.T, c *container) {
 	}
 }
 
-func signUp(t *testing.T, c *container) string {
+// signIn makes an account, and gives the access token that it gets.
+func signIn(t *testing.T, c *container, site *http.Client) string {
 	t.Helper()
 	out, err := c.exec("/convosphere", "user", "add", "alice", "--generate", "--config", "/etc/convosphere/Caddyfile")
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if m := regexp.MustCompile(`(?m)^password: (\S+)`).FindStringSubmatch(out); m != nil {
-		return m[1]
+	m := regexp.MustCompile(`(?m)^password: (\S+)`).FindStringSubmatch(out)
+	if m == nil {
+		t.Fatalf("no password in %q", out)
 	}
-	t.Fatalf("no password in %q", out)
-	return ""
+	var in struct {
+		Status      string
+		AccessToken string `json:"access_token"`
+	}
+	if code := call(t, site, "POST", "https://localhost/auth/api/login", "", map[string]string{"username": "alice", "password": m[1], "delivery": "body"}, &in); code != 200 || in.AccessToken == "" {
+		t.Fatalf("login: %d %+v", code, in)
+	}
+	return in.AccessToken
 }
