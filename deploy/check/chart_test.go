@@ -192,6 +192,10 @@ func TestChartRefusesValues(t *testing.T) {
 		"a digest that is none":    `image: {digest: latest}`,
 		"a port that is none":      `upstream: {port: 70000}`,
 		"a secret in a value":      `redis: {password: hunter2}`,
+		"an app that is none":      `app: wiki`,
+		"a file of no kind":        `conf: {global: "debug"}`,
+		"a back end that may all":  `networkPolicy: {backend: {egress: [{}]}}`,
+		"a way to any port":        `networkPolicy: {backend: {egress: [{to: [{ipBlock: {cidr: 10.0.0.0/8}}]}]}}`,
 	} {
 		values := loadValues(t, "chat")
 		over := map[string]any{}
@@ -220,6 +224,69 @@ func TestChartOrdersCertificatesInOnePlace(t *testing.T) {
 		_, err := render(loadChart(t), chartutil.MergeTables(valuesOf(t, over), loadValues(t, "chat")))
 		if (err != nil) != refused || refused && !strings.Contains(err.Error(), "tls.secret") {
 			t.Errorf("%s: %v", over, err)
+		}
+	}
+}
+
+// The gateway has the chat's rules before the chat alone, and what the values add where they add it. An application's database is reached as the values say, and by them alone.
+func TestChartOfAnApplication(t *testing.T) {
+	image := ship(t)
+	config := func(values map[string]any) string {
+		docs, err := render(loadChart(t), values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects, err := decode(docs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := image.adapt(t, objects)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	for name, chat := range map[string]bool{"chat": true, "managed": false} {
+		if got := config(loadValues(t, name)); strings.Contains(got, "/etc/convosphere/chat-waf.conf") != chat || strings.Contains(got, `"/api/rooms"`) != chat {
+			t.Errorf("%s has the chat's rules: %v", name, !chat)
+		}
+	}
+	managed := config(loadValues(t, "managed"))
+	for _, want := range []string{`"backup":{"folder":"/var/lib/convosphere-backups","key_file":"/run/secrets/backup/backup.key"}`, `"uri":"/up"`} {
+		if !strings.Contains(managed, want) {
+			t.Errorf("managed has no %s: %s", want, managed)
+		}
+	}
+	over := valuesOf(t, `
+conf:
+  identity: |
+    public_url https://chat.example.com
+    mail {
+      server smtp://mail.example.com
+      from   no-reply@example.com
+    }
+  secure: |
+    upload {
+      max_size 3MiB
+    }
+  site: header X-Added yes
+`)
+	added := config(chartutil.MergeTables(over, loadValues(t, "chat")))
+	for _, want := range []string{"mail.example.com", "3145728", "X-Added"} {
+		if !strings.Contains(added, want) {
+			t.Errorf("what conf has of %s is not in force: %s", want, added)
+		}
+	}
+
+	app, database := place{Labels: map[string]string{"app": "app"}}, place{Address: "10.40.3.4"}
+	for _, open := range []bool{true, false} {
+		values := loadValues(t, "managed")
+		if !open {
+			values["networkPolicy"].(map[string]any)["backend"] = map[string]any{"egress": []any{}}
+		}
+		policies := policiesBy(t, values)
+		if passes(t, policies, app, database, 5432) != open || passes(t, policies, app, database, 22) || passes(t, policies, app, place{Address: "203.0.113.9"}, 5432) {
+			t.Errorf("the application's database is reached, or more than it; given: %v", open)
 		}
 	}
 }

@@ -158,7 +158,12 @@ func TestUnitRefusesMetadata(t *testing.T) {
 
 func policiesOf(t *testing.T) []*networking.NetworkPolicy {
 	t.Helper()
-	docs, err := render(loadChart(t), loadValues(t, "chat"))
+	return policiesBy(t, loadValues(t, "chat"))
+}
+
+func policiesBy(t *testing.T, values map[string]any) []*networking.NetworkPolicy {
+	t.Helper()
+	docs, err := render(loadChart(t), values)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,6 +43,18 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- printf "%s:%v" (required "upstream.host: name the back end, or leave chat.enabled true" $host) .Values.upstream.port -}}
 {{- end }}
 
+{{/* conf: whether any of it is given, and the files that it makes. */}}
+{{- define "gw.conf" -}}
+{{- $files := list -}}
+{{- $given := false -}}
+{{- range $kind, $text := .Values.conf -}}
+{{- $name := printf "%s.%s" (ternary "values" ".none" (not (empty $text))) $kind -}}
+{{- $files = append $files (dict "key" $name "path" $name) -}}
+{{- if $text }}{{ $given = true }}{{ end -}}
+{{- end -}}
+{{- toYaml (dict "given" $given "files" $files) -}}
+{{- end }}
+
 {{- define "gw.backendSelector" -}}
 {{- if .Values.chat.enabled }}{{ include "gw.chat" . }}{{ else }}{{ toYaml .Values.upstream.selector }}{{ end -}}
 {{- end }}
