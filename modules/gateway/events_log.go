@@ -15,6 +15,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/audit/auditlog"
 	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/internal/trial"
 )
 
 // EventLog says how the audit log is kept: a signed Merkle tree over the events, in the folder "audit" of the data folder.
@@ -161,6 +162,12 @@ func openLog(ctx context.Context, a *App, g *ground.Ground, releases *[]func() e
 		return nil
 	}
 	dir := filepath.Join(a.DataDir, "audit")
+	if trial.On() { // no event of it is to be kept, and a running gateway may hold the log
+		if err := auditlog.Check(dir); err != nil {
+			return fmt.Errorf("gateway: events: %w", err)
+		}
+		return nil
+	}
 	l, release, err := acquire("audit", dir, func() (*auditlog.Log, func() error, error) {
 		logger := caddy.Log().Named("gateway.audit") // of no configuration: the log outlives each
 		l, err := auditlog.Open(ctx, auditlog.Options{

@@ -21,6 +21,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/risk"
 	"github.com/convosphere/gateway/modules/internal/store"
 	"github.com/convosphere/gateway/modules/internal/tier"
+	"github.com/convosphere/gateway/modules/internal/trial"
 	"github.com/convosphere/gateway/modules/internal/view"
 )
 
@@ -81,7 +82,7 @@ func open(ctx context.Context, a *App) (*ground.Ground, error) {
 		fresh := false
 		events, release, err := acquire("events", a.DataDir, func() (*event.Bus, func() error, error) {
 			fresh = true
-			b, err := event.Open(event.Options{Dir: filepath.Join(a.DataDir, "events")})
+			b, err := event.Open(event.Options{Dir: filepath.Join(a.DataDir, "events"), Trial: trial.On()})
 			if err != nil {
 				return nil, nil, err
 			}

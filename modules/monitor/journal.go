@@ -14,6 +14,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/metrics"
+	"github.com/convosphere/gateway/modules/internal/trial"
 	"github.com/convosphere/gateway/modules/monitor/journal"
 )
 
@@ -74,6 +75,9 @@ func (a *App) openJournal(ctx caddy.Context) error {
 	if err != nil || settings == nil {
 		return err
 	}
+	if trial.On() { // opened, it would take over what a running gateway has not written as segments yet, and remove what this configuration keeps no longer
+		return journal.Check(journalIn(a.ground.DataDir))
+	}
 	key := a.ground.DataDir
 	v, _, err := journals.LoadOrNew(key, func() (caddy.Destructor, error) { return keepJournal(a.ground, *settings) })
 	if err != nil {
@@ -93,13 +97,15 @@ func (a *App) openJournal(ctx caddy.Context) error {
 	return nil
 }
 
+func journalIn(dataDir string) string { return filepath.Join(dataDir, "journal") }
+
 func keepJournal(g *ground.Ground, s journal.Settings) (*keptJournal, error) {
 	logger := caddy.Log().Named("gw_monitor.journal") // of no configuration
 	ctx, cancel := context.WithCancel(context.Background())
 	k := &keptJournal{bus: g.Events, ends: cancel, done: make(chan struct{})}
 	var err error
 	k.Journal, err = journal.Open(journal.Options{
-		Dir: filepath.Join(g.DataDir, "journal"), Ring: g.Keys, Sealer: g.Events.Sealer, Settings: s,
+		Dir: journalIn(g.DataDir), Ring: g.Keys, Sealer: g.Events.Sealer, Settings: s,
 		Error: func(err error) { k.sayFailed(logger, err) },
 	})
 	if err != nil {

@@ -33,10 +33,8 @@ type notice struct {
 // Open opens the log in a folder, or makes one, and attaches it to the bus.
 func Open(ctx context.Context, o Options) (*Log, error) {
 	o = o.filled()
-	for _, dir := range []string{o.Dir, filepath.Join(o.Dir, "segments"), filepath.Join(o.Dir, "hashes")} {
-		if err := owner.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("making the folder of the audit log: %w", err)
-		}
+	if err := makeFolders(o.Dir); err != nil {
+		return nil, err
 	}
 	lock, err := lockFolder(ctx, o.Dir)
 	if err != nil {
@@ -62,6 +60,35 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	return l, nil
 }
 
+// Check sees that a log can be had in a folder, also while another process writes it. It writes nothing of it.
+func Check(dir string) error {
+	if err := makeFolders(dir); err != nil {
+		return err
+	}
+	f, err := lockFile(dir)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+func makeFolders(dir string) error {
+	for _, dir := range []string{dir, filepath.Join(dir, "segments"), filepath.Join(dir, "hashes")} {
+		if err := owner.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("making the folder of the audit log: %w", err)
+		}
+	}
+	return nil
+}
+
+func lockFile(dir string) (*os.File, error) {
+	f, err := owner.Create(filepath.Join(dir, "lock"))
+	if err != nil {
+		return nil, fmt.Errorf("locking the audit log: %w", err)
+	}
+	return f, nil
+}
+
 func (o Options) filled() Options {
 	o.Settings = o.Settings.filled()
 	o.Retry = or(o.Retry, time.Second)
@@ -83,9 +110,9 @@ const lockWait = 10 * time.Second
 
 // lockFolder keeps other processes from writing the log, for as long as the file is open.
 func lockFolder(ctx context.Context, dir string) (*os.File, error) {
-	f, err := owner.Create(filepath.Join(dir, "lock"))
+	f, err := lockFile(dir)
 	if err != nil {
-		return nil, fmt.Errorf("locking the audit log: %w", err)
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()

@@ -58,6 +58,7 @@ type Options struct {
 	MaxMiB   int    // size at which the file is rotated; default 100
 	MaxFiles int    // rotated files kept; default 20
 	MaxDays  int    // age at which rotated files go; default 90
+	Trial    bool   // nothing is written, only seen that it could be: a running gateway may write there
 }
 
 // Open starts a bus that writes to o.Dir/events.jsonl.
@@ -86,10 +87,18 @@ func Open(o Options) (*Bus, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("opening the event file: %w", err)
 	}
+	if o.Trial {
+		return start(o.QueueLen, discard{io.Discard}), nil
+	}
 	return start(o.QueueLen, &timberjack.Logger{
 		Filename: name, MaxSize: o.MaxMiB, MaxBackups: o.MaxFiles, MaxAge: o.MaxDays, FileMode: 0o600,
 	}), nil
 }
+
+// discard is the file of a bus that is only tried.
+type discard struct{ io.Writer }
+
+func (discard) Close() error { return nil }
 
 func start(queue int, file io.WriteCloser) *Bus {
 	b := &Bus{queue: make(chan *Event, queue), done: make(chan struct{}), file: file, names: rand.Text()[:16] + "-"}

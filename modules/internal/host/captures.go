@@ -12,6 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/convosphere/gateway/modules/internal/records"
+	"github.com/convosphere/gateway/modules/internal/trial"
 )
 
 const (
@@ -115,6 +116,7 @@ func (w pooledWriter) Destruct() error { return w.Close() }
 // Records takes a writer of these options, opened for the first who asks. release gives it back.
 func Records(o records.Options) (w *records.Writer, release func() error, err error) {
 	key := writerKey{o.Dir, o.Kind, o.Keys, o.Keep, o.Size}
+	o.Trial = trial.On()
 	v, _, err := writers.LoadOrNew(key, func() (caddy.Destructor, error) {
 		w, err := records.Open(o)
 		if err != nil {

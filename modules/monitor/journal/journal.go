@@ -114,8 +114,8 @@ func Open(o Options) (*Journal, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
-	if err := owner.MkdirAll(o.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the journal's folder: %w", err)
+	if err := Check(o.Dir); err != nil {
+		return nil, err
 	}
 	j := &Journal{
 		o: o, settings: o.filled(), cache: newCache(cacheBytes, o.Now), queue: make(chan *[]byte, queued), spare: make(chan *[]byte, queued),
@@ -128,6 +128,14 @@ func Open(o Options) (*Journal, error) {
 	j.prune()
 	go j.run()
 	return j, nil
+}
+
+// Check sees that a journal can be had in a folder. It touches nothing of one that is there.
+func Check(dir string) error {
+	if err := owner.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("making the journal's folder: %w", err)
+	}
+	return nil
 }
 
 // Configure has other settings hold from now on.
