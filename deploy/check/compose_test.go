@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,14 +14,17 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-// loadCompose reads the file as docker compose does, its schema included.
+// loadCompose reads the file as docker compose does, its schema included, and the services of every profile.
 func loadCompose(text string) (*types.Project, error) {
 	dir, err := filepath.Abs(filepath.Join(root, "deploy", "compose"))
 	if err != nil {
 		return nil, err
 	}
 	details := types.ConfigDetails{WorkingDir: dir, Environment: types.Mapping{}, ConfigFiles: []types.ConfigFile{{Filename: filepath.Join(dir, "compose.yaml"), Content: []byte(text)}}}
-	return composeloader.LoadWithContext(context.Background(), details, func(o *composeloader.Options) { o.SetProjectName("convosphere", true) })
+	return composeloader.LoadWithContext(context.Background(), details, func(o *composeloader.Options) {
+		o.SetProjectName("convosphere", true)
+		o.Profiles = []string{"*"}
+	})
 }
 
 // faultsOfCompose are what is wrong with how the services are kept.
@@ -53,7 +57,7 @@ func faultsOfCompose(p *types.Project) (bad []string) {
 			say("its image %s is not pinned", s.Image)
 		}
 		for _, v := range s.Volumes {
-			if v.Type == types.VolumeTypeBind {
+			if v.Type == types.VolumeTypeBind && (!strings.HasPrefix(name, "gateway") || v.Source != filepath.Join(p.WorkingDir, "conf.d") || !v.ReadOnly) {
 				say("mounts %s of the host", v.Source)
 			}
 			if strings.HasPrefix(v.Source, "secrets-") && s.Restart != "no" && (!v.ReadOnly || v.Source != "secrets-"+strings.TrimRight(strings.TrimSuffix(strings.TrimSuffix(name, "-a"), "-b"), "-")) {
@@ -109,6 +113,9 @@ func TestCompose(t *testing.T) {
 	if bad := faultsOfCompose(p); len(bad) > 0 {
 		t.Error(strings.Join(bad, "\n"))
 	}
+	if s := p.Services["prometheus"]; len(s.Profiles) == 0 {
+		t.Error("Prometheus runs for everybody")
+	}
 	for name, n := range p.Networks {
 		if inside := name != "public"; n.Internal != inside {
 			t.Errorf("network %s: internal: %v", name, n.Internal)
@@ -131,6 +138,8 @@ func TestComposeFaultsAreFound(t *testing.T) {
 		"forwarding":             {`sysctls: {net.ipv4.ip_forward: "0", net.ipv6.conf.all.forwarding: "0"}`, "sysctls: {}"},
 		"killed in its grace":    {"stop_grace_period: 75s", "stop_grace_period: 10s"},
 		"the newest, whatever":   {"image: redis:7.4-bookworm", "image: redis:latest"},
+		"conf.d to write":        {"conf.d, read_only: true", "conf.d, read_only: false"},
+		"the host's files":       {"{type: bind, source: ./conf.d", "{type: bind, source: /etc"},
 		"the host's network":     {"network_mode: none", "network_mode: host"},
 		"what compose knows not": {"stop_grace_period: 60s", "stop_grace_periods: 60s"},
 	} {
@@ -141,6 +150,50 @@ func TestComposeFaultsAreFound(t *testing.T) {
 		p, err := loadCompose(strings.ReplaceAll(text, change[0], change[1]))
 		if err == nil && len(faultsOfCompose(p)) == 0 {
 			t.Errorf("%s is not found", name)
+		}
+	}
+}
+
+// Prometheus asks each gateway where its health is bound, under the job's name that the rules look for, and reads every rule.
+func TestComposePrometheus(t *testing.T) {
+	p, err := loadCompose(read(t, "deploy", "compose", "compose.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type scrape struct {
+		Job     string                       `yaml:"job_name"`
+		Targets []struct{ Targets []string } `yaml:"static_configs"`
+	}
+	var c struct {
+		Global  map[string]string
+		Rules   []string `yaml:"rule_files"`
+		Scrapes []scrape `yaml:"scrape_configs"`
+	}
+	parseYAML(t, read(t, "deploy", "compose", "prometheus.yml"), &c)
+	if len(c.Scrapes) != 1 || c.Scrapes[0].Job != "convosphere" || len(c.Scrapes[0].Targets) != 1 {
+		t.Fatalf("%+v", c.Scrapes)
+	}
+	var want []string
+	for name, s := range p.Services {
+		if n := s.Networks["monitoring"]; n != nil && strings.HasPrefix(name, "gateway") {
+			want = append(want, name+":9180")
+			if bind := s.Environment["GW_BIND_HEALTH"]; !slices.Contains(strings.Fields(*bind), n.Ipv4Address) {
+				t.Errorf("%s: its health is at %s, its address there is %s", name, *bind, n.Ipv4Address)
+			}
+		}
+	}
+	slices.Sort(want)
+	if got := c.Scrapes[0].Targets[0].Targets; len(want) != 2 || !slices.Equal(got, want) {
+		t.Errorf("Prometheus asks %q, the gateways are %q", got, want)
+	}
+	for _, rules := range c.Rules {
+		if !slices.ContainsFunc(p.Services["prometheus"].Configs, func(f types.ServiceConfigObjConfig) bool { return f.Target == "/etc/prometheus/"+rules }) {
+			t.Errorf("the rules %s are not mounted", rules)
+		}
+	}
+	for _, f := range p.Services["prometheus"].Configs {
+		if _, err := os.Stat(p.Configs[f.Source].File); err != nil {
+			t.Error(err)
 		}
 	}
 }

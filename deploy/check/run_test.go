@@ -76,11 +76,16 @@ func spec(t *testing.T, rootfs, netns string, img v1.Image, args, env []string, 
 	if args == nil {
 		args = c.Config.Cmd
 	}
+	return specOf(rootfs, netns, append(append([]string{}, c.Config.Entrypoint...), args...), append(c.Config.Env, env...), mounts)
+}
+
+// specOf confines any program so.
+func specOf(rootfs, netns string, args, env []string, mounts []map[string]any) map[string]any {
 	none := []string{}
 	return map[string]any{
 		"ociVersion": "1.0.2",
 		"process": map[string]any{
-			"user": map[string]any{"uid": 65532, "gid": 65532}, "args": append(append([]string{}, c.Config.Entrypoint...), args...), "env": append(c.Config.Env, env...), "cwd": "/",
+			"user": map[string]any{"uid": 65532, "gid": 65532}, "args": args, "env": env, "cwd": "/",
 			"capabilities":    map[string]any{"bounding": none, "effective": none, "inheritable": none, "permitted": none, "ambient": none},
 			"noNewPrivileges": true,
 			"rlimits":         []map[string]any{{"type": "RLIMIT_NOFILE", "hard": files, "soft": files}, {"type": "RLIMIT_CORE", "hard": 0, "soft": 0}},
@@ -220,9 +225,14 @@ func (c *container) wait(what string, ok func() bool) {
 
 // browser is a client in the namespace: whatever the name, it asks there.
 func browser(s *space, port string) *http.Client {
+	return browserAt(s, net.JoinHostPort("127.0.0.1", port))
+}
+
+// browserAt is one that asks at another address.
+func browserAt(s *space, address string) *http.Client {
 	return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return s.dial(ctx, network, net.JoinHostPort("127.0.0.1", port))
+			return s.dial(ctx, network, address)
 		},
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: "localhost"}, // its own authority's, made a moment ago
 	}}

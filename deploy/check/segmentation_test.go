@@ -154,9 +154,11 @@ func (d *docker) listenAll(s segments) {
 			continue
 		}
 		if bind := c.Environment["GW_BIND"]; bind != nil {
-			for address, ports := range map[string][]int{*bind: {8080, 8443}, *c.Environment["GW_BIND_INTERNAL"]: {8444}, *c.Environment["GW_BIND_HEALTH"]: {9180}} {
-				for _, p := range ports {
-					d.spaces[name].listen(net.JoinHostPort(address, strconv.Itoa(p)))
+			for addresses, ports := range map[string][]int{*bind: {8080, 8443}, *c.Environment["GW_BIND_INTERNAL"]: {8444}, *c.Environment["GW_BIND_HEALTH"]: {9180}} {
+				for _, address := range strings.Fields(addresses) {
+					for _, p := range ports {
+						d.spaces[name].listen(net.JoinHostPort(address, strconv.Itoa(p)))
+					}
 				}
 			}
 			continue
@@ -207,7 +209,7 @@ func TestSegmentationOfCompose(t *testing.T) {
 				continue
 			}
 			for _, port := range s.ports() {
-				want := s.allows(from, to, port)
+				want := s.allows("compose", from, to, port)
 				if from == "gateway" && !want {
 					continue // Docker does not look at ports between neighbours, nor on the way out: what listens there decides
 				}
@@ -382,7 +384,7 @@ func TestSegmentationOfTheChart(t *testing.T) {
 				continue
 			}
 			for _, port := range s.ports() {
-				want := s.allows(from, to, port)
+				want := s.allows("kubernetes", from, to, port)
 				all.Go(func() {
 					few <- struct{}{}
 					defer func() { <-few }()

@@ -38,6 +38,7 @@ type place struct {
 type flow struct {
 	From, To string
 	Ports    []int
+	Only     string // compose or kubernetes; "" is both
 	Why      string
 }
 
@@ -58,8 +59,11 @@ func (s segments) ports() []int {
 	return slices.Compact(all)
 }
 
-func (s segments) allows(from, to string, port int) bool {
-	return slices.ContainsFunc(s.Flows, func(f flow) bool { return f.From == from && f.To == to && slices.Contains(f.Ports, port) })
+// allows tells whether the flow is in the table, in compose or in kubernetes.
+func (s segments) allows(in, from, to string, port int) bool {
+	return slices.ContainsFunc(s.Flows, func(f flow) bool {
+		return f.From == from && f.To == to && slices.Contains(f.Ports, port) && (f.Only == "" || f.Only == in)
+	})
 }
 
 // networksOf are the networks of compose that the party stands in.
@@ -103,7 +107,7 @@ func TestSegmentsAreComposes(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"app", "data"} {
+	for _, name := range []string{"app", "data", "monitoring"} {
 		if !p.Networks[name].Internal {
 			t.Errorf("the network %s leads outside", name)
 		}
@@ -122,7 +126,7 @@ func TestSegmentsAreTheCharts(t *testing.T) {
 					continue // pods of one kind, or a way that is not through any of ours
 				}
 				n++
-				if got, want := passes(t, policies, a.Kubernetes, b.Kubernetes, port), s.allows(from, to, port); got != want {
+				if got, want := passes(t, policies, a.Kubernetes, b.Kubernetes, port), s.allows("kubernetes", from, to, port); got != want {
 					t.Errorf("%s → %s:%d: the policies say %v, the table %v", from, to, port, got, want)
 				}
 			}
