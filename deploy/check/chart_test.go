@@ -89,6 +89,20 @@ func render(c *chart.Chart, values map[string]any) ([][]byte, error) {
 	return docs, nil
 }
 
+// objectsOf is what the chart makes of values that it takes.
+func objectsOf(t *testing.T, values map[string]any) []runtime.Object {
+	t.Helper()
+	docs, err := render(loadChart(t), values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := decode(docs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return objects
+}
+
 // decode reads the documents by the types of Kubernetes' API: unknown and doubled fields, and values of another type, are errors.
 func decode(docs [][]byte) ([]runtime.Object, error) {
 	scheme := runtime.NewScheme()
@@ -232,15 +246,7 @@ func TestChartOrdersCertificatesInOnePlace(t *testing.T) {
 func TestChartOfAnApplication(t *testing.T) {
 	image := ship(t)
 	config := func(values map[string]any) string {
-		docs, err := render(loadChart(t), values)
-		if err != nil {
-			t.Fatal(err)
-		}
-		objects, err := decode(docs)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := image.adapt(t, objects)
+		b, err := image.adapt(t, objectsOf(t, values))
 		if err != nil {
 			t.Fatal(err)
 		}

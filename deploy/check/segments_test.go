@@ -167,16 +167,8 @@ func policiesOf(t *testing.T) []*networking.NetworkPolicy {
 
 func policiesBy(t *testing.T, values map[string]any) []*networking.NetworkPolicy {
 	t.Helper()
-	docs, err := render(loadChart(t), values)
-	if err != nil {
-		t.Fatal(err)
-	}
-	objects, err := decode(docs)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var all []*networking.NetworkPolicy
-	for _, o := range objects {
+	for _, o := range objectsOf(t, values) {
 		if p, ok := o.(*networking.NetworkPolicy); ok {
 			all = append(all, p)
 		}

@@ -14,6 +14,9 @@ import (
 	"github.com/convosphere/gateway/modules/internal/event"
 )
 
+// DefaultSize is how many bytes of the disk a log takes where nothing is said.
+const DefaultSize = 10 << 30
+
 // Settings may change while the log is open.
 type Settings struct {
 	Keep       time.Duration // events older than this go, a segment at a time; default 90 days
@@ -27,7 +30,7 @@ type Settings struct {
 func (s Settings) filled() Settings {
 	s.Keep = or(s.Keep, 90*24*time.Hour)
 	s.Anonymous = or(s.Anonymous, s.Keep)
-	s.MaxSize = or(s.MaxSize, 10<<30)
+	s.MaxSize = or(s.MaxSize, DefaultSize)
 	s.Checkpoint = or(s.Checkpoint, time.Minute)
 	s.Group = or(s.Group, 100*time.Millisecond)
 	s.Segment = or(s.Segment, 64<<20)

@@ -51,6 +51,12 @@ type Sink interface{ Write(r *Record) }
 
 type sink struct{ Sink }
 
+// What the files of events take of the disk where nothing is said: the one that is written, and those before it.
+const (
+	DefaultMiB   = 100
+	DefaultFiles = 20
+)
+
 // Options of a bus; zero values take the defaults.
 type Options struct {
 	Dir      string // where events.jsonl is written; made with mode 0700
@@ -67,10 +73,10 @@ func Open(o Options) (*Bus, error) {
 		o.QueueLen = 16384
 	}
 	if o.MaxMiB == 0 {
-		o.MaxMiB = 100
+		o.MaxMiB = DefaultMiB
 	}
 	if o.MaxFiles == 0 {
-		o.MaxFiles = 20
+		o.MaxFiles = DefaultFiles
 	}
 	if o.MaxDays == 0 {
 		o.MaxDays = 90

@@ -26,6 +26,9 @@ type Settings struct {
 	MaxSize   int64         // bytes on the disk; default 1 GiB
 }
 
+// DefaultSize is how many bytes of the disk a journal takes where nothing is said.
+const DefaultSize = 1 << 30
+
 // Bounds of settings.
 const (
 	LeastKeep   = time.Hour
@@ -43,7 +46,7 @@ func (s Settings) filled() Settings {
 		s.MaxEvents = 1_000_000
 	}
 	if s.MaxSize == 0 {
-		s.MaxSize = 1 << 30
+		s.MaxSize = DefaultSize
 	}
 	return s
 }

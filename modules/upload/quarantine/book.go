@@ -31,6 +31,9 @@ type Sealer interface {
 	Unseal(sealed []byte, place string) ([]byte, error)
 }
 
+// DefaultTotal is how many bytes of the disk the files of a gateway take where nothing is said.
+const DefaultTotal = 1 << 30
+
 // Options of a book. Zero numbers have defaults.
 type Options struct {
 	Dir  string // of the files of this gateway, made with mode 0700
@@ -50,7 +53,7 @@ func (o Options) filled() Options {
 		o.Keep = 7 * 24 * time.Hour
 	}
 	if o.Total == 0 {
-		o.Total = 1 << 30
+		o.Total = DefaultTotal
 	}
 	if o.File == 0 {
 		o.File = 64 << 20
