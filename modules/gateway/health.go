@@ -27,6 +27,7 @@ func (a *App) watchHealth() {
 	h.Add("database", a.databaseHealth)
 	h.Add("keys", a.keysHealth)
 	h.Add("data_disk", a.diskHealth)
+	h.Add("certificates", a.certificatesHealth)
 	if a.log != nil {
 		h.Add("audit_log", a.logHealth)
 	}
@@ -43,10 +44,15 @@ func (a *App) storeHealth(ctx context.Context) (health.State, string) {
 	if err := a.ground.Store.Ping(ctx); err != nil {
 		return health.Degraded, "Redis " + why(err) + ": each node counts limits by itself, and logins that need a second step wait until it is back"
 	}
+	return linkHealth(a.storeFiles())
+}
+
+// storeFiles are those of the link to Redis; nil: it has none.
+func (a *App) storeFiles() *link.Files {
 	if s, ok := a.ground.Store.(interface{ Files() *link.Files }); ok {
-		return linkHealth(s.Files())
+		return s.Files()
 	}
-	return health.OK, ""
+	return nil
 }
 
 // linkHealth tells when the files that a link stands on were replaced by such as can't be used: those before go on, until they end.

@@ -16,7 +16,7 @@ func registerMetrics(reg prometheus.Registerer, a *App) error {
 	if err := metrics.Register(reg, trace.Collectors()...); err != nil {
 		return err
 	}
-	return metrics.Register(reg, outputCollector(a.outputs), backupsMade, backupCollector{a.backups}, abuseLevels, abuseShareErrors, abuseCollector{g.Abuse}, abuseCollector{g.Abuse}, logCollector{g}, healthCollector{g.Health}, prometheus.NewCounterFunc(prometheus.CounterOpts{
+	return metrics.Register(reg, outputCollector(a.outputs), backupsMade, backupCollector{a.backups}, abuseLevels, abuseShareErrors, abuseCollector{g.Abuse}, abuseCollector{g.Abuse}, logCollector{g}, healthCollector{g.Health}, expiryCollector{g.Expiry}, prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "gateway_events_dropped_total", Help: "Security events lost: the queue was full, or the disk refused them.",
 	}, func() float64 {
 		queue, disk := g.Events.Dropped()

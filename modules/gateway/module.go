@@ -145,6 +145,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.showSettings()
 	a.addViews()
 	a.watchHealth()
+	if err := a.watchCertificates(); err != nil {
+		return fmt.Errorf("gateway: %w", err)
+	}
 	if err := registerMetrics(ctx.GetMetricsRegistry(), a); err != nil {
 		return err
 	}
@@ -243,6 +246,7 @@ func (a *App) Start() error {
 	if err := a.protectProxies(); err != nil {
 		return err
 	}
+	a.watchSites()
 	stop, err := a.startOutputs(a.ground)
 	if err != nil {
 		return err

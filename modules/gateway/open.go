@@ -14,6 +14,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/expiry"
 	"github.com/convosphere/gateway/modules/internal/geo"
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/health"
@@ -73,7 +74,7 @@ func open(ctx context.Context, a *App) (*ground.Ground, error) {
 			}
 		}
 	}
-	g := &ground.Ground{DataDir: a.DataDir, Node: a.Node, Health: new(health.Set), Views: new(view.Set)}
+	g := &ground.Ground{DataDir: a.DataDir, Node: a.Node, Health: new(health.Set), Expiry: new(expiry.Set), Views: new(view.Set)}
 	err := func() error {
 		// Before the bus, and so given back after it: what is told last still reaches them.
 		if err := a.openOutputs(&releases); err != nil {

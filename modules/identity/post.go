@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -11,7 +12,9 @@ import (
 	"github.com/convosphere/gateway/modules/identity/factor"
 	"github.com/convosphere/gateway/modules/identity/lifecycle"
 	"github.com/convosphere/gateway/modules/identity/mail"
+	"github.com/convosphere/gateway/modules/internal/expiry"
 	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/internal/link"
 )
 
 // postOffice is the postman of one configuration, from Start to Stop. A nil one does nothing.
@@ -76,6 +79,9 @@ func (a *App) openDesk(accounts *account.Store, log *zap.Logger) error {
 	client, err := mail.NewClient(c)
 	if err != nil {
 		return err
+	}
+	if err := g.Expiry.Link(expiry.Mail, "", link.TLS{CA: c.CA}); err != nil {
+		return fmt.Errorf("mail: %w", err)
 	}
 	texts, err := mail.NewTexts(c)
 	if err != nil {

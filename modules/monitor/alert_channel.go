@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/identity/mail"
+	"github.com/convosphere/gateway/modules/internal/expiry"
 	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/link"
 	"github.com/convosphere/gateway/modules/internal/ship"
@@ -117,20 +118,26 @@ func (c AlertChannel) open(app *App, ctx caddy.Context) (one alert.Channel, err 
 	if one.Quiet, err = c.Quiet.parse(); err != nil {
 		return one, err
 	}
+	if err := app.ground.Expiry.Link(expiry.Alert, c.Name, c.files()); err != nil {
+		return one, err
+	}
 	one.To, err = c.receiver(ctx)
 	return one, err
 }
 
+func (c *AlertChannel) files() link.TLS {
+	return link.TLS{CA: c.CA, Certificate: c.Certificate, Key: c.CertificateKey}
+}
+
 func (c *AlertChannel) receiver(ctx caddy.Context) (alert.Receiver, error) {
-	t := link.TLS{CA: c.CA, Certificate: c.Certificate, Key: c.CertificateKey}
 	switch c.Kind {
 	case "mail":
 		return c.mail(ctx)
 	case "syslog":
-		s, err := ship.NewSyslog(ship.SyslogConfig{Address: c.To[0], Facility: c.Facility, TLS: t})
+		s, err := ship.NewSyslog(ship.SyslogConfig{Address: c.To[0], Facility: c.Facility, TLS: c.files()})
 		return alert.Syslog{To: s}, err
 	}
-	w, err := ship.NewWebhook(ship.HTTP{URL: c.To[0], Header: c.Headers, TLS: t}, c.Secret)
+	w, err := ship.NewWebhook(ship.HTTP{URL: c.To[0], Header: c.Headers, TLS: c.files()}, c.Secret)
 	if c.Kind == "slack" {
 		return alert.Slack{Hook: w}, err
 	}

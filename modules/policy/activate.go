@@ -11,6 +11,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/expiry"
+	"github.com/convosphere/gateway/modules/internal/link"
 	"github.com/convosphere/gateway/modules/policy/engine"
 	"github.com/convosphere/gateway/modules/policy/source"
 	"github.com/convosphere/gateway/policies"
@@ -49,6 +51,9 @@ func (a *App) origin() (source.Origin, *source.Kept, error) {
 	switch {
 	case a.Bundle != nil:
 		origin, kept, err := a.Bundle.origin(a.ground.DataDir)
+		if err == nil {
+			err = a.ground.Expiry.Link(expiry.Policy, "", link.TLS{CA: a.Bundle.CA})
+		}
 		if err != nil {
 			err = fmt.Errorf("bundle: %w", err)
 		}

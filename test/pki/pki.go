@@ -35,11 +35,12 @@ type Pair struct{ Cert, Key string }
 
 // Kind of a certificate; the zero value is one of a server for nothing.
 type Kind struct {
-	Name   string   // CN
-	Hosts  []string // names and addresses
-	Client bool     // it proves a client, not a server
-	Both   bool     // it proves both
-	Ended  bool     // an hour ago
+	Name   string        // CN
+	Hosts  []string      // names and addresses
+	Client bool          // it proves a client, not a server
+	Both   bool          // it proves both
+	Ended  bool          // an hour ago
+	Lasts  time.Duration // instead of a day
 }
 
 // New makes an authority.
@@ -81,6 +82,9 @@ func (a *Authority) Make(t T, k Kind) Pair {
 	}
 	if k.Both {
 		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
+	}
+	if k.Lasts > 0 {
+		c.NotAfter = time.Now().Add(k.Lasts)
 	}
 	if k.Ended {
 		c.NotBefore, c.NotAfter = c.NotBefore.Add(-24*time.Hour), time.Now().Add(-time.Hour)

@@ -10,6 +10,7 @@ import (
 	"github.com/convosphere/gateway/modules/internal/database"
 	"github.com/convosphere/gateway/modules/internal/drain"
 	"github.com/convosphere/gateway/modules/internal/event"
+	"github.com/convosphere/gateway/modules/internal/expiry"
 	"github.com/convosphere/gateway/modules/internal/geo"
 	"github.com/convosphere/gateway/modules/internal/health"
 	"github.com/convosphere/gateway/modules/internal/keyring"
@@ -46,6 +47,7 @@ type Ground struct {
 	Audit  Audit        // nil where no audit log is kept
 	Drain  *drain.Drain // the open sockets, which must go when the process ends; nil knows none
 	Health *health.Set  // how the parts are; nil takes none
+	Expiry *expiry.Set  // when certificates end; nil takes none
 	Views  *view.Set    // what the parts show to those who run the gateway; nil takes none
 
 	refs  atomic.Int64

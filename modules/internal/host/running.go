@@ -99,16 +99,19 @@ func serverOf(name string, s *caddyhttp.Server) inforce.Server {
 
 // siteOf is a route of a server: a Caddyfile makes one of each site.
 func siteOf(r *caddyhttp.Route) inforce.Site {
-	var site inforce.Site
+	return inforce.Site{Hosts: Hosts(r), Handlers: handlersOf(caddyhttp.RouteList{*r}, nil, 0)}
+}
+
+// Hosts are those that a route is for.
+func Hosts(r *caddyhttp.Route) (all []string) {
 	for _, set := range r.MatcherSets {
 		for _, m := range set {
 			if hosts, ok := m.(*caddyhttp.MatchHost); ok {
-				site.Hosts = append(site.Hosts, *hosts...)
+				all = append(all, *hosts...)
 			}
 		}
 	}
-	site.Handlers = handlersOf(caddyhttp.RouteList{*r}, nil, 0)
-	return site
+	return all
 }
 
 // mostNested bounds blocks within blocks.

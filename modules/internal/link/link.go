@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -45,7 +46,14 @@ type Files struct {
 	roots  *x509.CertPool
 	pair   *tls.Certificate
 	failed error
-	until  time.Time
+	lives  []Life
+	looked time.Time // by Lives
+}
+
+// Life is how long what a file holds lasts: the gateway's own certificate, or the authorities, of which one that lasts is enough.
+type Life struct {
+	Authority   bool
+	From, Until time.Time
 }
 
 // Open reads the files. Errors name the file, never what is in it.
@@ -96,11 +104,18 @@ func (f *Files) Because(err error) error {
 	return err
 }
 
-// Until is when the gateway's own certificate ends, zero where it shows none.
-func (f *Files) Until() time.Time {
+// lookAgain is how old what Lives tells may be.
+const lookAgain = time.Minute
+
+// Lives are how long what the files hold lasts. They are looked at without a connection, too: a link that is seldom used should not be told of by files
+// that were replaced long ago.
+func (f *Files) Lives() []Life {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.until
+	if now := f.now(); now.Sub(f.looked) >= lookAgain {
+		f.looked, f.failed = now, f.read()
+	}
+	return f.lives
 }
 
 // read takes the files over, all or none. The mutex is held. Their bytes are compared, not their times: a file that is replaced twice within a tick
@@ -120,27 +135,40 @@ func (f *Files) read() error {
 	if f.same(raw) {
 		return nil
 	}
+	var lives []Life
 	var roots *x509.CertPool // nil: the system's
 	if raw[0] != nil {
 		roots = x509.NewCertPool()
 		if !roots.AppendCertsFromPEM(raw[0]) {
 			return fmt.Errorf("ca: %s holds no certificate", f.t.CA)
 		}
+		lives = append(lives, lasting(raw[0]))
 	}
 	var pair *tls.Certificate
-	var until time.Time
 	if raw[1] != nil {
 		p, err := tls.X509KeyPair(raw[1], raw[2])
 		if err != nil {
 			return fmt.Errorf("client_certificate: %s and %s: %w", f.t.Certificate, f.t.Key, err)
 		}
-		if until = p.Leaf.NotAfter; f.now().After(until) && !f.t.Ended {
+		until := p.Leaf.NotAfter
+		if f.now().After(until) && !f.t.Ended {
 			return fmt.Errorf("client_certificate: %s has ended on %s", f.t.Certificate, until.UTC().Format(time.RFC3339))
 		}
-		pair = &p
+		pair, lives = &p, append(lives, Life{From: p.Leaf.NotBefore, Until: until})
 	}
-	f.raw, f.roots, f.pair, f.until = raw, roots, pair, until
+	f.raw, f.roots, f.pair, f.lives = raw, roots, pair, lives
 	return nil
+}
+
+// lasting is the life of the authority that lasts the longest: in a change from one to the next, a file has both.
+func lasting(raw []byte) Life {
+	l := Life{Authority: true}
+	for block, rest := pem.Decode(raw); block != nil; block, rest = pem.Decode(rest) {
+		if c, err := x509.ParseCertificate(block.Bytes); err == nil && c.NotAfter.After(l.Until) { // one that is none, the pool has left out, too
+			l.From, l.Until = c.NotBefore, c.NotAfter
+		}
+	}
+	return l
 }
 
 // same tells an empty file from none: nothing vouches for the server then, rather than the system.

@@ -3,6 +3,7 @@ package link
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -66,7 +67,7 @@ func TestFilesAreReadForEachConnection(t *testing.T) {
 	pki.Copy(t, renewed.Key, mine.Key)
 	pki.Copy(t, next.File, ca.File)
 	c := f.Client("h")
-	if c.Certificates[0].Leaf.Subject.CommonName != "two" || f.Err() != nil || c.RootCAs.Equal(before.RootCAs) || !f.Until().Equal(c.Certificates[0].Leaf.NotAfter) {
+	if c.Certificates[0].Leaf.Subject.CommonName != "two" || f.Err() != nil || c.RootCAs.Equal(before.RootCAs) || !f.Lives()[1].Until.Equal(c.Certificates[0].Leaf.NotAfter) {
 		t.Errorf("a pair: %v", f.Err())
 	}
 	if err := os.Remove(ca.File); err != nil {
@@ -74,6 +75,36 @@ func TestFilesAreReadForEachConnection(t *testing.T) {
 	}
 	if c := f.Client("h"); c.RootCAs == nil || f.Err() == nil {
 		t.Error("without the file of the authorities, the system's would do")
+	}
+}
+
+// Files are looked at for how long they last without a connection, but not each time.
+func TestLives(t *testing.T) {
+	ca, now := pki.New(t, "ca.test"), time.Now()
+	f, err := TLS{CA: ca.File}.open(func() time.Time { return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := f.Lives()
+	if len(before) != 1 || !before[0].Authority || before[0].Until.Before(now) {
+		t.Fatal(before)
+	}
+	both, err := os.ReadFile(ca.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	longer, err := os.ReadFile(ca.Make(t, pki.Kind{Name: "next.test", Lasts: 90 * 24 * time.Hour}).Cert)
+	if err == nil {
+		err = os.WriteFile(ca.File, append(both, longer...), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if now = now.Add(lookAgain - time.Second); !slices.Equal(f.Lives(), before) {
+		t.Error("the file is read each time")
+	}
+	if now = now.Add(time.Second); !f.Lives()[0].Until.After(before[0].Until.Add(80 * 24 * time.Hour)) {
+		t.Errorf("of two authorities one lasts: %v", f.Lives())
 	}
 }
 

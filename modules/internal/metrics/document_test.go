@@ -47,6 +47,7 @@ var bounds = map[string]string{
 	"state":     "one of the code's words",
 	"step":      "one of the help's words",
 	"upstream":  "a back end of the configuration",
+	"use":       "one of the code's words",
 	"verdict":   "one of the help's words",
 	"view":      "a view of the console",
 	"what":      "one of the code's words",
