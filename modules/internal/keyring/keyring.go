@@ -109,7 +109,7 @@ func whole(dir string) error {
 func lock(dir string) (unlock func(), err error) {
 	path := filepath.Join(dir, "lock")
 	f, err := owner.Create(path)
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+	if isUnwritable(err) {
 		if f, err = os.Open(path); errors.Is(err, fs.ErrNotExist) { // and can't be made
 			return func() {}, nil
 		}
@@ -121,6 +121,11 @@ func lock(dir string) (unlock func(), err error) {
 		return nil, errors.Join(fmt.Errorf("locking the key folder: %w", err), f.Close())
 	}
 	return func() { _ = f.Close() }, nil // ends the lock; nothing was written
+}
+
+// isUnwritable tells whether the folder is one that this process can't write, as a mounted secret is.
+func isUnwritable(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
 }
 
 func readOrMake(path string, fresh func() ([]byte, error)) ([]byte, error) {

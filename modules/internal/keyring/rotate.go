@@ -123,5 +123,9 @@ func (r *Ring) writeSigning(keys []jwk.Key) (*signingSet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("writing a key: %w", err)
 	}
-	return s, write(filepath.Join(r.dir, signingFile), raw)
+	err = write(filepath.Join(r.dir, signingFile), raw)
+	if isUnwritable(err) {
+		err = fmt.Errorf("%w; of a mounted secret, rotate a copy and replace the secret by it (deploy/README.md)", err)
+	}
+	return s, err
 }
