@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -112,6 +113,33 @@ func TestCaddyfilesAdapt(t *testing.T) {
 		for _, v := range variants {
 			if out, err := command(append(strings.Fields(v), "GW_FILES="+absolute(t, "caddyfiles")), convosphere, "adapt", "--config", file); err != nil {
 				t.Errorf("%s with %s: %v\n%s", file, v, err, out)
+			}
+		}
+	}
+}
+
+// Each setting that the package's environment offers, some Caddyfile reads: the package's own those at the top, the examples those below the blank line.
+func TestEnvironmentIsRead(t *testing.T) {
+	own, examples, found := strings.Cut(read(t, "deploy", "debian", "environment"), "\n\n")
+	if !found {
+		t.Fatal("the file has one part")
+	}
+	for _, part := range []struct {
+		text  string
+		files [][]string
+	}{
+		{own, [][]string{{"deploy", "debian", "Caddyfile"}}},
+		{examples, [][]string{{"caddyfiles", "production.Caddyfile"}, {"caddyfiles", "cluster.Caddyfile"}}},
+	} {
+		names := regexp.MustCompile(`(?m)^#?(GW_\w+)=`).FindAllStringSubmatch(part.text, -1)
+		if len(names) == 0 {
+			t.Errorf("nothing is offered in %q", part.text)
+		}
+		for _, name := range names {
+			for _, file := range part.files {
+				if text := read(t, file...); !strings.Contains(text, "{$"+name[1]+":") && !strings.Contains(text, "{env."+name[1]+"}") {
+					t.Errorf("%s is offered, and %s does not read it", name[1], file)
+				}
 			}
 		}
 	}
