@@ -120,20 +120,17 @@ func (a *App) backupsHealth(ctx context.Context) (health.State, string) {
 	return health.OK, ""
 }
 
-// leastFree is how many bytes a data folder's disk must have to be well.
-const leastFree = 64 << 20
-
 // diskHealth writes into the data folder. It is this node's own, so a node that can't write events had better not be asked.
 func (a *App) diskHealth(context.Context) (health.State, string) {
 	if err := tryWrite(a.DataDir); err != nil {
 		return health.Failed, "the data folder " + why(err)
 	}
-	var fs syscall.Statfs_t
-	if err := syscall.Statfs(a.DataDir, &fs); err != nil {
+	free, whole, err := diskRoom(a.DataDir)
+	if err != nil {
 		return health.Degraded, "it is not known how full the data folder's disk is: it " + why(err)
 	}
-	if free := uint64(fs.Bavail) * uint64(fs.Bsize); free < leastFree {
-		return health.Degraded, fmt.Sprintf("the data folder's disk has %d MiB left", free>>20)
+	if free < leastFree(whole) {
+		return health.Degraded, fmt.Sprintf("the data folder's disk has %d of %d MiB left", free>>20, whole>>20)
 	}
 	return health.OK, ""
 }

@@ -32,7 +32,7 @@ func registerMetrics(reg prometheus.Registerer, a *App) error {
 		return 0
 	}), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "gateway_data_keys_open", Help: "Sets of data keys in memory, at most.",
-	}, func() float64 { return float64(g.DataKeys.Size()) }), memoryLimit, dataKeyCounter{g.DataKeys}, measureCollector{g.Measures}, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	}, func() float64 { return float64(g.DataKeys.Size()) }), memoryLimit, diskCollector{a.DataDir}, dataKeyCounter{g.DataKeys}, measureCollector{g.Measures}, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "gateway_bans", Help: "Bans in memory. Some may have ended less than a minute ago.",
 	}, func() float64 { return float64(g.Bans.Size()) }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "gateway_bans_stale", Help: "1 while changes of bans can't be seen: then what was last known holds.",

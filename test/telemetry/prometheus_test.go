@@ -224,7 +224,7 @@ func seriesOf(live known) (n int) {
 // promtool's word on the files, and the alerts' own tests.
 func TestPromtool(t *testing.T) {
 	dir := filepath.Join(kit.Root(t), "deploy", "prometheus")
-	for _, args := range [][]string{{"check", "config", "prometheus.yml"}, {"check", "rules", "recording.yml", "alerts.yml"}, {"test", "rules", "alerts_test.yml", "backup_test.yml", "certificates_test.yml"}} {
+	for _, args := range [][]string{{"check", "config", "prometheus.yml"}, {"check", "rules", "recording.yml", "alerts.yml"}, {"test", "rules", "alerts_test.yml", "backup_test.yml", "certificates_test.yml", "disk_test.yml"}} {
 		cmd := exec.Command(need(t, "promtool"), args...)
 		cmd.Dir = dir
 		if out, err := cmd.CombinedOutput(); err != nil {
