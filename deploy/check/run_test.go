@@ -404,16 +404,7 @@ func mountAsSecret(t *testing.T, dir string) {
 // checkConfinement looks at the process from outside, and tries from inside.
 func checkConfinement(t *testing.T, c *container) {
 	t.Helper()
-	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(c.pid()), "status"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	fields := map[string]string{}
-	for line := range strings.Lines(string(status)) {
-		if k, v, ok := strings.Cut(line, ":"); ok {
-			fields[k] = strings.Join(strings.Fields(v), " ")
-		}
-	}
+	fields := statusOf(t, c)
 	for k, want := range map[string]string{
 		"Uid": "65532 65532 65532 65532", "Gid": "65532 65532 65532 65532", "NoNewPrivs": "1", "Seccomp": "2",
 		"CapInh": "0000000000000000", "CapPrm": "0000000000000000", "CapEff": "0000000000000000", "CapBnd": "0000000000000000", "CapAmb": "0000000000000000",
@@ -442,10 +433,32 @@ func checkConfinement(t *testing.T, c *container) {
 	}
 }
 
+// statusOf is what the kernel says of the process.
+func statusOf(t *testing.T, c *container) map[string]string {
+	t.Helper()
+	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(c.pid()), "status"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := map[string]string{}
+	for line := range strings.Lines(string(status)) {
+		if k, v, ok := strings.Cut(line, ":"); ok {
+			fields[k] = strings.Join(strings.Fields(v), " ")
+		}
+	}
+	return fields
+}
+
 // signIn makes an account, and gives the access token that it gets.
 func signIn(t *testing.T, c *container, site *http.Client) string {
 	t.Helper()
-	out, err := c.exec("/convosphere", "user", "add", "alice", "--generate", "--config", "/etc/convosphere/Caddyfile")
+	return signInBy(t, c, "/convosphere", site)
+}
+
+// signInBy does so where the binary is elsewhere.
+func signInBy(t *testing.T, c *container, binary string, site *http.Client) string {
+	t.Helper()
+	out, err := c.exec(binary, "user", "add", "alice", "--generate", "--config", "/etc/convosphere/Caddyfile")
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
