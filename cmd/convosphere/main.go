@@ -2,15 +2,11 @@
 package main
 
 import (
-	"github.com/caddyserver/caddy/v2"
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/convosphere/gateway/modules/standard"
+	"github.com/convosphere/gateway/modules/standard/program"
 	_ "github.com/convosphere/gateway/modules/standard/xconnect"
 )
 
-func main() {
-	caddy.CustomBinaryName = "convosphere" // in help texts and completions
-	caddycmd.Main()
-}
+func main() { program.Main() }

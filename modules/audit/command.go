@@ -52,7 +52,7 @@ func (w *where) flags(cmd *cobra.Command) {
 }
 
 func auditCommand(cmd *cobra.Command) {
-	cmd.Args = cobra.NoArgs
+	cmd.Args = host.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(verifyCommand(), proveCommand(), exportCommand(), tailCommand())
 	host.Describe(cmd, auditHelps())

@@ -17,7 +17,7 @@ only a continuation. It can be checked without the log ("audit verify --proof").
 func proveCommand() *cobra.Command {
 	var w where
 	var earlier string
-	cmd := &cobra.Command{Use: "prove INDEX|EVENT-ID | --earlier CHECKPOINT", Short: "Proves that an event is in the log", Long: proveHelp, Args: cobra.MaximumNArgs(1)}
+	cmd := &cobra.Command{Use: "prove INDEX|EVENT-ID | --earlier CHECKPOINT", Short: "Proves that an event is in the log", Long: proveHelp, Args: host.AtMost(1)}
 	w.flags(cmd)
 	cmd.Flags().StringVar(&earlier, "earlier", "", "A file with an earlier checkpoint (- for standard input)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

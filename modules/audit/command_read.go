@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/convosphere/gateway/modules/audit/auditlog"
+	"github.com/convosphere/gateway/modules/internal/host"
 )
 
 const exportHelp = `
@@ -22,7 +23,7 @@ func exportCommand() *cobra.Command {
 	var q auditlog.Query
 	var since, until string
 	var sealed bool
-	cmd := &cobra.Command{Use: "export", Short: "Writes the events of the log", Long: exportHelp, Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "export", Short: "Writes the events of the log", Long: exportHelp, Args: host.NoArgs}
 	w.flags(cmd)
 	cmd.Flags().Int64Var(&q.From, "from", 0, "From this index on")
 	cmd.Flags().Int64Var(&q.To, "to", 0, "Before this index")
@@ -100,7 +101,7 @@ func tailCommand() *cobra.Command {
 	var w where
 	var follow, sealed bool
 	var count int64
-	cmd := &cobra.Command{Use: "tail", Short: "Writes the last events of the log", Long: "Writes the last events of the log, as \"audit export\" does.", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "tail", Short: "Writes the last events of the log", Long: "Writes the last events of the log, as \"audit export\" does.", Args: host.NoArgs}
 	w.flags(cmd)
 	cmd.Flags().Int64VarP(&count, "lines", "n", 10, "How many")
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "Go on with those that come")

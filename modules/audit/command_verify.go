@@ -29,7 +29,7 @@ func verifyCommand() *cobra.Command {
 	var checkpoints []string
 	var proof string
 	var asJSON bool
-	cmd := &cobra.Command{Use: "verify", Short: "Compares the log with what was signed", Long: verifyHelp, Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "verify", Short: "Compares the log with what was signed", Long: verifyHelp, Args: host.NoArgs}
 	w.flags(cmd)
 	cmd.Flags().StringArrayVar(&checkpoints, "checkpoint", nil, "A file with a checkpoint that was kept elsewhere (may be repeated)")
 	cmd.Flags().StringVar(&proof, "proof", "", "Check this proof in place of the log (- for standard input)")

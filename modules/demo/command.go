@@ -14,6 +14,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/convosphere/gateway/modules/internal/host"
 )
 
 func init() {
@@ -32,7 +34,7 @@ SIGTERM ends the gateway and then the chat.`,
 			cmd.Flags().String("listen", "127.0.0.1:8443", "address to serve on")
 			cmd.Flags().String("data", "demo-data", "folder for everything that is kept")
 			cmd.Flags().String("chat", "", "the chat's binary (default: chat beside this one)")
-			cmd.Args = cobra.NoArgs
+			cmd.Args = host.NoArgs
 			cmd.Example = "  convosphere demo\n  convosphere demo --listen 127.0.0.1:9443 --data /tmp/demo"
 			cmd.RunE = caddycmd.WrapCommandFuncForCobra(run)
 		},

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/convosphere/gateway/modules"
+	"github.com/convosphere/gateway/modules/internal/host"
 )
 
 func init() {
@@ -32,7 +33,7 @@ of an option within one it says which page has it.`
 
 func command(cmd *cobra.Command, files fs.FS) {
 	var all bool
-	cmd.Args = cobra.MaximumNArgs(2)
+	cmd.Args = host.AtMost(2)
 	cmd.Example = `  convosphere directive
   convosphere directive gw_waf
   convosphere directive gateway bans

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -51,7 +52,7 @@ func keysCommand(cmd *cobra.Command) {
 	flags.StringVar(&p.address, "address", "", "For data keys: the admin address of the running gateway, if not the configuration's")
 	cmd.MarkFlagsMutuallyExclusive("config", "data", "keys")
 	cmd.MarkFlagsMutuallyExclusive("address", "data", "keys")
-	cmd.Args = cobra.NoArgs
+	cmd.Args = host.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(listKeysCommand(&p), rotateKeysCommand(&p),
 		dataKeyCommand(&p, "new", "", "Makes a set of data keys"),
@@ -64,7 +65,7 @@ func keysCommand(cmd *cobra.Command) {
 func listKeysCommand(p *keyPlace) *cobra.Command {
 	var asJSON, sets bool
 	var prefix string
-	cmd := &cobra.Command{Use: "list [--sets]", Short: "Lists the signing keys, or the sets of data keys", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+	cmd := &cobra.Command{Use: "list [--sets]", Short: "Lists the signing keys, or the sets of data keys", Args: host.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		if sets || prefix != "" {
 			return p.listDataKeys(cmd.OutOrStdout(), prefix, asJSON)
 		}
@@ -87,7 +88,7 @@ func listKeysCommand(p *keyPlace) *cobra.Command {
 
 func rotateKeysCommand(p *keyPlace) *cobra.Command {
 	var withdraw bool
-	cmd := &cobra.Command{Use: "rotate [SET]", Short: "Replaces the signing key, or adds a version to a set of data keys", Args: cobra.MaximumNArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+	cmd := &cobra.Command{Use: "rotate [SET]", Short: "Replaces the signing key, or adds a version to a set of data keys", Args: host.AtMost(1), RunE: func(cmd *cobra.Command, args []string) error {
 		if len(args) == 1 {
 			if withdraw {
 				return errors.New("--withdraw is of signing keys: what a data key has encrypted could not be read without it")
@@ -107,12 +108,20 @@ func rotateKeysCommand(p *keyPlace) *cobra.Command {
 			return fmt.Errorf("%w: wait for it, or use --withdraw", err)
 		}
 		if err != nil {
-			return err
+			return ofReadOnly(err)
 		}
 		return keyTable(cmd.OutOrStdout(), r.Keys())
 	}}
 	cmd.Flags().BoolVar(&withdraw, "withdraw", false, "Refuse all keys before at once: one may be in wrong hands")
 	return cmd
+}
+
+// ofReadOnly says what to do where the key folder can't be written, as a mounted secret can't.
+func ofReadOnly(err error) error {
+	if !errors.Is(err, syscall.EROFS) {
+		return err
+	}
+	return fmt.Errorf("%w: the folder can't be written here: copy it, run `convosphere keys rotate --keys COPY`, and put the copy in its place where it is mounted from (the secret of a cluster); running gateways take it over", err)
 }
 
 func keyTable(w io.Writer, keys []keyring.Key) error {

@@ -37,7 +37,7 @@ with time. The score is what they come to for each head: an address is shared by
 limits, must solve a puzzle, or is banned. A person's are those of an account: they hold wherever it is signed in, and never lead to a ban.`
 
 func abuseCommand(cmd *cobra.Command) {
-	cmd.Args = cobra.NoArgs
+	cmd.Args = host.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(abuseStatusCommand(), abuseForgiveCommand())
 	host.Describe(cmd, abuseHelps())
@@ -55,7 +55,7 @@ func abuseStatusCommand() *cobra.Command {
 	var gateway host.Admin
 	var asJSON bool
 	var limit int
-	cmd := &cobra.Command{Use: "status [ADDRESS|USER-ID]", Short: "Shows the highest scores, or one", Args: cobra.MaximumNArgs(1)}
+	cmd := &cobra.Command{Use: "status [ADDRESS|USER-ID]", Short: "Shows the highest scores, or one", Args: host.AtMost(1)}
 	cmd.Long = "Shows the highest scores, or that of one address or account id. With one, the exit code is 3 where it is at a level."
 	gateway.Register(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
@@ -111,7 +111,7 @@ func abuseTableOf(w io.Writer, scores []abuseJSON) error {
 
 func abuseForgiveCommand() *cobra.Command {
 	var gateway host.Admin
-	cmd := &cobra.Command{Use: "forgive ADDRESS|USER-ID", Short: "Takes all points away, in the whole fleet", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "forgive ADDRESS|USER-ID", Short: "Takes all points away, in the whole fleet", Args: host.ExactArgs(1)}
 	cmd.Long = "Takes all points of an address or account away, in the whole fleet. A ban stays: `convosphere ban rm` lifts it."
 	gateway.Register(cmd)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {

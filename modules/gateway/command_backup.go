@@ -22,6 +22,7 @@ import (
 	"github.com/convosphere/gateway/modules/gateway/backup"
 	"github.com/convosphere/gateway/modules/internal/build"
 	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/owner"
 )
 
@@ -144,7 +145,7 @@ func backupCommand(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&overwrite, "overwrite", false, "Put it in the place of a file that is there")
 	cmd.Flags().StringVar(&newKey, "new-key", "", "Make this key file, and nothing else")
 	cmd.AddCommand(listBackupsCommand(), drillCommand())
-	cmd.Args = cobra.MaximumNArgs(1)
+	cmd.Args = host.AtMost(1)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if newKey != "" && len(args) == 0 {
 			return backup.NewKeyFile(newKey)
@@ -179,7 +180,7 @@ func restoreCommand(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&how.Replace, "replace", false, "Over a database that holds something, and over other keys")
 	cmd.Flags().BoolVar(&how.WithoutKeys, "without-keys", false, "Leave the backup's keys out")
 	cmd.Flags().BoolVar(&how.KeepSessions, "keep-sessions", false, "Sessions, trusted devices and mailed links live on, also those that were ended since")
-	cmd.Args = cobra.ExactArgs(1)
+	cmd.Args = host.ExactArgs(1)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		f, err := os.Open(args[0])
 		if err != nil {

@@ -29,7 +29,8 @@ check itself, and decrypts a sample of what is sealed in it. Nothing of the gate
 It says how long each step took: what a restore would take. Without FILE, or with "latest", it takes the newest of the folder that the configuration names (--config), and the
 key or passphrase file named there. A running gateway is told (event backup-drilled), so that nobody has to believe that drills are held.
 
---into names the folder for what is decrypted meanwhile; it needs room for the database. Exit codes: 0 the backup is good, 1 it is not, or could not be tried.
+--into names the folder for what is decrypted meanwhile, in place of the data folder (or, where there is none, the system's for temporary files); it needs room for
+the database. Exit codes: 0 the backup is good, 1 it is not, or could not be tried.
 `
 
 func listBackupsCommand() *cobra.Command {
@@ -37,7 +38,7 @@ func listBackupsCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "list [FOLDER]", Short: "Lists the backups that the gateway has made by itself", Long: listHelp,
-		Example: "  convosphere backup list --config /etc/convosphere/Caddyfile", Args: cobra.MaximumNArgs(1),
+		Example: "  convosphere backup list --config /etc/convosphere/Caddyfile", Args: host.AtMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var folder string
 			if len(args) == 1 {
@@ -133,10 +134,10 @@ func drillCommand() *cobra.Command {
 	var into, address string
 	cmd := &cobra.Command{
 		Use: "drill [FILE|latest]", Short: "Restores a backup aside, and tells whether it is good and how long it took", Long: drillHelp,
-		Example: "  convosphere backup drill --config /etc/convosphere/Caddyfile\n  convosphere backup drill /mnt/backups/gateway.backup --key-file /etc/convosphere/backup.key", Args: cobra.MaximumNArgs(1),
+		Example: "  convosphere backup drill --config /etc/convosphere/Caddyfile\n  convosphere backup drill /mnt/backups/gateway.backup --key-file /etc/convosphere/backup.key", Args: host.AtMost(1),
 	}
 	p.flags(cmd)
-	cmd.Flags().StringVar(&into, "into", "", "The folder for what is decrypted meanwhile; default: the system's for temporary files")
+	cmd.Flags().StringVar(&into, "into", "", "The folder for what is decrypted meanwhile; default: the data folder, where there is one")
 	cmd.Flags().StringVar(&address, "address", "", "The admin address of the running gateway, which is told; default: the configuration's")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		path, secret, err := p.toDrill(cmd, args)
@@ -163,6 +164,11 @@ func drillCommand() *cobra.Command {
 			}
 			keys = place.Keys
 		}
+		if into == "" {
+			if into, err = p.scratch(); err != nil {
+				return err
+			}
+		}
 		began := time.Now()
 		return untilSignal(cmd, func(ctx context.Context) error {
 			d, err := backup.Drill(ctx, f, secret, into, keys)
@@ -176,6 +182,26 @@ func drillCommand() *cobra.Command {
 		})
 	}
 	return cmd
+}
+
+// scratch is the data folder, as for the drills of the schedule: it has room for the database, and what is decrypted is where the same is already. Where there is none it is "",
+// the system's for temporary files.
+func (p *at) scratch() (string, error) {
+	app := App{DataDir: p.data}
+	if p.config != "" {
+		configured, err := loadApp(p.config, p.adapter)
+		if err != nil {
+			return "", err
+		}
+		app.DataDir = configured.DataDir
+	}
+	if err := app.defaults(); err != nil {
+		return "", err
+	}
+	if info, err := os.Stat(app.DataDir); err != nil || !info.IsDir() {
+		return "", nil
+	}
+	return app.DataDir, nil
 }
 
 // toDrill is which file, and what opens it.

@@ -37,7 +37,7 @@ PREFIX is an address (for IPv6 its /64 is meant) or a prefix in CIDR notation. N
 trusted_proxies and loopback, whatever prefix holds them.`
 
 func banCommand(cmd *cobra.Command) {
-	cmd.Args = cobra.NoArgs
+	cmd.Args = host.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(banAddCommand(), banRemoveCommand(), banListCommand(), banCheckCommand(), banImportCommand(), banExportCommand())
 	host.Describe(cmd, banHelps())
@@ -70,7 +70,7 @@ func banAddCommand() *cobra.Command {
 	var gateway host.Admin
 	var in banAddJSON
 	var life duration
-	cmd := &cobra.Command{Use: "add PREFIX", Short: "Bans, for good or for a while", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "add PREFIX", Short: "Bans, for good or for a while", Args: host.ExactArgs(1)}
 	gateway.Register(cmd)
 	cmd.Flags().Var(&life, "for", "How long, as 90m or 30d (default: until it is lifted)")
 	cmd.Flags().StringVar(&in.Reason, "reason", "", "Why, for other operators; no client and no log sees it")
@@ -94,7 +94,7 @@ func callJSON(gateway *host.Admin, method, uri string, in any) ([]byte, error) {
 func banRemoveCommand() *cobra.Command {
 	var gateway host.Admin
 	var source string
-	cmd := &cobra.Command{Use: "rm PREFIX | --source SOURCE", Short: "Lifts a ban, or all of a source", Args: cobra.MaximumNArgs(1)}
+	cmd := &cobra.Command{Use: "rm PREFIX | --source SOURCE", Short: "Lifts a ban, or all of a source", Args: host.AtMost(1)}
 	cmd.Long = "Lifts the ban of exactly that prefix; who comes by another stays banned: `check` names it. That there was a ban is forgotten."
 	gateway.Register(cmd)
 	cmd.Flags().StringVar(&source, "source", "", "Lift all bans of operator, abuse, monitor or import:NAME")
@@ -149,7 +149,7 @@ func eachPage(gateway *host.Admin, source string, f func(bansJSON) error) error 
 func banListCommand() *cobra.Command {
 	var gateway host.Admin
 	var source string
-	cmd := &cobra.Command{Use: "list", Short: "Lists the bans in force", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "list", Short: "Lists the bans in force", Args: host.NoArgs}
 	gateway.Register(cmd)
 	cmd.Flags().StringVar(&source, "source", "", "Only those of operator, abuse, monitor or import:NAME")
 	cmd.Long = "Lists the bans in force as a table. `export` writes them for programs."
@@ -180,7 +180,7 @@ func until(b banfile.Ban) string {
 func banCheckCommand() *cobra.Command {
 	var gateway host.Admin
 	var asJSON bool
-	cmd := &cobra.Command{Use: "check ADDRESS", Short: "Says whether an address is banned, and by what", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "check ADDRESS", Short: "Says whether an address is banned, and by what", Args: host.ExactArgs(1)}
 	cmd.Long = "Says whether an address is banned at that gateway, and by what. The exit code is 3 where it is."
 	gateway.Register(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")

@@ -28,7 +28,7 @@ func banImportCommand() *cobra.Command {
 	var in banImportJSON
 	var format, reason string
 	var life duration
-	cmd := &cobra.Command{Use: "import FILE", Short: "Bans what a list names", Long: importHelp, Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "import FILE", Short: "Bans what a list names", Long: importHelp, Args: host.ExactArgs(1)}
 	gateway.Register(cmd)
 	cmd.Flags().StringVar(&format, "format", "plain", "One of "+strings.Join(banfile.Formats(), ", "))
 	cmd.Flags().StringVar(&in.Source, "source", "", "The name of the list, a-z 0-9 . _ - (default: the format)")
@@ -85,7 +85,7 @@ func sendImport(cmd *cobra.Command, gateway *host.Admin, in banImportJSON) error
 func banExportCommand() *cobra.Command {
 	var gateway host.Admin
 	var format, source string
-	cmd := &cobra.Command{Use: "export", Short: "Writes the bans in force as a list", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "export", Short: "Writes the bans in force as a list", Args: host.NoArgs}
 	cmd.Long = "Writes the bans in force to standard output: plain (a prefix a line, as ipset, nft and fail2ban take it), json (all that is known, for import), or\n" +
 		"crowdsec (CSV for `cscli decisions import -i - --format csv`)."
 	gateway.Register(cmd)

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/convosphere/gateway/modules/gateway/configs"
+	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/inforce"
 )
 
@@ -42,17 +43,17 @@ func configCommand(cmd *cobra.Command) {
 	flags.StringVar(&p.data, "data", "", "The gateway's data folder")
 	cmd.MarkFlagsMutuallyExclusive("config", "data")
 	cmd.Example = "  convosphere config list --config /etc/convosphere/Caddyfile\n  convosphere config diff 3"
-	cmd.Args = cobra.NoArgs
+	cmd.Args = host.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	for _, c := range []struct {
 		use, short, example string
 		args                cobra.PositionalArgs
 		do                  func(w io.Writer, b configs.Book, args []string) error
 	}{
-		{"list", "Lists the configurations that were in force", "convosphere config list", cobra.NoArgs, listConfigs},
-		{"show [NUMBER]", "Prints one, without its secrets; the newest where none is named", "convosphere config show 3", cobra.MaximumNArgs(1), showConfig},
-		{"diff NUMBER [NUMBER]", "Prints what differs between two, or between one and the newest", "convosphere config diff 3 5", cobra.RangeArgs(1, 2), diffConfigs},
-		{"restore NUMBER FILE", "Writes one into a new file, secrets included", "convosphere config restore 3 was.json && convosphere reload --config was.json", cobra.ExactArgs(2), restoreConfig},
+		{"list", "Lists the configurations that were in force", "convosphere config list", host.NoArgs, listConfigs},
+		{"show [NUMBER]", "Prints one, without its secrets; the newest where none is named", "convosphere config show 3", host.AtMost(1), showConfig},
+		{"diff NUMBER [NUMBER]", "Prints what differs between two, or between one and the newest", "convosphere config diff 3 5", host.Between(1, 2), diffConfigs},
+		{"restore NUMBER FILE", "Writes one into a new file, secrets included", "convosphere config restore 3 was.json && convosphere reload --config was.json", host.ExactArgs(2), restoreConfig},
 	} {
 		cmd.AddCommand(&cobra.Command{
 			Use: c.use, Short: c.short, Long: c.short + ".", Example: "  " + c.example, Args: c.args,

@@ -40,7 +40,7 @@ func (p *keyPlace) call(method, uri string, in, out any) (err error) {
 
 // dataKeyCommand is `keys new|disable|enable SET`.
 func dataKeyCommand(p *keyPlace, name, uri, short string) *cobra.Command {
-	return &cobra.Command{Use: name + " SET", Short: short, Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+	return &cobra.Command{Use: name + " SET", Short: short, Args: host.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
 		return p.changeDataKey(cmd.OutOrStdout(), uri, args[0])
 	}}
 }
@@ -65,7 +65,7 @@ version, rewrap, and destroy the old one.`
 
 func destroyKeyCommand(p *keyPlace) *cobra.Command {
 	var yes bool
-	cmd := &cobra.Command{Use: "destroy SET", Short: "Destroys a set of data keys, and with it what they encrypted", Long: destroyHelp, Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "destroy SET", Short: "Destroys a set of data keys, and with it what they encrypted", Long: destroyHelp, Args: host.ExactArgs(1)}
 	cmd.Flags().BoolVar(&yes, "yes", false, "Do not ask")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if !yes {
@@ -94,7 +94,7 @@ func askName(cmd *cobra.Command, name string) error {
 
 func exportKeyCommand(p *keyPlace) *cobra.Command {
 	var wrapped bool
-	cmd := &cobra.Command{Use: "export --wrapped SET", Short: "Prints a set of data keys as its master key has wrapped it", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "export --wrapped SET", Short: "Prints a set of data keys as its master key has wrapped it", Args: host.ExactArgs(1)}
 	cmd.Flags().BoolVar(&wrapped, "wrapped", false, "As it is wrapped; there is no other way: keys leave the gateway in no other form")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if !wrapped {
@@ -115,7 +115,7 @@ got a new version where it is kept. The gateway does it in the background, and a
 
 func rewrapKeysCommand(p *keyPlace) *cobra.Command {
 	var background, status, asJSON bool
-	cmd := &cobra.Command{Use: "rewrap", Short: "Wraps all sets of data keys anew, by the master key in force", Long: rewrapHelp, Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "rewrap", Short: "Wraps all sets of data keys anew, by the master key in force", Long: rewrapHelp, Args: host.NoArgs}
 	cmd.Flags().BoolVar(&background, "background", false, "Do not wait for the end")
 	cmd.Flags().BoolVar(&status, "status", false, "Only say how far it is")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")

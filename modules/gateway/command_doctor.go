@@ -55,7 +55,7 @@ func doctorCommand(cmd *cobra.Command) {
 	flags.BoolVar(&all, "all", false, "Also print what is well")
 	cmd.Example = "  convosphere doctor --config /etc/convosphere/Caddyfile\n  convosphere doctor --json | jq '.findings[] | select(.state != \"ok\")'"
 	cmd.MarkFlagsMutuallyExclusive("config", "data")
-	cmd.Args = cobra.NoArgs
+	cmd.Args = host.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		parent := cmd.Context()
 		if parent == nil { // Caddy executes its commands without one

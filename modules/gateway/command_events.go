@@ -31,11 +31,11 @@ The key ring is found from the gateway's configuration (--config), its data fold
 data folder.`
 
 func eventsCommand(cmd *cobra.Command) {
-	cmd.Args = cobra.NoArgs
+	cmd.Args = host.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	var p host.Place
 	open := &cobra.Command{
-		Use: "open FILE...", Short: "Writes those of encrypted files in plain", Long: openHelp, Args: cobra.MinimumNArgs(1),
+		Use: "open FILE...", Short: "Writes those of encrypted files in plain", Long: openHelp, Args: host.AtLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return openEvents(cmd, &p, args) },
 	}
 	p.ConfigFlags(open, "of the gateway that wrote them")

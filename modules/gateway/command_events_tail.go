@@ -26,7 +26,7 @@ const tailAgain = time.Second
 func eventsTailCommand() *cobra.Command {
 	var f eventFilters
 	var admin host.Admin
-	cmd := &cobra.Command{Use: "tail", Short: "Shows events as they come", Long: tailHelp, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+	cmd := &cobra.Command{Use: "tail", Short: "Shows events as they come", Long: tailHelp, Args: host.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		if f.limit < 0 || f.limit > 1000 {
 			return errors.New("--last is a number from 0 to 1000")
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/convosphere/gateway/modules/audit/auditlog"
 	"github.com/convosphere/gateway/modules/gateway/backup"
 	"github.com/convosphere/gateway/modules/internal/ground"
+	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/link"
 )
 
@@ -177,7 +178,7 @@ func (a *App) defaults() error {
 		a.tellPassword(option, *s)
 		v, err := repl.ReplaceOrErr(*s, true, true)
 		if err != nil {
-			return fmt.Errorf("gateway: %s: %w", option, err)
+			return fmt.Errorf("gateway: %s: %w", option, host.Unset(err))
 		}
 		*s = strings.TrimSpace(v)
 	}

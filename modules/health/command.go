@@ -71,7 +71,7 @@ func command(cmd *cobra.Command) {
 		"  convosphere health --url https://gateway.internal:9443/readyz --ca /etc/convosphere/ca.pem"
 	cmd.MarkFlagsMutuallyExclusive("url", "address")
 	cmd.MarkFlagsMutuallyExclusive("url", "config")
-	cmd.Args = cobra.NoArgs
+	cmd.Args = host.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		raw, err := ask(cmd.Context(), &gateway, at)
 		if err != nil {

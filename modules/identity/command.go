@@ -73,7 +73,7 @@ func warnOfRole(w io.Writer, role string) {
 
 // nameCommand is a sub-command that changes an account and prints nothing.
 func nameCommand(p *place, use, short string, args int, f func(context.Context, *directory.Directory, []string) error) *cobra.Command {
-	return &cobra.Command{Use: use, Short: short, Args: cobra.ExactArgs(args), RunE: func(cmd *cobra.Command, args []string) error {
+	return &cobra.Command{Use: use, Short: short, Args: host.ExactArgs(args), RunE: func(cmd *cobra.Command, args []string) error {
 		return p.with(cmd, true, func(ctx context.Context, d *directory.Directory) error {
 			return named(args[0], f(ctx, d, args))
 		})
@@ -83,7 +83,7 @@ func nameCommand(p *place, use, short string, args int, f func(context.Context, 
 func addCommand(p *place) *cobra.Command {
 	var role, email string
 	var generate, totp bool
-	cmd := &cobra.Command{Use: "add NAME", Short: "Adds an account", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+	cmd := &cobra.Command{Use: "add NAME", Short: "Adds an account", Args: host.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
 		password, err := newPassword(cmd, generate)
 		if err != nil {
 			return err
@@ -109,7 +109,7 @@ func addCommand(p *place) *cobra.Command {
 
 func passwdCommand(p *place) *cobra.Command {
 	var generate bool
-	cmd := &cobra.Command{Use: "passwd NAME", Short: "Sets another password", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+	cmd := &cobra.Command{Use: "passwd NAME", Short: "Sets another password", Args: host.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
 		password, err := newPassword(cmd, generate)
 		if err != nil {
 			return err
@@ -130,7 +130,7 @@ func passwdCommand(p *place) *cobra.Command {
 
 func totpCommand(p *place) *cobra.Command {
 	var remove bool
-	cmd := &cobra.Command{Use: "totp NAME", Short: "Switches the second factor on, or off for who has lost it", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+	cmd := &cobra.Command{Use: "totp NAME", Short: "Switches the second factor on, or off for who has lost it", Args: host.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
 		return p.with(cmd, true, func(ctx context.Context, d *directory.Directory) error {
 			if remove {
 				return named(args[0], d.RemoveTOTP(ctx, args[0]))

@@ -13,6 +13,7 @@ import (
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/identity/directory"
 	"github.com/convosphere/gateway/modules/identity/lifecycle"
+	"github.com/convosphere/gateway/modules/internal/host"
 )
 
 // deskCommand is a sub-command that does one thing to one account, as operators do at the portal.
@@ -38,7 +39,7 @@ func emailCommand(p *place) *cobra.Command {
 }
 
 func exportCommand(p *place) *cobra.Command {
-	return &cobra.Command{Use: "export NAME", Short: "Prints everything that is kept of a person, as JSON", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+	return &cobra.Command{Use: "export NAME", Short: "Prints everything that is kept of a person, as JSON", Args: host.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
 		return p.with(cmd, true, func(ctx context.Context, d *directory.Directory) error {
 			a, err := d.Desk.Find(ctx, args[0])
 			if err != nil {
@@ -55,7 +56,7 @@ func exportCommand(p *place) *cobra.Command {
 
 func eraseCommand(p *place) *cobra.Command {
 	var yes bool
-	cmd := &cobra.Command{Use: "erase NAME", Short: "Erases a person for good; the name stays reserved", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+	cmd := &cobra.Command{Use: "erase NAME", Short: "Erases a person for good; the name stays reserved", Args: host.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
 		return p.with(cmd, true, func(ctx context.Context, d *directory.Directory) error {
 			a, err := d.Desk.Find(ctx, args[0])
 			if err != nil {
@@ -77,7 +78,7 @@ func eraseCommand(p *place) *cobra.Command {
 func inviteCommand(p *place) *cobra.Command {
 	var role string
 	var life time.Duration
-	cmd := &cobra.Command{Use: "invite [ADDRESS]", Short: "Mails an invitation, or prints one to pass on", Args: cobra.MaximumNArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+	cmd := &cobra.Command{Use: "invite [ADDRESS]", Short: "Mails an invitation, or prints one to pass on", Args: host.AtMost(1), RunE: func(cmd *cobra.Command, args []string) error {
 		email := ""
 		if len(args) == 1 {
 			email = args[0]

@@ -13,6 +13,7 @@ import (
 
 	"github.com/convosphere/gateway/modules/identity/account"
 	"github.com/convosphere/gateway/modules/identity/directory"
+	"github.com/convosphere/gateway/modules/internal/host"
 )
 
 // listed is one account in `user list --json` and `user show --json`.
@@ -37,7 +38,7 @@ func listedOf(p account.Profile) listed {
 func listCommand(p *place) *cobra.Command {
 	var asJSON bool
 	var q account.Query
-	cmd := &cobra.Command{Use: "list", Short: "Lists the accounts, all or those that are searched for", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+	cmd := &cobra.Command{Use: "list", Short: "Lists the accounts, all or those that are searched for", Args: host.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		return p.with(cmd, true, func(ctx context.Context, d *directory.Directory) error {
 			all, err := search(ctx, d, q)
 			if err != nil {
@@ -96,7 +97,7 @@ func listTable(w io.Writer, all []account.Profile) error {
 
 func showCommand(p *place) *cobra.Command {
 	var asJSON bool
-	cmd := &cobra.Command{Use: "show NAME|ID", Short: "Shows an account; of events, too, which tell the id alone", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+	cmd := &cobra.Command{Use: "show NAME|ID", Short: "Shows an account; of events, too, which tell the id alone", Args: host.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
 		return p.with(cmd, true, func(ctx context.Context, d *directory.Directory) error {
 			a, err := d.Desk.Find(ctx, args[0])
 			if err != nil {

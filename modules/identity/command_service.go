@@ -80,7 +80,7 @@ func addServiceCommand(p *place) *cobra.Command {
 	var scopes []string
 	var introspect bool
 	var key givenKey
-	cmd := &cobra.Command{Use: "add NAME", Short: "Adds a service", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+	cmd := &cobra.Command{Use: "add NAME", Short: "Adds a service", Args: host.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
 		private, public, err := key.read(cmd)
 		if err != nil {
 			return err
@@ -110,9 +110,9 @@ func printKey(w io.Writer, private []byte) error {
 }
 
 func serviceKeyCommand(p *place) *cobra.Command {
-	cmd := &cobra.Command{Use: "key add|remove", Short: "Adds a key, or takes one away and ends the service's tokens", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	cmd := &cobra.Command{Use: "key add|remove", Short: "Adds a key, or takes one away and ends the service's tokens", Args: host.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	var key givenKey
-	add := &cobra.Command{Use: "add NAME", Short: "Adds a key beside the others", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+	add := &cobra.Command{Use: "add NAME", Short: "Adds a key beside the others", Args: host.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
 		private, public, err := key.read(cmd)
 		if err != nil {
 			return err
@@ -133,7 +133,7 @@ func serviceKeyCommand(p *place) *cobra.Command {
 
 func serviceScopesCommand(p *place) *cobra.Command {
 	var introspect bool
-	cmd := &cobra.Command{Use: "scopes NAME SCOPE...", Short: "Replaces what the service's tokens may be for, and ends those it has", Args: cobra.MinimumNArgs(2), RunE: func(cmd *cobra.Command, args []string) error {
+	cmd := &cobra.Command{Use: "scopes NAME SCOPE...", Short: "Replaces what the service's tokens may be for, and ends those it has", Args: host.AtLeast(2), RunE: func(cmd *cobra.Command, args []string) error {
 		return p.with(cmd, true, func(ctx context.Context, d *directory.Directory) error {
 			return named(args[0], d.SetServiceScopes(ctx, args[0], strings.Join(args[1:], " "), introspect))
 		})
@@ -168,7 +168,7 @@ type listedKey struct {
 
 func listServicesCommand(p *place) *cobra.Command {
 	var asJSON bool
-	cmd := &cobra.Command{Use: "list", Short: "Lists the services", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+	cmd := &cobra.Command{Use: "list", Short: "Lists the services", Args: host.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		return p.with(cmd, true, func(ctx context.Context, d *directory.Directory) error {
 			all, err := d.Services(ctx)
 			if err != nil {

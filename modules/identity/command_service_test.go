@@ -163,7 +163,7 @@ func TestServiceCommand(t *testing.T) {
 		{public, []string{"key", "add", "nobody", "--key", "-", "--data", dir}, "nobody: there is no such service"},
 		{"", []string{"key", "remove", "robot", "k9", "--data", dir}, "there is no such service or key"},
 		{"", []string{"remove", "nobody", "--data", dir}, "nobody: there is no such service"},
-		{"", []string{"scopes", "robot", "--data", dir}, "requires at least 2 arg"},
+		{"", []string{"scopes", "robot", "--data", dir}, "SCOPE is missing"},
 	} {
 		if _, err := tryService(c.stdin, c.args...); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "secret words") {
 			t.Errorf("service %v: %v, want %q", c.args, err, c.want)

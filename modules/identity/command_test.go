@@ -87,9 +87,9 @@ func TestUserCommandRefuses(t *testing.T) {
 		{"password123\n", []string{"passwd", "ursula", "--data", dir}, "leaked"},
 		{password, []string{"add", "pe tra", "--data", dir}, "a user name has"},
 		{password, []string{"add", "petra", "--role", "A B", "--data", dir}, "a role has"},
-		{password, []string{"add", "petra", "hunter2hunter2", "--data", dir}, "accepts 1 arg"}, // a password in the arguments
+		{password, []string{"add", "petra", "hunter2hunter2", "--data", dir}, "1 too many"}, // a password in the arguments
 		{"", []string{"role", "nobody", "user", "--data", dir}, "nobody: not found"},
-		{"", []string{"disable", "--data", dir}, "accepts 1 arg"},
+		{"", []string{"disable", "--data", dir}, "NAME is missing"},
 		{"", []string{"totp", "ursula", "--remove", "--data", dir}, "ursula: not found"},
 		{"", []string{"list", "--data", empty}, "there is no database"},
 		{"", []string{"remove", "ursula"}, "unknown command"},

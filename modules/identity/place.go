@@ -37,7 +37,7 @@ func (p *place) flags(cmd *cobra.Command) {
 	flags.StringVar(&p.database, "database", "", "postgres://… or the path of an SQLite file")
 	flags.StringVar(&p.keys, "keys", "", "The folder of the key ring")
 	cmd.MarkFlagsMutuallyExclusive("config", "data")
-	cmd.Args = cobra.NoArgs
+	cmd.Args = host.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 }
 
@@ -82,7 +82,7 @@ func (p *place) find() (directory.Config, error) {
 	for _, v := range []*string{&data, &db, &keys} {
 		filled, err := repl.ReplaceOrErr(*v, true, true)
 		if err != nil {
-			return directory.Config{}, err
+			return directory.Config{}, host.Unset(err)
 		}
 		*v = strings.TrimSpace(filled)
 	}

@@ -28,7 +28,7 @@ Lists the alerts of a running gateway, over its admin address: those that wait, 
 for 90 days, to be sent once more or dropped. With a test you see whether alerts come through before they are needed.`
 
 func alertCommand(cmd *cobra.Command) {
-	cmd.Args = cobra.NoArgs
+	cmd.Args = host.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(alertListCommand(), alertStepCommand("retry ID...", "Sends alerts once more that wait or are dead", http.MethodPost, "/retry"),
 		alertStepCommand("drop ID...", "Deletes alerts that wait or are dead", http.MethodDelete, ""), alertTestCommand())
@@ -39,7 +39,7 @@ func alertListCommand() *cobra.Command {
 	var gateway host.Admin
 	var state string
 	var asJSON bool
-	cmd := &cobra.Command{Use: "list", Short: "Lists alerts, the newest first", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "list", Short: "Lists alerts, the newest first", Args: host.NoArgs}
 	gateway.Register(cmd)
 	cmd.Flags().StringVar(&state, "state", "", "Only those that are waiting, sent or dead")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
@@ -71,7 +71,7 @@ func alertListCommand() *cobra.Command {
 
 func alertStepCommand(use, short, method, end string) *cobra.Command {
 	var gateway host.Admin
-	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.MinimumNArgs(1)}
+	cmd := &cobra.Command{Use: use, Short: short, Args: host.AtLeast(1)}
 	gateway.Register(cmd)
 	cmd.RunE = func(_ *cobra.Command, ids []string) error {
 		for _, id := range ids {
@@ -86,7 +86,7 @@ func alertStepCommand(use, short, method, end string) *cobra.Command {
 
 func alertTestCommand() *cobra.Command {
 	var gateway host.Admin
-	cmd := &cobra.Command{Use: "test [CHANNEL]", Short: "Sends a test to a channel, or to all", Args: cobra.MaximumNArgs(1)}
+	cmd := &cobra.Command{Use: "test [CHANNEL]", Short: "Sends a test to a channel, or to all", Args: host.AtMost(1)}
 	gateway.Register(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		in := map[string]string{}

@@ -32,7 +32,7 @@ Tools for who writes what the gateway looks for in its events: Sigma rules and c
 The exit code is 0 when nothing is amiss, 1 on an error, and 3 where a command found something: a rule that is wrong, a test that fails, an expectation that is not met.`
 
 func detectCommand(cmd *cobra.Command) {
-	cmd.Args = cobra.NoArgs
+	cmd.Args = host.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	for _, c := range []func() *cobra.Command{detectCheckCommand, detectTestCommand, detectReplayCommand, detectListCommand} {
 		cmd.AddCommand(c())
@@ -129,7 +129,7 @@ func detectCheckCommand() *cobra.Command {
 	var uses ruleFlags
 	var quiet bool
 	cmd := &cobra.Command{
-		Use: "check FOLDER...", Short: "Finds what is wrong with rules", Args: cobra.MinimumNArgs(1),
+		Use: "check FOLDER...", Short: "Finds what is wrong with rules", Args: host.AtLeast(1),
 		Long: `Reads and compiles the rules in folders (or files), and says what of them can't be put in force, and what is odd. Rules for logs that are not
 the gateway's are left out, which is no mistake; so SigmaHQ's folders can be given as they are.`,
 	}
@@ -250,7 +250,7 @@ func detectTestCommand() *cobra.Command {
 	var uses ruleFlags
 	var verbose bool
 	cmd := &cobra.Command{
-		Use: "test FOLDER...", Short: "Runs the tests of rules", Args: cobra.MinimumNArgs(1),
+		Use: "test FOLDER...", Short: "Runs the tests of rules", Args: host.AtLeast(1),
 		Long: `Runs the tests that stand beside rules: <rule file>_test.yaml, which say what events a rule finds something in, and how often:
 
 	tests:

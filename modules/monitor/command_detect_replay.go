@@ -33,7 +33,7 @@ func detectReplayCommand() *cobra.Command {
 	var expect string
 	var unusual bool
 	cmd := &cobra.Command{
-		Use: "replay EVENTS...", Short: "Says what rules find in events that were written", Args: cobra.MinimumNArgs(1),
+		Use: "replay EVENTS...", Short: "Says what rules find in events that were written", Args: host.AtLeast(1),
 		Long: `Reads event files (oldest first; - is standard input, *.gz is unpacked) and prints what rules find in them: what they would have found live. Nothing is done about it.
 Events that a gateway encrypted are read through convosphere events open:
 

@@ -38,7 +38,7 @@ whatever else they are about, and what attackers do there. It goes from open to 
 people write is in none. --version says which version of the incident you saw ("show" tells it): where somebody was quicker nothing is changed, and the command says what they changed.`
 
 func incidentCommand(cmd *cobra.Command) {
-	cmd.Args = cobra.NoArgs
+	cmd.Args = host.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(
 		incidentListCommand(), incidentShowCommand(), incidentReportCommand(), incidentPrecisionCommand(),
@@ -81,7 +81,7 @@ func byFlag(cmd *cobra.Command, to *string) {
 func incidentListCommand() *cobra.Command {
 	var gateway host.Admin
 	var asJSON bool
-	cmd := &cobra.Command{Use: "list", Short: "Lists incidents, the newest first", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "list", Short: "Lists incidents, the newest first", Args: host.NoArgs}
 	gateway.Register(cmd)
 	given := map[string]*string{}
 	for name, help := range map[string]string{
@@ -149,7 +149,7 @@ func about(all []finding.Subject, most int) string {
 func incidentShowCommand() *cobra.Command {
 	var gateway host.Admin
 	var asJSON bool
-	cmd := &cobra.Command{Use: "show ID", Short: "Shows an incident: what it is, what to do, its timeline", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "show ID", Short: "Shows an incident: what it is, what to do, its timeline", Args: host.ExactArgs(1)}
 	gateway.Register(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -168,7 +168,7 @@ func incidentShowCommand() *cobra.Command {
 func incidentStepCommand(use, short, step string) *cobra.Command {
 	var gateway host.Admin
 	var in byJSON
-	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: use, Short: short, Args: host.ExactArgs(1)}
 	gateway.Register(cmd)
 	byFlag(cmd, &in.By)
 	cmd.Flags().StringVar(&in.Text, "note", "", "A note to go with it")
@@ -181,7 +181,7 @@ func incidentStepCommand(use, short, step string) *cobra.Command {
 func incidentNoteCommand() *cobra.Command {
 	var gateway host.Admin
 	var in byJSON
-	cmd := &cobra.Command{Use: "note ID TEXT", Short: "Adds a note, - reads it from standard input", Args: cobra.ExactArgs(2)}
+	cmd := &cobra.Command{Use: "note ID TEXT", Short: "Adds a note, - reads it from standard input", Args: host.ExactArgs(2)}
 	gateway.Register(cmd)
 	byFlag(cmd, &in.By)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

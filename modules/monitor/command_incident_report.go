@@ -14,7 +14,7 @@ import (
 func incidentReportCommand() *cobra.Command {
 	var gateway host.Admin
 	var to string
-	cmd := &cobra.Command{Use: "report ID", Short: "Writes what became of an incident as one page of HTML, fit for print", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "report ID", Short: "Writes what became of an incident as one page of HTML, fit for print", Args: host.ExactArgs(1)}
 	gateway.Register(cmd)
 	cmd.Flags().StringVarP(&to, "output", "o", "", "The file (default: standard output)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -39,7 +39,7 @@ func incidentEditCommand(cmd *cobra.Command, fill func(in *editJSON, args []stri
 }
 
 func incidentMoveCommand(use, short, state string) *cobra.Command {
-	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: use, Short: short, Args: host.ExactArgs(1)}
 	var verdict string
 	if state == incident.Closed {
 		cmd.Flags().StringVar(&verdict, "verdict", "", "Whether it was what it looked like: true or false")
@@ -53,7 +53,7 @@ func incidentMoveCommand(use, short, state string) *cobra.Command {
 }
 
 func incidentAssignCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "assign ID NAME|nobody", Short: "Says who works on it", Args: cobra.ExactArgs(2)}
+	cmd := &cobra.Command{Use: "assign ID NAME|nobody", Short: "Says who works on it", Args: host.ExactArgs(2)}
 	return incidentEditCommand(cmd, func(in *editJSON, args []string) error {
 		who := args[1]
 		if who == "nobody" {
@@ -65,7 +65,7 @@ func incidentAssignCommand() *cobra.Command {
 }
 
 func incidentVerdictCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "verdict ID true|false|none", Short: "Says whether it was what it looked like, or a false alarm; it counts for the rules that found it", Args: cobra.ExactArgs(2)}
+	cmd := &cobra.Command{Use: "verdict ID true|false|none", Short: "Says whether it was what it looked like, or a false alarm; it counts for the rules that found it", Args: host.ExactArgs(2)}
 	var rule string
 	cmd.Flags().StringVar(&rule, "rule", "", "The id of a rule that it is of alone")
 	return incidentEditCommand(cmd, func(in *editJSON, args []string) error {
@@ -82,7 +82,7 @@ func incidentVerdictCommand() *cobra.Command {
 }
 
 func incidentTagCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "tag ID TAG...", Short: "Adds tags; one that begins with ^ is taken away", Args: cobra.MinimumNArgs(2)}
+	cmd := &cobra.Command{Use: "tag ID TAG...", Short: "Adds tags; one that begins with ^ is taken away", Args: host.AtLeast(2)}
 	return incidentEditCommand(cmd, func(in *editJSON, args []string) error {
 		for _, tag := range args[1:] {
 			if gone, ok := strings.CutPrefix(tag, "^"); ok {
@@ -96,7 +96,7 @@ func incidentTagCommand() *cobra.Command {
 }
 
 func incidentWriteUpCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "write-up ID", Short: "Writes what was done to recover, and what is to be learned, after what stands there", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "write-up ID", Short: "Writes what was done to recover, and what is to be learned, after what stands there", Args: host.ExactArgs(1)}
 	var recovery, lessons string
 	var replace bool
 	cmd.Flags().StringVar(&recovery, "recovery", "", "What was done to recover; - reads it from standard input")
@@ -132,7 +132,7 @@ func incidentTickCommand() *cobra.Command {
 	var gateway host.Admin
 	var in tickJSON
 	var undo bool
-	cmd := &cobra.Command{Use: "step ID PLAYBOOK/STEP", Short: "Says that a step of a playbook is done; \"show\" lists them", Args: cobra.ExactArgs(2)}
+	cmd := &cobra.Command{Use: "step ID PLAYBOOK/STEP", Short: "Says that a step of a playbook is done; \"show\" lists them", Args: host.ExactArgs(2)}
 	gateway.Register(cmd)
 	byFlag(cmd, &in.By)
 	cmd.Flags().BoolVar(&undo, "undo", false, "It is not done after all")
@@ -151,7 +151,7 @@ func incidentTickCommand() *cobra.Command {
 func incidentPrecisionCommand() *cobra.Command {
 	var gateway host.Admin
 	var asJSON bool
-	cmd := &cobra.Command{Use: "precision", Short: "Says how often each rule was right, by the verdicts", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "precision", Short: "Says how often each rule was right, by the verdicts", Args: host.NoArgs}
 	gateway.Register(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

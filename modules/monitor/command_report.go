@@ -17,7 +17,7 @@ const reportHelp = `
 Asks a running gateway, over its admin address, for a report: as HTML that is one file, runs nothing and is fit for print, as JSON, or as CSV.`
 
 func reportCommand(cmd *cobra.Command) {
-	cmd.Args = cobra.NoArgs
+	cmd.Args = host.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(reportSecurityCommand(), reportComplianceCommand(), reportAccessCommand())
 	host.Describe(cmd, reportHelps())

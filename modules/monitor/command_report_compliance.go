@@ -25,7 +25,7 @@ func reportComplianceCommand() *cobra.Command {
 	var frameworks []string
 	var format, out string
 	var fail bool
-	cmd := &cobra.Command{Use: "compliance", Short: "Which controls of security standards are met, with the evidence", Long: reportComplianceHelp, Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "compliance", Short: "Which controls of security standards are met, with the evidence", Long: reportComplianceHelp, Args: host.NoArgs}
 	gateway.Register(cmd)
 	cmd.Flags().StringSliceVar(&frameworks, "framework", nil, "Only these standards: "+strings.Join(compliance.FrameworkIDs(), ", "))
 	cmd.Flags().StringVar(&format, "format", "html", "html, json or csv")

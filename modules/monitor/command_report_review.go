@@ -23,7 +23,7 @@ With --review the report is of an access review, as the console's view has it: w
 func reportAccessCommand() *cobra.Command {
 	var gateway host.Admin
 	var of, format, out string
-	cmd := &cobra.Command{Use: "access", Short: "Who holds which role, grant, token and key, and what of it is stale", Long: reportAccessHelp, Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "access", Short: "Who holds which role, grant, token and key, and what of it is stale", Long: reportAccessHelp, Args: host.NoArgs}
 	gateway.Register(cmd)
 	cmd.Flags().StringVar(&of, "review", "", "The id of an access review (default: who holds what now)")
 	cmd.Flags().StringVar(&format, "format", "html", "html, json or csv")

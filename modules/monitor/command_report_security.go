@@ -20,7 +20,7 @@ false alarms, times to detect, respond and close, what security costs per reques
 func reportSecurityCommand() *cobra.Command {
 	var gateway host.Admin
 	var from, to, format, out string
-	cmd := &cobra.Command{Use: "security", Short: "How well attacks are found and refused, and what that costs", Long: reportSecurityHelp, Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "security", Short: "How well attacks are found and refused, and what that costs", Long: reportSecurityHelp, Args: host.NoArgs}
 	gateway.Register(cmd)
 	cmd.Flags().StringVar(&from, "from", "-7d", "From when on")
 	cmd.Flags().StringVar(&to, "to", "", "Until when (default: now)")

@@ -40,7 +40,7 @@ SUBJECT is written as client:192.0.2.7 (an address, for IPv6 its /64), user:ID o
 Never touched are the allowlist (gateway { allow … }), trusted proxies, loopback and whom the configuration spares; the last administrator is not locked out.`
 
 func responseCommand(cmd *cobra.Command) {
-	cmd.Args = cobra.NoArgs
+	cmd.Args = host.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(responseListCommand(), responseApplyCommand(), responseSimulateCommand(),
 		responseDecideCommand("approve ID...", "Does what is proposed or held", "approve"),
@@ -53,7 +53,7 @@ func responseListCommand() *cobra.Command {
 	var gateway host.Admin
 	q := map[string]*string{}
 	var asJSON bool
-	cmd := &cobra.Command{Use: "list", Short: "Lists responses, the newest first", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "list", Short: "Lists responses, the newest first", Args: host.NoArgs}
 	gateway.Register(cmd)
 	for name, help := range map[string]string{
 		"state":   "Only those that are proposed, held, applied, done, ended, undone, failed or dismissed",
@@ -92,7 +92,7 @@ func responseApplyCommand() *cobra.Command {
 	var gateway host.Admin
 	var in orderJSON
 	var lasts string
-	cmd := &cobra.Command{Use: "apply ACTION SUBJECT", Short: "Does something to somebody", Args: cobra.ExactArgs(2), Long: responseHelp}
+	cmd := &cobra.Command{Use: "apply ACTION SUBJECT", Short: "Does something to somebody", Args: host.ExactArgs(2), Long: responseHelp}
 	gateway.Register(cmd)
 	byFlag(cmd, &in.By)
 	cmd.Flags().StringVar(&lasts, "for", "", "How long, as 90m or 30d")
@@ -115,7 +115,7 @@ func responseApplyCommand() *cobra.Command {
 func responseDecideCommand(use, short, word string) *cobra.Command {
 	var gateway host.Admin
 	var in byJSON
-	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.MinimumNArgs(1)}
+	cmd := &cobra.Command{Use: use, Short: short, Args: host.AtLeast(1)}
 	gateway.Register(cmd)
 	byFlag(cmd, &in.By)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {

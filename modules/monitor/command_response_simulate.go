@@ -25,7 +25,7 @@ func responseSimulateCommand() *cobra.Command {
 	var folders []string
 	var place host.Place
 	cmd := &cobra.Command{
-		Use: "simulate EVENTS...", Short: "Says what would have been done about events that were written", Args: cobra.MinimumNArgs(1),
+		Use: "simulate EVENTS...", Short: "Says what would have been done about events that were written", Args: host.AtLeast(1),
 		Long: `Reads event files (oldest first; - is standard input, *.gz is unpacked), finds in them what rules find, and prints what would have been done about it:
 what is applied, proposed, or held for a person, as the configuration says, or as is usual where none is named. Nothing is done. It knows nothing of anomalies,
 nor of what people decided.`,

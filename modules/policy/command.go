@@ -40,7 +40,7 @@ var commands = []func() *cobra.Command{
 }
 
 func policyCommand(cmd *cobra.Command) {
-	cmd.Args = cobra.NoArgs
+	cmd.Args = host.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	for _, c := range commands {
 		cmd.AddCommand(c())

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/owner"
 	"github.com/convosphere/gateway/modules/policy/engine"
 	"github.com/convosphere/gateway/modules/policy/source"
@@ -20,7 +21,7 @@ func buildCommand() *cobra.Command {
 	var uses policyFlags
 	b := source.Build{}
 	cmd := &cobra.Command{
-		Use: "build -o FILE FOLDER", Short: "Makes a bundle of a policy, for gateways to fetch", Args: cobra.ExactArgs(1),
+		Use: "build -o FILE FOLDER", Short: "Makes a bundle of a policy, for gateways to fetch", Args: host.ExactArgs(1),
 		Long: `Makes a bundle in OPA's format (a .tar.gz) of a folder's Rego and data.json, after the policy has compiled and its own tests have passed.
 --sign signs it with a private key (PEM: RSA, ECDSA or Ed25519); gateways take it by the public one (bundle … { key FILE }).`,
 	}

@@ -14,7 +14,7 @@ func checkCommand() *cobra.Command {
 	var uses policyFlags
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "check FOLDER", Short: "Finds what would keep a policy from being put in force", Args: cobra.ExactArgs(1),
+		Use: "check FOLDER", Short: "Finds what would keep a policy from being put in force", Args: host.ExactArgs(1),
 		Long: `Parses and compiles the policy in a folder with its tests, strictly, holds what it names of the input to what the gateway gives, and
 asks it once. So it finds fields that the data want masked where no rule looks at them. The tests are not run: test does.`,
 	}

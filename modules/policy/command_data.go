@@ -25,7 +25,7 @@ A PATH is the names from the top of the data, separated by slashes: network/bloc
 a tilde ~0. A document stands whole in place of what is at its path.`
 
 func dataCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "data COMMAND", Short: "Reads and pushes the data that the running gateway's policy decides by", Long: dataHelp, Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "data COMMAND", Short: "Reads and pushes the data that the running gateway's policy decides by", Long: dataHelp, Args: host.NoArgs}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(dataGetCommand(), dataPutCommand(), dataPatchCommand(), dataRemoveCommand(), dataListCommand())
 	return cmd
@@ -51,7 +51,7 @@ func dataURI(path string) (string, error) {
 
 func dataGetCommand() *cobra.Command {
 	var gateway adminFlags
-	cmd := &cobra.Command{Use: "get [PATH]", Short: "Prints what the policy sees at a path, or all of it", Args: cobra.MaximumNArgs(1)}
+	cmd := &cobra.Command{Use: "get [PATH]", Short: "Prints what the policy sees at a path, or all of it", Args: host.AtMost(1)}
 	gateway.Register(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		uri, err := dataURI(strings.Join(args, ""))
@@ -74,7 +74,7 @@ func dataGetCommand() *cobra.Command {
 
 func dataPutCommand() *cobra.Command {
 	var gateway adminFlags
-	cmd := &cobra.Command{Use: "put PATH FILE|-", Short: "Stores a JSON document at a path", Args: cobra.ExactArgs(2)}
+	cmd := &cobra.Command{Use: "put PATH FILE|-", Short: "Stores a JSON document at a path", Args: host.ExactArgs(2)}
 	gateway.Register(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		document, err := readDocument(cmd, args[1])
@@ -88,7 +88,7 @@ func dataPutCommand() *cobra.Command {
 
 func dataPatchCommand() *cobra.Command {
 	var gateway adminFlags
-	cmd := &cobra.Command{Use: "patch PATH FILE|-", Short: "Changes what is at a path", Args: cobra.ExactArgs(2)}
+	cmd := &cobra.Command{Use: "patch PATH FILE|-", Short: "Changes what is at a path", Args: host.ExactArgs(2)}
 	cmd.Long = `Changes what the policy sees at a path, and stores the result there. A file that is an array is a JSON Patch (RFC 6902), all of which holds
 or nothing; one that is an object is a JSON Merge Patch (RFC 7396), in which null removes.`
 	gateway.Register(cmd)
@@ -108,7 +108,7 @@ or nothing; one that is an object is a JSON Merge Patch (RFC 7396), in which nul
 
 func dataRemoveCommand() *cobra.Command {
 	var gateway adminFlags
-	cmd := &cobra.Command{Use: "rm PATH", Short: "Takes away what was pushed at a path and below; what the policy itself has there is seen again", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "rm PATH", Short: "Takes away what was pushed at a path and below; what the policy itself has there is seen again", Args: host.ExactArgs(1)}
 	gateway.Register(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return gateway.push(cmd, http.MethodDelete, args[0], "", nil)
@@ -119,7 +119,7 @@ func dataRemoveCommand() *cobra.Command {
 func dataListCommand() *cobra.Command {
 	var gateway adminFlags
 	var asJSON bool
-	cmd := &cobra.Command{Use: "list", Short: "Lists what was pushed", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "list", Short: "Lists what was pushed", Args: host.NoArgs}
 	gateway.Register(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -30,7 +30,7 @@ type fieldsFlags struct {
 func fieldsCommand() *cobra.Command {
 	f := &fieldsFlags{}
 	cmd := &cobra.Command{
-		Use: "fields", Short: "Says what is classified, and what is not", Args: cobra.NoArgs,
+		Use: "fields", Short: "Says what is classified, and what is not", Args: host.NoArgs,
 		Long: `Prints the table of fields (data.fields) by routes and classes. With OpenAPI documents or events it finds what the table does not name: routes and
 members that a document describes, and routes that were asked for and answered; then the exit code is 3. Sealed events are read through
 ` + "`convosphere events open … | convosphere policy fields --events -`" + `.`,

@@ -19,7 +19,7 @@ import (
 func fmtCommand() *cobra.Command {
 	var write, check, diff bool
 	cmd := &cobra.Command{
-		Use: "fmt PATH…|-", Short: "Lays out Rego as everybody's is", Args: cobra.MinimumNArgs(1),
+		Use: "fmt PATH…|-", Short: "Lays out Rego as everybody's is", Args: host.AtLeast(1),
 		Long: `Lays out files of Rego, and those in folders, as opa fmt does. Without a flag, and for "-" (standard input), it prints them; --check, --diff
 and --write print only what is laid out otherwise, and leave the exit code 3 (--write: 0).`,
 	}

@@ -37,7 +37,7 @@ SUBJECT is a user name, '*' for everyone who is signed in (in quotes, for the sh
 another. OBJECT is type:id.`
 
 func grantCommand(cmd *cobra.Command) {
-	cmd.Args = cobra.NoArgs
+	cmd.Args = host.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(grantAddCommand(), grantRemoveCommand(), grantListCommand(), grantCheckCommand(), grantImportCommand())
 	host.Describe(cmd, grantHelps())
@@ -49,7 +49,7 @@ func grantAddCommand() *cobra.Command {
 	var life time.Duration
 	var until string
 	cmd := &cobra.Command{
-		Use: "add SUBJECT RELATION OBJECT", Short: "Adds a grant, for good or for a while", Args: cobra.ExactArgs(3),
+		Use: "add SUBJECT RELATION OBJECT", Short: "Adds a grant, for good or for a while", Args: host.ExactArgs(3),
 		Long: `Adds a grant. One that is there already holds until the later of the two ends.`,
 	}
 	gateway.Register(cmd)
@@ -130,7 +130,7 @@ func grantRemoveCommand() *cobra.Command {
 	var gateway adminFlags
 	var filter grantFilter
 	cmd := &cobra.Command{
-		Use: "rm SUBJECT RELATION OBJECT", Short: "Removes a grant, or all that fit", Args: cobra.MatchAll(cobra.MaximumNArgs(3), oneOrAll),
+		Use: "rm SUBJECT RELATION OBJECT", Short: "Removes a grant, or all that fit", Args: cobra.MatchAll(host.AtMost(3), oneOrAll),
 		Long: `Removes a grant. Instead of naming one, --subject and --object, which --relation and --type narrow, remove all that fit: --subject ursula takes
 everything from her. These are removed some hundred at a time; a command that is interrupted can be given again.`,
 	}
@@ -190,7 +190,7 @@ func grantCheckCommand() *cobra.Command {
 	var gateway adminFlags
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "check SUBJECT OBJECT [RELATION]", Short: "Says how somebody stands to something", Args: cobra.RangeArgs(2, 3),
+		Use: "check SUBJECT OBJECT [RELATION]", Short: "Says how somebody stands to something", Args: host.Between(2, 3),
 		Long: `Prints the relations that a decision would see: those of the subject and of everyone, to the object and to the one that holds it. The exit code is
 3 where there are none, or not the one asked for on the object.`,
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/internal/terminal"
 )
 
@@ -21,7 +22,7 @@ func grantListCommand() *cobra.Command {
 	var filter grantFilter
 	var limit int
 	var asJSON bool
-	cmd := &cobra.Command{Use: "list", Short: "Lists grants", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "list", Short: "Lists grants", Args: host.NoArgs}
 	gateway.Register(cmd)
 	filter.register(cmd)
 	cmd.Flags().IntVar(&limit, "limit", 0, "The most that are printed; 0: all")
@@ -81,7 +82,7 @@ func grantImportCommand() *cobra.Command {
 	var gateway adminFlags
 	var unknown bool
 	cmd := &cobra.Command{
-		Use: "import FILE|-", Short: "Adds many grants, as an application has them already", Args: cobra.ExactArgs(1),
+		Use: "import FILE|-", Short: "Adds many grants, as an application has them already", Args: host.ExactArgs(1),
 		Long: `Adds grants from JSON lines: {"subject": "ursula", "relation": "owner", "object": "room:general"}, where "expires" may say when it ends. They are
 added some hundred at a time, in order; what is there already stays, so that a file can be imported again after an error, which names the lines of
 the batch that was refused.`,

@@ -122,7 +122,7 @@ func TestGrantCommand(t *testing.T) {
 	}
 	for line, want := range map[string]string{
 		"add ursula owner room":                                         "type:id",
-		"add ursula owner":                                              "accepts 3 arg",
+		"add ursula owner":                                              "OBJECT is missing",
 		"add ursual owner room:a":                                       `the gateway refuses: no account is called "ursual"`,
 		"add ursula owner room:a --for 0s":                              "above zero",
 		"add ursula owner room:a --for -1h":                             "above zero",

@@ -21,7 +21,7 @@ func logCommand() *cobra.Command {
 	var array, captures bool
 	var place host.Place
 	cmd := &cobra.Command{
-		Use: "log EVENTS…|-", Short: "Writes the decisions among security events as OPA's decision logs have them", Args: cobra.MinimumNArgs(1),
+		Use: "log EVENTS…|-", Short: "Writes the decisions among security events as OPA's decision logs have them", Args: host.AtLeast(1),
 		Long: `Reads security events (files of JSON lines, also .gz, or their folder) and writes each decision among them as OPA would have logged it, for tools
 that take OPA's decision logs: JSON, one to a line, or with --array one array as OPA uploads it. The input is there where the event has it.
 

@@ -34,7 +34,7 @@ func TestLogCommand(t *testing.T) {
 	if code, out := tool(t, "no event\n{\"event.action\":\"login\"}\n", "log", "--array", "-"); code != 0 || !strings.Contains(out, "[]\n") || !strings.Contains(out, "1 lines were passed over") {
 		t.Errorf("%d: %s", code, out)
 	}
-	for want, args := range map[string][]string{"it is NAME=VALUE": {"--label", "x", folder}, "holds no events": {t.TempDir()}, "no such file": {"/nowhere/at/all"}, "requires at least 1": {}} {
+	for want, args := range map[string][]string{"it is NAME=VALUE": {"--label", "x", folder}, "holds no events": {t.TempDir()}, "no such file": {"/nowhere/at/all"}, "EVENTS…|- is missing": {}} {
 		if code, out := tool(t, "", append([]string{"log"}, args...)...); code != 1 || !strings.Contains(out, want) {
 			t.Errorf("%q: %d: %s", args, code, out)
 		}

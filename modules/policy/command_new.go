@@ -5,12 +5,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/convosphere/gateway/modules/internal/host"
 	"github.com/convosphere/gateway/modules/policy/author"
 )
 
 func newCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "new FOLDER", Short: "Writes a policy to begin with, with its tests, for an API of one's own", Args: cobra.ExactArgs(1),
+		Use: "new FOLDER", Short: "Writes a policy to begin with, with its tests, for an API of one's own", Args: host.ExactArgs(1),
 		Long: `Writes into a new folder: a commented policy for an API of notes with data and tests (policy), a Caddyfile that uses it, and inputs to try it
 with (inputs).`,
 	}

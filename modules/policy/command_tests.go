@@ -24,7 +24,7 @@ func testCommand() *cobra.Command {
 	var threshold float64
 	var asJSON, watch, verbose bool
 	cmd := &cobra.Command{
-		Use: "test FOLDER", Short: "Runs the tests of a policy", Args: cobra.ExactArgs(1),
+		Use: "test FOLDER", Short: "Runs the tests of a policy", Args: host.ExactArgs(1),
 		Long: `Runs the rules named test_… of the policy in a folder (those in *_test.rego). Of one that fails it says which expression did not hold, in
 the test and in the rules that it hangs on, and what the expression saw.`,
 	}

@@ -30,7 +30,7 @@ var commands = []func() *cobra.Command{
 }
 
 func limitCommand(cmd *cobra.Command) {
-	cmd.Args = cobra.NoArgs
+	cmd.Args = host.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	for _, c := range commands {
 		cmd.AddCommand(c())

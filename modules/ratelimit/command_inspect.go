@@ -22,7 +22,7 @@ import (
 func statusCommand() *cobra.Command {
 	var gateway host.Admin
 	var asJSON bool
-	cmd := &cobra.Command{Use: "status KEY...", Short: "Says where somebody stands in each zone of the running gateway", Args: cobra.MinimumNArgs(1)}
+	cmd := &cobra.Command{Use: "status KEY...", Short: "Says where somebody stands in each zone of the running gateway", Args: host.AtLeast(1)}
 	cmd.Long = `Says where somebody stands in each zone of the running gateway, and charges nothing.
 
 KEY says who, by the words of a zone's key, and several say more of one request:
@@ -83,7 +83,7 @@ func topCommand() *cobra.Command {
 	var asJSON bool
 	var zone, by string
 	var n int
-	cmd := &cobra.Command{Use: "top", Short: "Says whom the running gateway refused the most, or who spent the most", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "top", Short: "Says whom the running gateway refused the most, or who spent the most", Args: host.NoArgs}
 	cmd.Long = `Says whom the running gateway refused the most, or with --by spent who was charged the most: on this node, in the last minutes, since counts halve every
 ten. It is kept in a fixed space, so a count may be a little too high, and what was spent is told from one request in thirteen. Users show by their id;
 headers, members of bodies, sessions and tokens as a digest.`

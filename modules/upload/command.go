@@ -40,7 +40,7 @@ To release a file means that uploads of the same content pass from then on, in t
 reaches nobody by it: who sent it sends it again, or you export it. What it holds is on the gateway that refused it, until it expires.`
 
 func quarantineCommand(cmd *cobra.Command) {
-	cmd.Args = cobra.NoArgs
+	cmd.Args = host.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(listCommand(), showCommand(), exportCommand(), releaseCommand(), releasedCommand(), revokeCommand(), deleteCommand())
 	host.Describe(cmd, quarantineHelps())
@@ -64,7 +64,7 @@ func listCommand() *cobra.Command {
 	var gateway host.Admin
 	var asJSON bool
 	var limit int
-	cmd := &cobra.Command{Use: "list", Short: "Lists what is kept, the newest first", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "list", Short: "Lists what is kept, the newest first", Args: host.NoArgs}
 	gateway.Register(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.Flags().IntVar(&limit, "limit", 100, "How many")
@@ -130,7 +130,7 @@ func (i itemJSON) found() string {
 
 func showCommand() *cobra.Command {
 	var gateway host.Admin
-	cmd := &cobra.Command{Use: "show ID", Short: "Shows all that is known of a file, as JSON", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "show ID", Short: "Shows all that is known of a file, as JSON", Args: host.ExactArgs(1)}
 	gateway.Register(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var i itemJSON
@@ -144,7 +144,7 @@ func showCommand() *cobra.Command {
 
 func exportCommand() *cobra.Command {
 	var gateway host.Admin
-	cmd := &cobra.Command{Use: "export ID FILE|-", Short: "Writes what a file holds", Args: cobra.ExactArgs(2)}
+	cmd := &cobra.Command{Use: "export ID FILE|-", Short: "Writes what a file holds", Args: host.ExactArgs(2)}
 	cmd.Long = "Writes what a file in quarantine holds, as it was sent. It may be a virus: handle it as one. FILE must not be there yet; - is standard output."
 	gateway.Register(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -175,7 +175,7 @@ func exportCommand() *cobra.Command {
 
 func releaseCommand() *cobra.Command {
 	var gateway host.Admin
-	cmd := &cobra.Command{Use: "release ID", Short: "Allows uploads of the same content from now on", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "release ID", Short: "Allows uploads of the same content from now on", Args: host.ExactArgs(1)}
 	gateway.Register(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var i itemJSON
@@ -190,7 +190,7 @@ func releaseCommand() *cobra.Command {
 
 func releasedCommand() *cobra.Command {
 	var gateway host.Admin
-	cmd := &cobra.Command{Use: "released", Short: "Lists the SHA-256 of what was released, as JSON", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "released", Short: "Lists the SHA-256 of what was released, as JSON", Args: host.NoArgs}
 	gateway.Register(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		var all struct {
@@ -206,7 +206,7 @@ func releasedCommand() *cobra.Command {
 
 func revokeCommand() *cobra.Command {
 	var gateway host.Admin
-	cmd := &cobra.Command{Use: "revoke SHA256", Short: "Allows what was released no longer", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "revoke SHA256", Short: "Allows what was released no longer", Args: host.ExactArgs(1)}
 	gateway.Register(cmd)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		sum, err := quarantine.ParseHash(args[0])
@@ -221,7 +221,7 @@ func revokeCommand() *cobra.Command {
 
 func deleteCommand() *cobra.Command {
 	var gateway host.Admin
-	cmd := &cobra.Command{Use: "delete ID", Short: "Deletes a file; a release of it stays", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "delete ID", Short: "Deletes a file; a release of it stays", Args: host.ExactArgs(1)}
 	gateway.Register(cmd)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		_, err := gateway.Call(http.MethodDelete, at(args[0]), nil, nil)

@@ -42,7 +42,7 @@ change, or when tune proposes something.`
 const mostInput = 64 << 20 // of a file that explain reads
 
 func wafCommand(cmd *cobra.Command) {
-	cmd.Args = cobra.NoArgs
+	cmd.Args = host.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(explainCommand(), replayCommand(), tuneCommand())
 	host.Describe(cmd, wafHelps())
@@ -53,7 +53,7 @@ func explainCommand() *cobra.Command {
 	var asJSON bool
 	var paranoia int
 	var socket string
-	cmd := &cobra.Command{Use: "explain FILE|-", Short: "Says what the rules make of a raw HTTP request, or of a WebSocket message (--socket)", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "explain FILE|-", Short: "Says what the rules make of a raw HTTP request, or of a WebSocket message (--socket)", Args: host.ExactArgs(1)}
 	p.ConfigFlags(cmd, "whose first gw_waf is asked")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.Flags().IntVar(&paranoia, "paranoia", 0, "Judge at this paranoia level, 1 to 4, in place of the configured one")
@@ -133,7 +133,7 @@ func replayCommand() *cobra.Command {
 	var p place
 	var asJSON bool
 	cmd := &cobra.Command{Use: "replay CAPTURE…", Short: "Says what a configuration would have made of captured requests: files, or the folder of captures"}
-	cmd.Args = cobra.MinimumNArgs(1)
+	cmd.Args = host.AtLeast(1)
 	p.ConfigFlags(cmd, "whose first gw_waf is asked")
 	p.FolderFlags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
@@ -214,7 +214,7 @@ func tuneCommand() *cobra.Command {
 	var asJSON bool
 	o := tune.Options{}
 	cmd := &cobra.Command{Use: "tune EVENTS…|-", Short: "Proposes exclusions for false alarms, from security events: files of JSON lines, also .gz, or their folder"}
-	cmd.Args = cobra.MinimumNArgs(1)
+	cmd.Args = host.AtLeast(1)
 	cmd.Flags().IntVar(&o.MinHits, "min-hits", defaultMinHits, "The fewest hits of a rule on one field that count as repeated")
 	cmd.Flags().IntVar(&o.MinUsers, "min-users", defaultMinUsers, "The fewest different users that they come from")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")

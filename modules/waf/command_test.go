@@ -260,7 +260,7 @@ func TestCommandsRefuse(t *testing.T) {
 		args  []string
 		want  string
 	}{
-		{"", []string{"explain"}, "accepts 1 arg"},
+		{"", []string{"explain"}, "FILE|- is missing"},
 		{"", []string{"explain", "-"}, "no request line"},
 		{"", []string{"explain", "none"}, "none"},
 		{head, []string{"explain", "-", "--paranoia", "5"}, "1 to 4"},

@@ -7,11 +7,11 @@ import (
 	"strings"
 	"testing"
 
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	_ "github.com/convosphere/gateway/modules/standard"
+	commandline "github.com/convosphere/gateway/modules/standard/program"
 )
 
 // ofCaddy are the commands that Caddy brings: their help is its own.
@@ -22,17 +22,8 @@ var ofCaddy = []string{
 
 // program is the whole command line, as main makes it.
 func program() *cobra.Command {
-	top := &cobra.Command{Use: "convosphere", SilenceErrors: true, SilenceUsage: true}
-	for _, c := range caddycmd.Commands() {
-		cmd := &cobra.Command{Use: c.Name + " " + c.Usage, Short: c.Short, Long: c.Long}
-		if c.CobraFunc != nil {
-			c.CobraFunc(cmd)
-		} else {
-			cmd.RunE = caddycmd.WrapCommandFuncForCobra(c.Func)
-			cmd.Flags().AddGoFlagSet(c.Flags)
-		}
-		top.AddCommand(cmd)
-	}
+	top := commandline.Root()
+	top.SilenceErrors = true
 	return top
 }
 

@@ -120,7 +120,7 @@ func TestSplit(t *testing.T) {
 		}
 	}
 	for line, wrong := range map[string]string{
-		"convosphere ban list --source x": "", "convosphere ban lift 192.0.2.1": "unknown command", "convosphere ban add": "accepts 1 arg",
+		"convosphere ban list --source x": "", "convosphere ban lift 192.0.2.1": "unknown command", "convosphere ban add": "PREFIX is missing",
 		"sudo convosphere ban list --sauce x": "unknown flag", "echo convosphere bans": "", "A=b convosphere": "no command",
 	} {
 		err := takes(line)

@@ -84,7 +84,7 @@ func (p *Place) Folders() (data, keys string, err error) {
 	for _, v := range []*string{&data, &keys} {
 		filled, err := repl.ReplaceOrErr(*v, true, true)
 		if err != nil {
-			return "", "", err
+			return "", "", Unset(err)
 		}
 		*v = strings.TrimSpace(filled)
 	}
