@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -108,20 +107,12 @@ func rotateKeysCommand(p *keyPlace) *cobra.Command {
 			return fmt.Errorf("%w: wait for it, or use --withdraw", err)
 		}
 		if err != nil {
-			return ofReadOnly(err)
+			return err
 		}
 		return keyTable(cmd.OutOrStdout(), r.Keys())
 	}}
 	cmd.Flags().BoolVar(&withdraw, "withdraw", false, "Refuse all keys before at once: one may be in wrong hands")
 	return cmd
-}
-
-// ofReadOnly says what to do where the key folder can't be written, as a mounted secret can't.
-func ofReadOnly(err error) error {
-	if !errors.Is(err, syscall.EROFS) {
-		return err
-	}
-	return fmt.Errorf("%w: the folder can't be written here: copy it, run `convosphere keys rotate --keys COPY`, and put the copy in its place where it is mounted from (the secret of a cluster); running gateways take it over", err)
 }
 
 func keyTable(w io.Writer, keys []keyring.Key) error {

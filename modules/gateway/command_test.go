@@ -3,13 +3,9 @@ package gateway
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -94,16 +90,5 @@ func TestKeysCommandRefuses(t *testing.T) {
 	}
 	if _, err := os.Stat(empty); err == nil {
 		t.Error("a mistyped folder became a key ring")
-	}
-}
-
-// Where the key folder is a mounted secret, the command says how its keys are replaced all the same.
-func TestRotationOfAReadOnlyFolder(t *testing.T) {
-	err := ofReadOnly(fmt.Errorf("writing a key: %w", &fs.PathError{Op: "open", Path: "keys/.new-1", Err: syscall.EROFS}))
-	if !errors.Is(err, syscall.EROFS) || !strings.Contains(err.Error(), "copy it") || !strings.Contains(err.Error(), "--keys COPY") {
-		t.Error(err)
-	}
-	if other := errors.New("other"); ofReadOnly(other) != other || ofReadOnly(nil) != nil {
-		t.Error("what is no such error is another")
 	}
 }
