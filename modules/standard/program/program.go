@@ -87,7 +87,7 @@ func refused(name string) *cobra.Command {
 	return &cobra.Command{
 		Use: name, Short: "Is not of this program", Hidden: true, DisableFlagParsing: true,
 		RunE: func(*cobra.Command, []string) error {
-			return errors.New("Caddy's downloads are no releases of the gateway, which are signed and can be rebuilt: docs/releases.md says how to get and check one, and how to build one with other modules")
+			return errors.New("what Caddy offers for download is no release of the gateway: those are signed and can be rebuilt; docs/releases.md says how to get and check one, and how to build one with other modules")
 		},
 	}
 }
