@@ -202,12 +202,12 @@ func TestBackupIsOneMoment(t *testing.T) {
 	g := newGateway(t, dbtest.New(t))
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
+	db, err := database.Open(ctx, g.Database) // one for both, as a gateway has it: writers of SQLite queue in it, and two of them would starve each other
+	must(t, err)
+	defer db.Close()
 	for w := range 2 {
-		db, err := database.Open(ctx, g.Database)
-		must(t, err)
 		wg.Go(func() {
-			defer db.Close()
-			for i := 0; ; i++ {
+			for i := range 3000 { // many enough to go on beside the first backup at least
 				select {
 				case <-stop:
 					return
