@@ -13,6 +13,8 @@ func TestOn(t *testing.T) {
 		want bool
 	}{
 		{[]string{"convosphere", "validate", "--config", "x"}, true}, {[]string{"convosphere", "adapt", "--validate"}, true},
+		{[]string{"convosphere", "--envfile", "e", "validate"}, true}, {[]string{"convosphere", "--envfile=e", "validate"}, true},
+		{[]string{"convosphere", "--envfile", "validate", "run"}, false}, {[]string{"convosphere", "--envfile", "validate"}, false},
 		{[]string{"convosphere", "run", "--config", "validate"}, false}, {[]string{"convosphere"}, false}, {nil, false},
 	} {
 		if os.Args = c.args; On() != c.want {
