@@ -41,7 +41,7 @@ func (m *Manager) answered(ctx context.Context, purpose, of, account string) (fa
 	}
 	var c ceremony
 	err := m.takeInto(ctx, purpose, of, &c)
-	if errors.Is(err, ErrSession) || err == nil && (c.Account != account) {
+	if errors.Is(err, ErrSession) || err == nil && c.Account != account {
 		return factor.Challenge{}, ErrChallenge
 	}
 	return c.Challenge, err
