@@ -58,7 +58,7 @@ e2e: build ## The built binaries with a real Redis and a real browser
 	go run ./test/simulate -days 2 -users 200 -detector $(BIN)/convosphere
 
 deploy-check: build ## What is in deploy/: image, compose, chart, unit and package, and the binary run as they say
-	@test/scripts/deps runc nftables iproute2 systemd openssl redis-server
+	@test/scripts/deps runc nftables iproute2 systemd openssl redis-server postgresql
 	cd deploy/check && go vet ./... && GATEWAY_BIN_DIR=$(BIN) go test -count=1 -timeout 25m -v ./... 2>&1 | grep -vE '^=== '
 
 fuzz-short: ## Every fuzz target for FUZZTIME
