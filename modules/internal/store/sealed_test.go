@@ -51,7 +51,7 @@ func TestSealedAgainstWhoRunsRedis(t *testing.T) {
 	}
 	good := raw.Get(ctx, s.Name(mine)).Val()
 	for attack, v := range map[string]string{
-		"moved from another place": raw.Get(ctx, s.Name(other)).Val(), "cut": good[:len(good)-1], "changed": good[:len(good)-1] + "\x00", "made up": "what she did", "empty": "",
+		"moved from another place": raw.Get(ctx, s.Name(other)).Val(), "cut": good[:len(good)-1], "changed": good[:len(good)-1] + string([]byte{good[len(good)-1] ^ 1}), "made up": "what she did", "empty": "",
 		"another key ring's": string(box(t, 2).Seal([]byte("what she did"), mine)), "another version's": "\x02" + good[1:],
 	} {
 		raw.Set(ctx, s.Name(mine), v, time.Minute)

@@ -758,22 +758,28 @@ func TestForgotten(t *testing.T) {
 		for _, panics := range []bool{true, false} {
 			g := newGate()
 			g.version = version
-			var writers sync.WaitGroup
+			var users sync.WaitGroup // of the connection
+			users.Add(2)
 			g.serve(nil, func(w http.ResponseWriter, r *http.Request) error {
 				head := w.Header()
 				head.Set("Sec-WebSocket-Accept", acceptOf(r))
 				w.WriteHeader(http.StatusSwitchingProtocols)
 				conn, _, err := http.NewResponseController(w).Hijack()
 				if err != nil {
+					users.Add(-2)
 					t.Error(err)
 					return err
 				}
-				writers.Go(func() {
+				go func() {
+					defer users.Done()
 					for err == nil {
 						_, err = conn.Write(frame(1, "still here", false))
 					}
-				})
-				writers.Go(func() { _, _ = conn.Read(make([]byte, 1)) })
+				}()
+				go func() {
+					defer users.Done()
+					_, _ = conn.Read(make([]byte, 1))
+				}()
 				if panics {
 					panic(http.ErrAbortHandler)
 				}
@@ -781,7 +787,7 @@ func TestForgotten(t *testing.T) {
 			}, version == 2)
 			p := dial(t, g)
 			_, _ = io.Copy(io.Discard, p.br) // to the end, or to where it was cut
-			writers.Wait()
+			users.Wait()
 			for start := time.Now(); g.closed.Load() != 1; time.Sleep(time.Millisecond) {
 				if time.Since(start) > time.Second {
 					t.Fatal("onEnd was not called")
