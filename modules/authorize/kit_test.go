@@ -23,6 +23,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/filestorage"
 
 	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/dbtest"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/keyring"
@@ -70,7 +71,11 @@ func (testGateway) CaddyModule() caddy.ModuleInfo {
 }
 
 func (g *testGateway) Provision(ctx caddy.Context) error {
-	db, err := database.Open(ctx, database.Config{SQLite: filepath.Join(g.Dir, "g.db")})
+	path := filepath.Join(g.Dir, "g.db")
+	if err := dbtest.Place(path); err != nil {
+		return err
+	}
+	db, err := database.Open(ctx, database.Config{SQLite: path})
 	if err != nil {
 		return err
 	}

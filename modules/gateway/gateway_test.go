@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
+	"github.com/convosphere/gateway/modules/internal/dbtest"
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/keyring"
 	"github.com/convosphere/gateway/test/golden"
@@ -87,6 +88,9 @@ func TestCaddyfileErrors(t *testing.T) {
 
 func load(t *testing.T, app map[string]any) (*ground.Ground, error) {
 	t.Helper()
+	if dir, ok := app["data_dir"].(string); ok && app["database"] == nil {
+		_ = dbtest.Place(filepath.Join(dir, "gateway.db")) // where it can't, the load tells
+	}
 	raw := caddyconfig.JSON(map[string]any{
 		"admin": map[string]any{"disabled": true, "config": map[string]any{"persist": false}},
 		"apps":  map[string]any{"gateway": app},

@@ -15,6 +15,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/dbtest"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/keyring"
@@ -37,7 +38,11 @@ func (testGateway) CaddyModule() caddy.ModuleInfo {
 }
 
 func (g *testGateway) Provision(ctx caddy.Context) error {
-	db, err := database.Open(ctx, database.Config{SQLite: filepath.Join(g.Dir, "g.db")})
+	path := filepath.Join(g.Dir, "g.db")
+	if err := dbtest.Place(path); err != nil {
+		return err
+	}
+	db, err := database.Open(ctx, database.Config{SQLite: path})
 	if err != nil {
 		return err
 	}

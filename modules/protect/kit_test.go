@@ -24,6 +24,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/filestorage"
 
 	"github.com/convosphere/gateway/modules/internal/database"
+	"github.com/convosphere/gateway/modules/internal/dbtest"
 	"github.com/convosphere/gateway/modules/internal/event"
 	"github.com/convosphere/gateway/modules/internal/ground"
 	"github.com/convosphere/gateway/modules/internal/keyring"
@@ -79,7 +80,9 @@ func newGround(t testing.TB, dir string) *ground.Ground {
 			t.Fatal(err)
 		}
 	}
-	db, err := database.Open(t.Context(), database.Config{SQLite: filepath.Join(dir, "g.db")})
+	path := filepath.Join(dir, "g.db")
+	must(dbtest.Place(path))
+	db, err := database.Open(t.Context(), database.Config{SQLite: path})
 	must(err)
 	feed, err := database.NewFeed(t.Context(), db)
 	must(err)

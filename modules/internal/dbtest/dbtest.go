@@ -13,6 +13,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -140,21 +141,37 @@ func ask(t testing.TB) {
 	}
 }
 
-// newSQLite writes a file that was migrated once: migrations at every test would take most of its time.
 func newSQLite(t testing.TB) database.Config {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "gateway.db")
-	if turn.lite == nil {
-		if err := migrate(database.Config{SQLite: path}); err != nil {
-			t.Fatal(err)
-		}
-		b, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		turn.lite = b
-	} else if err := os.WriteFile(path, turn.lite, 0o600); err != nil {
+	if err := place(path); err != nil {
 		t.Fatal(err)
 	}
 	return database.Config{SQLite: path}
+}
+
+// Place makes an empty SQLite database in that file, for what opens it by its configuration; one that is there stays.
+func Place(path string) error {
+	turn.mu.Lock()
+	defer turn.mu.Unlock()
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return place(path)
+}
+
+// place writes a file that was migrated once: migrations at every test would take most of its time.
+func place(path string) error {
+	if turn.lite == nil {
+		if err := migrate(database.Config{SQLite: path}); err != nil {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		turn.lite = b
+		return nil
+	}
+	return os.WriteFile(path, turn.lite, 0o600)
 }

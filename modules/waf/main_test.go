@@ -1,0 +1,21 @@
+package waf
+
+import (
+	"context"
+	"log"
+	"os"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// The rules as they are by default stay loaded, as in a gateway that runs: what tests load beside them finds their expressions compiled.
+func TestMain(m *testing.M) {
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	defer cancel()
+	h := new(Handler)
+	if err := h.Provision(ctx); err != nil {
+		log.Fatal(err)
+	}
+	os.Exit(m.Run())
+}
