@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -156,39 +157,41 @@ func TestCertificates(t *testing.T) {
 }
 
 func TestForeignSocketExpiry(t *testing.T) {
-	h := newHandler(t, newPeople())
-	id := &reqctx.Identity{Subject: "ada@corp", Name: "ada@corp", Kind: reqctx.KindForeign}
-	open := func(life time.Duration) closed {
-		id := *id
-		id.Expires = time.Now().Add(life)
-		c := make(closed, 4)
-		end := h.watch(t.Context(), c, &id, "")
-		t.Cleanup(end)
-		return c
-	}
-	c := open(50 * time.Millisecond)
-	if how := c.within(t, time.Second); how != "1008 token expired" {
-		t.Errorf("without renewal: %s", how)
-	}
-	h.Renewal = caddy.Duration(200 * time.Millisecond)
-	start := time.Now()
-	c = open(400 * time.Millisecond)
-	deadline := told(t, c)
-	if d := time.Since(start); d < 150*time.Millisecond || d > 390*time.Millisecond {
-		t.Errorf("told after %s", d)
-	}
-	if d := deadline.Sub(start); d > 500*time.Millisecond {
-		t.Errorf("grace beyond the token: %s", d)
-	}
-	if how := c.within(t, time.Second); how != "1008 token expired" {
-		t.Error(how)
-	}
-	if d := time.Since(start); d < 390*time.Millisecond || d > 700*time.Millisecond {
-		t.Errorf("closed after %s", d)
-	}
-	if c = open(-time.Second); c.within(t, time.Second) != "1008 token expired" {
-		t.Error("an expired token keeps a socket")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		h := newHandler(t, newPeople())
+		id := &reqctx.Identity{Subject: "ada@corp", Name: "ada@corp", Kind: reqctx.KindForeign}
+		open := func(life time.Duration) closed {
+			id := *id
+			id.Expires = time.Now().Add(life)
+			c := make(closed, 4)
+			end := h.watch(t.Context(), c, &id, "")
+			t.Cleanup(end)
+			return c
+		}
+		c := open(50 * time.Millisecond)
+		if how := c.within(t, time.Second); how != "1008 token expired" {
+			t.Errorf("without renewal: %s", how)
+		}
+		h.Renewal = caddy.Duration(200 * time.Millisecond)
+		start := time.Now()
+		c = open(400 * time.Millisecond)
+		deadline := told(t, c)
+		if d := time.Since(start); d != 200*time.Millisecond {
+			t.Errorf("told after %s", d)
+		}
+		if d := deadline.Sub(start); d > 500*time.Millisecond {
+			t.Errorf("grace beyond the token: %s", d)
+		}
+		if how := c.within(t, time.Second); how != "1008 token expired" {
+			t.Error(how)
+		}
+		if d := time.Since(start); d != 400*time.Millisecond {
+			t.Errorf("closed after %s", d)
+		}
+		if c = open(-time.Second); c.within(t, time.Second) != "1008 token expired" {
+			t.Error("an expired token keeps a socket")
+		}
+	})
 }
 
 func TestForeignCaddyfileErrors(t *testing.T) {
