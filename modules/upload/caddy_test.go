@@ -68,6 +68,7 @@ func (s *site) load(directive string) error {
 	if err == nil {
 		err = listen.Alone(s.addr)
 	}
+	http.DefaultClient.CloseIdleConnections() // to the server before, which closes them at its own time
 	return err
 }
 

@@ -54,19 +54,22 @@ func (g *Guard) run(o Options) {
 	defer close(g.done)
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
-	q, l := newQueue(), level{target: o.Target, classes: o.Classes}
+	q, l := newQueue(o.Target/2), level{target: o.Target, classes: o.Classes}
 	for {
 		select {
 		case <-g.stop:
 			g.set(0)
 			return
 		case now := <-tick.C:
-			wait := q.read()
-			refused := l.look(wait)
-			g.set(refused)
 			if now.After(g.draw.Load().until) {
 				g.draw.Store(&draw{maphash.MakeSeed(), now.Add(lot)})
 			}
+			wait, told := q.read()
+			if !told {
+				continue
+			}
+			refused := l.look(wait)
+			g.set(refused)
 			if o.Observe != nil {
 				o.Observe(wait, refused)
 			}

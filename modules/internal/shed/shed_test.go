@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -111,8 +112,40 @@ func TestQuantile(t *testing.T) {
 	}
 }
 
-// Real work on a real scheduler: more of it than there are processors is seen, and its end is.
+// Where all work is long few waits end between two looks, and those of several looks are read together: a queue is not taken for an idle process.
+func TestFewWaitsAreReadTogether(t *testing.T) {
+	buckets := []float64{0, .001, .1, math.Inf(1)}
+	q, now := &queue{before: make([]uint64, 3), long: time.Microsecond}, make([]uint64, 3)
+	look := func(short, long uint64) (time.Duration, bool) {
+		now[0], now[1] = now[0]+short, now[1]+long
+		return q.take(now, buckets)
+	}
+	for i, c := range []struct {
+		short, long uint64
+		wait        time.Duration
+		told        bool
+	}{
+		{100, 0, 0, true}, {2, 98, time.Millisecond, true}, // as many as tell
+		{0, 6, 0, false}, {0, 6, time.Millisecond, true}, // long ones, by and by
+		{3, 0, 0, true}, {0, 0, 0, true}, // nearly nothing ran
+		{0, 1, 0, false}, {0, 1, 0, false}, {0, 0, 0, false}, {0, 0, 0, true}, // and some of it waited
+		{0, 7, 0, false}, {0, 1, time.Millisecond, true}, // which is forgotten then
+	} {
+		if wait, told := look(c.short, c.long); wait != c.wait || told != c.told {
+			t.Fatalf("look %d: %s %t, not %s %t", i, wait, told, c.wait, c.told)
+		}
+	}
+}
+
+// Real work on a real scheduler: more of it than there are processors is seen, and its end is. So is work that never waits for anything and takes long,
+// where few waits end between two looks.
 func TestOverloadIsSeen(t *testing.T) {
+	for name, piece := range map[string]time.Duration{"short": time.Millisecond, "long": 300 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) { overload(t, piece) })
+	}
+}
+
+func overload(t *testing.T, piece time.Duration) {
 	type look struct {
 		queue time.Duration
 		level float64
@@ -125,17 +158,12 @@ func TestOverloadIsSeen(t *testing.T) {
 		}
 	}})
 	defer g.Close()
-	stop := make(chan struct{})
+	var stopped atomic.Bool
 	var workers sync.WaitGroup
 	for range 100 {
 		workers.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				for end := time.Now().Add(time.Millisecond); time.Now().Before(end); {
+			for !stopped.Load() {
+				for end := time.Now().Add(piece); time.Now().Before(end) && !stopped.Load(); {
 				}
 				// Behind all others, as who is woken by the network is. Who is woken by a timer runs next, so that on a busy machine few would wait.
 				runtime.Gosched()
@@ -151,7 +179,7 @@ func TestOverloadIsSeen(t *testing.T) {
 			t.Fatal("a hundred at work at once are no overload")
 		}
 	}
-	close(stop)
+	stopped.Store(true)
 	workers.Wait()
 	for {
 		select {
