@@ -16,7 +16,7 @@ import (
 )
 
 // patience is how long a page may take for anything.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // Tab is a page of a person.
 type Tab struct {
