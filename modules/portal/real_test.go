@@ -26,6 +26,7 @@ import (
 	_ "github.com/convosphere/gateway/modules/gateway"
 	_ "github.com/convosphere/gateway/modules/identity"
 	"github.com/convosphere/gateway/modules/identity/directory"
+	"github.com/convosphere/gateway/modules/internal/dbtest"
 	_ "github.com/convosphere/gateway/modules/monitor"
 	_ "github.com/convosphere/gateway/modules/policy"
 	"github.com/convosphere/gateway/test/golden"
@@ -58,7 +59,11 @@ func startWith(t *testing.T, gateway, portal string) site {
 func startOn(t *testing.T, port, gateway, portal string) site {
 	t.Helper()
 	dir := t.TempDir()
-	d, err := directory.Open(context.Background(), directory.At(dir))
+	at := directory.At(dir)
+	if err := dbtest.Place(at.Database.SQLite); err != nil {
+		t.Fatal(err)
+	}
+	d, err := directory.Open(context.Background(), at)
 	if err != nil {
 		t.Fatal(err)
 	}
