@@ -130,11 +130,11 @@ func (c *Conn) shutdown(code int, reason string, backCode int) {
 	if c.ended || c.closing.Load() {
 		return
 	}
+	c.herald.Add(1) // before anybody can see that the socket is closing, and waits for the herald to cut
 	c.closing.Store(true)
 	c.code, c.reason = code, reason
 	c.cancel()
 	c.cutAfter(grace)
-	c.herald.Add(1)
 	go c.sayClose(code, reason, backCode)
 }
 

@@ -378,8 +378,8 @@ func broken(t testing.TB) string {
 
 // A server is asked for what is new only, and a refused bundle is fetched again: somebody on the way may have changed it.
 func TestETags(t *testing.T) {
-	p := ecPair(t)
-	good := p.signed(t, write(t, "true"), "", time.Now())
+	p, now := ecPair(t), time.Now() // all of one second: what is served again is no older
+	good := p.signed(t, write(t, "true"), "", now)
 	r, b, _ := served(t, p, "")
 	b.set(sends(good, `"1"`))
 	r.mustLoad()
@@ -392,7 +392,7 @@ func TestETags(t *testing.T) {
 	if told := r.told(); len(told) != 1 || b.header.Get("If-None-Match") != "" {
 		t.Errorf("%+v %v", told, b.header)
 	}
-	b.set(sends(p.signed(t, write(t, "false"), "", time.Now()), `"2"`))
+	b.set(sends(p.signed(t, write(t, "false"), "", now), `"2"`))
 	if err := r.keeper.Look(context.Background(), false); err != nil || r.allows() {
 		t.Error("the good one of the same name was not taken", err)
 	}
