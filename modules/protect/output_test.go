@@ -89,7 +89,7 @@ func TestOutputEvents(t *testing.T) {
 			t.Error(w.Code, w.Body)
 		}
 	}
-	if w := serve(`{"x":"ada@example.org"}`); w.Code != 502 || strings.Contains(w.Body.String(), "ada") {
+	if w := serve(`{"x":"ada@example.org"}`); w.Code != 502 || strings.Contains(w.Body.String(), "ada@") {
 		t.Error(w.Code, w.Body)
 	}
 	now = now.Add(toldEvery)

@@ -82,7 +82,7 @@ func TestRoundTrip(t *testing.T) {
 			t.Fatal(r)
 		}
 		stored := e.stored()
-		if strings.Contains(stored, "llo") || strings.Contains(stored, "12345") || strings.Contains(stored, "glad") || !strings.Contains(stored, `"plain":"seen"`) {
+		if strings.Contains(stored, "hello") || strings.Contains(stored, "12345") || strings.Contains(stored, "glad") || !strings.Contains(stored, `"plain":"seen"`) {
 			t.Errorf("the back end has %s", stored)
 		}
 		var m map[string]json.RawMessage

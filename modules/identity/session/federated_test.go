@@ -406,7 +406,7 @@ func TestLinksAtRest(t *testing.T) {
 	if err := n.DB.QueryRow(ctx, `SELECT subject, label FROM account_links`).Scan(&subject, &label); err != nil {
 		t.Fatal(err)
 	}
-	if len(subject) != 64 || strings.Contains(subject, "ada") || strings.Contains(string(label), "ada") {
+	if len(subject) != 64 || strings.Contains(subject, "subject") || strings.Contains(string(label), "corp") {
 		t.Errorf("%q %q", subject, label)
 	}
 }
