@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -53,6 +54,9 @@ func load(t testing.TB, directive string, s store.Store) (h *Handler, unload fun
 	parsed := new(Handler)
 	if err := parsed.UnmarshalCaddyfile(caddyfile.NewTestDispenser(directive)); err != nil {
 		return nil, nil, err
+	}
+	if parsed.StoreTimeout == 0 {
+		parsed.StoreTimeout = caddy.Duration(250 * time.Millisecond) // a machine that runs tests may be busy for longer than by default
 	}
 	raw, err := json.Marshal(parsed)
 	if err != nil {
