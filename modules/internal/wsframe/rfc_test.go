@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 )
 
@@ -342,7 +341,7 @@ func TestRFC6455(t *testing.T) {
 			p := dial(t, g)
 			g.conn(t)
 			return p
-		}, func(t *testing.T) { g.over(t, 5*time.Second) })
+		}, func(t *testing.T) { g.over(t, byTheGrace) })
 	})
 }
 
