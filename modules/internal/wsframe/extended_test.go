@@ -77,7 +77,7 @@ func TestServerTimeouts(t *testing.T) {
 			}
 			back.Close()
 			p.Close()
-			g.over(t, atOnce)
+			g.over(t, time.Second)
 		})
 	}
 }
@@ -133,7 +133,7 @@ func TestHandshakeAtTheBackEnd(t *testing.T) {
 				t.Errorf("%s: %q, want %q", name, v, want)
 			}
 		}
-		g.over(t, atOnce)
+		g.over(t, time.Second)
 	})
 }
 
@@ -249,7 +249,7 @@ func TestDeafConnection(t *testing.T) {
 	close(d.stopped)
 	flood(back, frame(2, strings.Repeat("x", 60000), false))
 	c.Close(1008, "logged out")
-	if s := g.over(t, byTheGrace); s.CloseCode != 1008 {
+	if s := g.over(t, 5*time.Second); s.CloseCode != 1008 {
 		t.Errorf("recorded %+v", s)
 	}
 }

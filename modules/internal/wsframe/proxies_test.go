@@ -271,13 +271,6 @@ func through(t *testing.T, backend func(t *testing.T) string, attach func(*wsfra
 	}
 }
 
-// How soon a socket is over tells why: at once, before the grace of 2 seconds has passed, or by the grace, before the 10 seconds of two sides that close by
-// themselves have. A busy machine takes what it may of either.
-const (
-	atOnce     = 1900 * time.Millisecond
-	byTheGrace = 8 * time.Second
-)
-
 // over waits for the end of the one socket and returns what is recorded of it.
 func (g *gate) over(t *testing.T, within time.Duration) *reqctx.Socket {
 	t.Helper()

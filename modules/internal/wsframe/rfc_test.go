@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -341,7 +342,7 @@ func TestRFC6455(t *testing.T) {
 			p := dial(t, g)
 			g.conn(t)
 			return p
-		}, func(t *testing.T) { g.over(t, byTheGrace) })
+		}, func(t *testing.T) { g.over(t, 5*time.Second) })
 	})
 }
 

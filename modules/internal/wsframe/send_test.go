@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 )
 
 // What the gateway says itself comes between the back end's messages, whole, and not at all once the socket closes.
@@ -66,7 +67,7 @@ func TestSend(t *testing.T) {
 		expectClose(t, p.br, 1008, "over")
 		p.send(t, frame(8, "\x03\xf0", true))
 		expectEnd(t, p.br)
-		s := g.over(t, atOnce)
+		s := g.over(t, time.Second)
 		if s.MessagesOut != each {
 			t.Errorf("%d messages of the back end are recorded", s.MessagesOut)
 		}
