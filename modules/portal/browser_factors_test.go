@@ -25,7 +25,7 @@ func TestPasskeysInABrowser(t *testing.T) {
 	// It is the only step, and no name is typed. The browser offers it by itself, or is asked by the button.
 	p.Click("[data-sign-out]")
 	p.Until("the login page, where the browser can offer passkeys, or already has", `location.pathname === "/auth/login"
-		? document.querySelector("#username")?.autocomplete === "username webauthn" : location.pathname !== "/auth/account/security"`)
+		? document.querySelector("#username")?.autocomplete === "username webauthn" : document.querySelector("h1")?.textContent === "the app"`)
 	p.Until("in again", `document.querySelector("#passkey")?.click(), location.pathname !== "/auth/login"`)
 	p.Go(s.url + "/auth/account/security")
 	p.Until("the list", `document.querySelector("#factor-list strong")?.textContent === "my laptop"`)
